@@ -1,0 +1,221 @@
+"""The adapter protocol: what every system must be able to do for the engine, and the values that pass between.
+
+An adapter knows a system's grammar (addresses, signatures, envelopes, paging, error codes) and none of its
+vocabulary: field names and values come from the mapping. It builds requests, sends them through the transport it is
+given and returns values; it never sleeps, retries or opens a connection itself.
+
+A capability may be missing only where the vendor lacks it. Calling a missing one raises `NotSupported`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from connector.domain.errors import ConnectorError
+from connector.domain.schema import Schema
+from connector.domain.ticket import Attachment, Comment, CommentKind, Person, Record, Requester, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Bytes that somebody posted to us. `headers` have lower-case names; `path` is raw, with its query if any."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class EventKind(StrEnum):
+    """What an event asks to be looked at."""
+
+    TICKET = "ticket"
+    COMMENT = "comment"
+    DELETED = "deleted"
+    RESTORED = "restored"
+    MERGED = "merged"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a delivery says: look at this record.
+
+    `name` is the vendor's own event name. `subject` is the id of the record looked at: a ticket id for TICKET,
+    a comment's id for COMMENT when the event does not name the ticket (then `ticket_id` is None). `key` identifies
+    the event among duplicates. `field` and `value` are set where the event names one property and its new value;
+    `record` where it carries the whole ticket; `survivor` for a merge. `moment` is the vendor's time of the change.
+    """
+
+    name: str
+    kind: EventKind
+    subject: str
+    key: str
+    ticket_id: str | None = None
+    field: str | None = None
+    value: Value = None
+    has_value: bool = False
+    record: Record | None = None
+    survivor: str | None = None
+    moment: datetime | None = None
+
+
+class ChangeKind(StrEnum):
+    """What a write does."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    MOVE = "move"
+    ASSIGN = "assign"
+    TRANSFER = "transfer"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write to one record, in native values. `key` names the effect and is unique among all writes.
+
+    CREATE: `external_id` is the other side's id, by which the vendor recognises a repeated create; `requester` is
+    joined as the record's contact. UPDATE: `record_id` and `values`. MOVE (Next Cap): one legal status step in
+    `values["status"]`. ASSIGN, TRANSFER (Next Cap): `values["assigned_agent_id"]`, `values["department_id"]`.
+    """
+
+    kind: ChangeKind
+    key: str
+    values: Mapping[str, Value]
+    record_id: str | None = None
+    external_id: str | None = None
+    requester: Requester = field(default_factory=Requester)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewComment:
+    """One comment to add. `key` names the effect; adapters leave it in the entry where the vendor has room for it.
+
+    `kind` NOTE is internal, always. `author` and `created_at` tell people who wrote it and when, as the entry
+    itself is authored by our own account. `contact_id` may be joined where the vendor shows comments on contacts.
+    """
+
+    key: str
+    ticket_id: str
+    kind: CommentKind
+    text: str
+    author: str = ""
+    created_at: datetime | None = None
+    html: str | None = None
+    ticket_number: str = ""
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The outcome of one write: the record or entry id and what the target shows now, or the error.
+
+    `record` holds at least the written fields in normal form where the vendor answered with them. `created` is
+    False where an upsert met an existing record.
+    """
+
+    key: str
+    id: str = ""
+    record: Record | None = None
+    created: bool = True
+    error: ConnectorError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that `setup` did or would do, or that a person must do by hand."""
+
+    what: str
+    state: str
+    """`ok` (already so), `done`, `would` (dry run), `manual` or `problem`."""
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a system can do. `batch` is the most records one read or write call takes (1: no batches)."""
+
+    batch: int = 1
+    spacing: float = 0.0
+    """Seconds between the starts of two drains of a busy connection."""
+    creates: bool = True
+    public_comments: bool = False
+    """Whether a comment can be shown to the customer by this system itself."""
+    idempotent_create: bool = True
+    field_history: bool = False
+    webhooks: bool = True
+    batch_comments: bool = False
+
+
+class Adapter(Protocol):
+    """One system. Every call may raise the errors of `domain/errors.py`; batches report per item instead."""
+
+    name: str
+    capabilities: Capabilities
+
+    def verify(self, delivery: Delivery, *, now: datetime) -> None:
+        """Check the raw bytes. Raises `BadDelivery` for a wrong, missing, too old or too new signature."""
+
+    def parse(self, delivery: Delivery) -> Sequence[Event]:
+        """The events of a verified delivery. Raises `BadDelivery` when the bytes cannot be read."""
+
+    def read(self, ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Record]:
+        """The records by id, with at least these native fields; ids the system no longer shows are left out."""
+
+    def find(self, field: str, values: Sequence[str], fields: Sequence[str]) -> Mapping[str, Sequence[Record]]:
+        """Records whose native field equals one of the values, by value."""
+
+    def write(self, changes: Sequence[Change]) -> Sequence[Written]:
+        """Carry out the changes, batched where the vendor can; one outcome for each, in any order."""
+
+    def comments(self, ids: Sequence[str], *, since: datetime | None = None) -> Mapping[str, Sequence[Comment]]:
+        """The timelines of these records. `since` only saves cost: more may come back."""
+
+    def add_comments(self, comments: Sequence[NewComment]) -> Sequence[Written]:
+        """Add comments in the given order; stops a ticket's later ones where an earlier one did not succeed."""
+
+    def probe_comment(self, comment: NewComment, *, sent_at: datetime, taken: frozenset[str]) -> str | None:
+        """The id of the entry that an `add_comments` of unknown outcome left behind, or None. `taken` are not it."""
+
+    def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:
+        """The record that a CREATE of unknown outcome left behind, or None."""
+
+    def tickets_of(self, comment_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """The ticket ids that these comments belong to, for events that name only the comment."""
+
+    def people(self) -> Sequence[Person]:
+        """Everybody who can be assigned."""
+
+    def changes(self, since: datetime, fields: Sequence[str]) -> Sequence[Record]:
+        """Records modified since then (overlap and repeats allowed), newest last, as far as one sweep goes."""
+
+    def schema(self) -> Schema:
+        """The fields of the ticket record, their options, and what may be written."""
+
+    def ensure_schema(self, *, dry_run: bool) -> Sequence[Step]:
+        """Make our own fields exist. Idempotent."""
+
+    def subscribe(self, url: str, *, dry_run: bool) -> Sequence[Step]:
+        """Make the vendor send us its events, or say what a person must do. Idempotent."""
+
+    def check(self) -> Sequence[Check]:
+        """What `doctor` shows: each makes its own call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of `doctor`: what was looked at, whether it is well, and what to do if not."""
+
+    what: str
+    ok: bool
+    detail: str = ""
+    advice: str = ""
+
+
+Json = Any
+"""Raw JSON, where it enters and nowhere after."""

@@ -1,0 +1,211 @@
+"""The three-way decision: what each side last said, what it says now, and therefore what to write.
+
+Pure: no clock, no I/O. A side has changed where its native value differs from its native shadow, and only then is
+the value translated. So a lossy table, our own write coming back or an edited mapping is never itself a change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from connector.domain.decision import (
+    QUIET,
+    STATUS,
+    Decision,
+    LinkState,
+    Outcome,
+    Plan,
+    Shadow,
+    Signals,
+    Values,
+    newer_side,
+)
+from connector.domain.rules import (
+    Direction,
+    Directories,
+    First,
+    Owner,
+    Rule,
+    TicketMapping,
+    Translate,
+    Untranslatable,
+)
+from connector.domain.status import decide_status
+from connector.domain.ticket import Side, Value, normal
+
+
+def plan_sync(
+    mapping: TicketMapping,
+    link: LinkState,
+    *,
+    nextcap: Values,
+    crm: Values,
+    people: Directories,
+    now: datetime,
+    signals: Signals = QUIET,
+) -> Plan:
+    """Decide every field of one link, the status first. A value that was not observed counts as unchanged."""
+    status = decide_status(mapping.status, link, nextcap=nextcap, crm=crm, now=now, signals=signals)
+    fields = [_decide(rule, link, nextcap, crm, people, now) for rule in mapping.rules]
+    return Plan((_complete(status, mapping, fields, crm), *fields))
+
+
+def agrees(rule: Rule, nextcap: Value, crm: Value, people: Directories) -> bool:
+    """Whether two native values say the same: the table gives one for the other, in a direction it travels."""
+    if rule.direction is not Direction.TO_NEXTCAP and _gives(rule.to_crm, nextcap, crm, people):
+        return True
+    return rule.direction is not Direction.TO_CRM and _gives(rule.to_nextcap, crm, nextcap, people)
+
+
+def _gives(translate: Translate, source: Value, target: Value, people: Directories) -> bool:
+    try:
+        return normal(translate(source, people)) == target
+    except Untranslatable:
+        return False
+
+
+def _decide(rule: Rule, link: LinkState, nextcap: Values, crm: Values, people: Directories, now: datetime) -> Decision:
+    shadow = link.shadows.get(rule.name)
+    ours = nextcap.get(rule.name, shadow.nextcap if shadow else None)
+    theirs = crm.get(rule.name, shadow.crm if shadow else None)
+    if link.held.get(rule.name) == (ours, theirs):
+        return _decision(rule, Outcome.HELD, "waits", "still waits for a person", ours, theirs)
+    if shadow is None:
+        return _first_contact(rule, ours, theirs, people)
+    ours_changed, theirs_changed = ours != shadow.nextcap, theirs != shadow.crm
+    if not (ours_changed or theirs_changed):
+        return _decision(rule, Outcome.UNCHANGED, "unchanged", "neither side changed", ours, theirs)
+    if agrees(rule, ours, theirs, people):
+        return _decision(rule, Outcome.AGREED, "agreed", "both sides say the same", ours, theirs)
+    if rule.only_on_create:
+        return _decision(rule, Outcome.LEFT, "only_on_create", "written only when created", ours, theirs)
+    if ours_changed and theirs_changed:
+        return _both_changed(rule, link, shadow, ours, theirs, people, now)
+    if ours_changed:
+        return _carry(rule, Side.NEXTCAP, "Next Cap changed", ours, theirs, people)
+    return _carry(rule, Side.CRM, "the CRM changed", ours, theirs, people)
+
+
+def _first_contact(rule: Rule, ours: Value, theirs: Value, people: Directories) -> Decision:
+    """A field without a shadow: new in the mapping, or the link joined two records that were there before."""
+    if agrees(rule, ours, theirs, people):
+        return _decision(rule, Outcome.AGREED, "first_agreed", "both sides already say the same", ours, theirs)
+    if rule.first is First.NEXTCAP or (rule.first is First.FILL_EMPTY and theirs is None):
+        return _carry(rule, Side.NEXTCAP, "first contact: Next Cap's value is taken", ours, theirs, people)
+    if rule.first is First.CRM or (rule.first is First.FILL_EMPTY and ours is None):
+        return _carry(rule, Side.CRM, "first contact: the CRM's value is taken", ours, theirs, people)
+    if rule.first is First.ASK:
+        return _decision(rule, Outcome.HELD, "first_ask", "first contact: a person chooses", ours, theirs)
+    return _decision(
+        rule, Outcome.LEFT, "first_kept", "first contact: both sides had a value, both are kept", ours, theirs
+    )
+
+
+def _both_changed(
+    rule: Rule,
+    link: LinkState,
+    shadow: Shadow,
+    ours: Value,
+    theirs: Value,
+    people: Directories,
+    now: datetime,
+) -> Decision:
+    if rule.direction is Direction.TO_CRM:
+        return _carry(rule, Side.NEXTCAP, "both changed; the field travels only to the CRM", ours, theirs, people)
+    if rule.direction is Direction.TO_NEXTCAP:
+        return _carry(rule, Side.CRM, "both changed; the field travels only to Next Cap", ours, theirs, people)
+    if rule.is_set:
+        return _merge(rule, shadow, ours, theirs, people)
+    if rule.owner is Owner.ASK:
+        return _decision(rule, Outcome.HELD, "conflict", "both sides changed; a person chooses", ours, theirs)
+    if rule.owner is Owner.NEWEST:
+        winner, reason = newer_side(link, rule.name, now)
+    else:
+        winner = Side.NEXTCAP if rule.owner is Owner.NEXTCAP else Side.CRM
+        reason = f"both sides changed; the mapping names {winner} as the owner"
+    return _carry(rule, winner, reason, ours, theirs, people)
+
+
+def _merge(rule: Rule, shadow: Shadow, ours: Value, theirs: Value, people: Directories) -> Decision:
+    """Element by element against the shadow: what either side added is in, what either side removed is out."""
+    try:
+        theirs_here = _elements(rule.to_nextcap(theirs, people))
+        shadow_there = _elements(rule.to_nextcap(shadow.crm, people))
+        added = (_elements(ours) - _elements(shadow.nextcap)) | (theirs_here - shadow_there)
+        removed = (_elements(shadow.nextcap) - _elements(ours)) | (shadow_there - theirs_here)
+        merged = normal(((_elements(ours) | theirs_here) - removed) | added)
+        return _decision(
+            rule,
+            Outcome.MERGED,
+            "merged",
+            "both sides changed the set; their additions and removals are both kept",
+            ours,
+            theirs,
+            write_nextcap=merged,
+            write_crm=normal(rule.to_crm(merged, people)),
+        )
+    except Untranslatable as problem:
+        return _decision(rule, Outcome.REFUSED, problem.code, str(problem), ours, theirs)
+
+
+def _elements(value: Value) -> frozenset[str]:
+    if value is None:
+        return frozenset()
+    return frozenset(value if isinstance(value, tuple) else (str(value),))
+
+
+def _carry(rule: Rule, source: Side, reason: str, ours: Value, theirs: Value, people: Directories) -> Decision:
+    """Write the source's value on the other side, if the field travels that way and has a counterpart."""
+    towards = Direction.TO_CRM if source is Side.NEXTCAP else Direction.TO_NEXTCAP
+    if rule.direction not in (Direction.BOTH, towards):
+        return _decision(
+            rule, Outcome.LEFT, "one_way", f"{reason}, and the field does not travel that way", ours, theirs
+        )
+    try:
+        if source is Side.NEXTCAP:
+            value = normal(rule.to_crm(ours, people))
+            return _decision(rule, Outcome.TO_CRM, "carried", reason, ours, theirs, write_crm=value)
+        value = normal(rule.to_nextcap(theirs, people))
+        return _decision(rule, Outcome.TO_NEXTCAP, "carried", reason, ours, theirs, write_nextcap=value)
+    except Untranslatable as problem:
+        return _decision(rule, Outcome.REFUSED, problem.code, str(problem), ours, theirs)
+
+
+def _complete(status: Decision, mapping: TicketMapping, fields: list[Decision], crm: Values) -> Decision:
+    """Withhold a CRM status whose required fields would be empty, naming the first of them."""
+    if not status.writes_crm:
+        return status
+    by_name = {item.name: item for item in fields}
+    for rule in mapping.rules:
+        if str(status.write_crm) not in rule.required_on:
+            continue
+        field = by_name[rule.name]
+        value = field.write_crm if field.writes_crm else crm.get(rule.name, field.crm)
+        if value is None:
+            label = mapping.status.label(status.write_crm)
+            return replace(
+                status,
+                outcome=Outcome.REFUSED,
+                code="required_field_empty",
+                reason=f"{label} needs a value in {rule.name}, which is empty",
+                write_crm=None,
+            )
+    return status
+
+
+def _decision(
+    rule: Rule,
+    outcome: Outcome,
+    code: str,
+    reason: str,
+    ours: Value,
+    theirs: Value,
+    *,
+    write_crm: Value = None,
+    write_nextcap: Value = None,
+) -> Decision:
+    return Decision(rule.name, outcome, code, reason, ours, theirs, write_crm=write_crm, write_nextcap=write_nextcap)
+
+
+__all__ = ["STATUS", "agrees", "plan_sync"]

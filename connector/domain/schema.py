@@ -1,0 +1,39 @@
+"""What fields a CRM account has: read from the vendor, used to bind labels to ids and to lint mappings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One allowed value. `group` names the parent it belongs to (the pipeline of a stage), or is empty."""
+
+    value: str
+    label: str
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSchema:
+    """One native field. An empty `options` means free values; `parent` is the field that groups the options."""
+
+    name: str
+    label: str = ""
+    type: str = "text"
+    options: tuple[Option, ...] = ()
+    multiple: bool = False
+    writable: bool = True
+    required: bool = False
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Every field of the record type that a connection carries."""
+
+    fields: tuple[FieldSchema, ...]
+
+    def field(self, name: str) -> FieldSchema | None:
+        """The field of that native name, or None."""
+        return next((item for item in self.fields if item.name == name), None)

@@ -1,0 +1,110 @@
+"""The canonical model: what a ticket, a comment and a person are, whichever system told us.
+
+A *record* is one side as read, in that side's own values and normal form. The canonical ticket is the
+Next Cap record; a mapping translates between its values and a CRM's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+Scalar: TypeAlias = str | int | float | bool | None
+Value: TypeAlias = Scalar | tuple[str, ...]
+"""A native value in normal form: empty text and empty sets are None, sets are sorted tuples of text."""
+
+
+class Side(StrEnum):
+    """The two ends of a link."""
+
+    NEXTCAP = "nextcap"
+    CRM = "crm"
+
+    @property
+    def other(self) -> Side:
+        return Side.CRM if self is Side.NEXTCAP else Side.NEXTCAP
+
+
+class CommentKind(StrEnum):
+    """What a timeline entry is. Anything whose visibility is not certain is a note (fail closed)."""
+
+    REPLY = "reply"
+    CUSTOMER_REPLY = "customer_reply"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who can be assigned, as one system knows them. `email` is lower-cased."""
+
+    id: str
+    email: str | None
+    name: str = ""
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """The customer of a ticket. Any part may be missing; `email` is lower-cased and trimmed."""
+
+    email: str | None = None
+    name: str | None = None
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file named by a comment or ticket; fetched by id when it is needed, never by a stored address."""
+
+    id: str
+    name: str
+    content_type: str = "application/octet-stream"
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """One timeline entry as its system shows it. `html` is untrusted; `text` is its plain reading."""
+
+    id: str
+    kind: CommentKind
+    text: str
+    created_at: datetime
+    author_id: str | None = None
+    author_name: str = ""
+    html: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One side of a link as read.
+
+    `fields` are native values in normal form, keyed by native name (`custom_fields.plan` for a nested one);
+    a field the reading did not mention is absent. `version` orders readings of the same record among
+    themselves (the vendor's own modification time), and is never compared across vendors.
+    """
+
+    id: str
+    fields: Mapping[str, Value]
+    version: datetime | None = None
+    number: str = ""
+    requester: Requester = field(default_factory=Requester)
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+def normal(value: object) -> Value:
+    """The normal form of a native value. Idempotent: `normal(normal(x)) == normal(x)`."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, list | tuple | set | frozenset):
+        items = sorted({str(item) for item in value if item is not None and str(item) != ""})
+        return tuple(items) or None
+    if isinstance(value, str):
+        return value.replace("\r\n", "\n").replace("\r", "\n")
+    if isinstance(value, bool | int | float):
+        return value
+    return str(value)
