@@ -124,6 +124,8 @@ class Written:
     record: Record | None = None
     created: bool = True
     error: ConnectorError | None = None
+    warnings: tuple[str, ...] = ()
+    """What went less well beside the write (a contact that could not be joined), for the journal."""
 
 
 @dataclass(frozen=True, slots=True)
