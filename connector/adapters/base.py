@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from connector.domain.errors import ConnectorError
+from connector.domain.errors import ConnectorError, Gone
 from connector.domain.schema import Schema
 from connector.domain.ticket import Attachment, Comment, CommentKind, Person, Record, Requester, Value
 
@@ -159,6 +159,8 @@ class Adapter(Protocol):
 
     name: str
     capabilities: Capabilities
+    external_id: str
+    """The native field that holds the other side's ticket id; empty where there is none."""
 
     def verify(self, delivery: Delivery, *, now: datetime) -> None:
         """Check the raw bytes. Raises `BadDelivery` for a wrong, missing, too old or too new signature."""
@@ -189,6 +191,12 @@ class Adapter(Protocol):
 
     def tickets_of(self, comment_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """The ticket ids that these comments belong to, for events that name only the comment."""
+
+    def requesters(self, ids: Sequence[str]) -> Mapping[str, Requester]:
+        """The customers of these tickets, where the system keeps them apart from the record."""
+
+    def fate(self, record_id: str) -> Gone:
+        """What became of a record that `read` left out: deleted, or merged into a survivor."""
 
     def people(self) -> Sequence[Person]:
         """Everybody who can be assigned."""

@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from connector.domain.lifecycle import PathPolicy, Status
-from connector.domain.ticket import CommentKind, Person, Record, Value
+from connector.domain.ticket import MISSING, CommentKind, Missing, Person, Record, Value
 
 
 class Direction(StrEnum):
@@ -69,17 +69,8 @@ class Directories:
 Translate = Callable[[Value, Directories], Value]
 """Turns one side's native value into the other's. Raises `Untranslatable`."""
 
-Observe = Callable[[Record], "Value | Missing"]
+Observe = Callable[[Record], Value | Missing]
 """Takes a rule's native value out of a record; `MISSING` where the reading did not mention it."""
-
-
-class Missing(StrEnum):
-    """The reading said nothing of this field (which is not the same as an empty one)."""
-
-    TOKEN = "missing"  # noqa: S105 - a marker, not a secret
-
-
-MISSING = Missing.TOKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,3 +192,23 @@ class TicketMapping:
         """Every native CRM field that this mapping reads or writes."""
         names = {rule.crm for rule in self.rules if rule.crm} | {self.status.crm} | set(self.scope)
         return tuple(sorted(names))
+
+
+__all__ = [
+    "MISSING",
+    "CommentPolicy",
+    "Direction",
+    "Directories",
+    "FindRule",
+    "First",
+    "Missing",
+    "Observe",
+    "OnLeave",
+    "Owner",
+    "Rule",
+    "StatusRule",
+    "TicketMapping",
+    "Translate",
+    "Untranslatable",
+    "Verdict",
+]

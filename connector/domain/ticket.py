@@ -10,11 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 Scalar: TypeAlias = str | int | float | bool | None
 Value: TypeAlias = Scalar | tuple[str, ...]
 """A native value in normal form: empty text and empty sets are None, sets are sorted tuples of text."""
+
+
+class Missing(StrEnum):
+    """The reading said nothing of this field (which is not the same as an empty one)."""
+
+    VALUE = "missing"
+
+
+MISSING = Missing.VALUE
 
 
 class Side(StrEnum):
@@ -93,7 +102,16 @@ class Record:
     version: datetime | None = None
     number: str = ""
     requester: Requester = field(default_factory=Requester)
-    raw: Mapping[str, Any] = field(default_factory=dict)
+
+    def get(self, name: str) -> Value | Missing:
+        """A native value; `MISSING` where the reading did not mention it.
+
+        A reading that names an object (`custom_fields`) has said of every key in it that it is not there.
+        """
+        if name in self.fields:
+            return self.fields[name]
+        parent, dot, _ = name.partition(".")
+        return None if dot and parent in self.fields else MISSING
 
 
 def normal(value: object) -> Value:

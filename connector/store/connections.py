@@ -1,0 +1,109 @@
+"""One row a connection: its switch, its bell, who drains it, and how its vendor fares.
+
+A circuit is closed (calls flow) unless `closed_until` lies ahead; when that passes, one drain tries again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.store.links import upsert
+from connector.store.tables import connections, links
+
+BELL_LASTS = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to drain one connection, under a fencing number."""
+
+    name: str
+    owner: str
+    fence: int
+
+
+def ensure(connection: sa.Connection, names: Sequence[str]) -> None:
+    """Make sure that every configured connection has its row."""
+    upsert(connection, connections, [{"name": name} for name in names], ["name"])
+
+
+def ring(connection: sa.Connection, names: Sequence[str], now: datetime) -> list[str]:
+    """Note a bell for these connections; those for which none was outstanding, so that a message is due."""
+    quiet = sa.or_(connections.c.bell_at.is_(None), connections.c.bell_at < now - BELL_LASTS)
+    rows = connection.execute(sa.select(connections.c.name).where(connections.c.name.in_(list(names)), quiet)).all()
+    due = [row.name for row in rows]
+    if due:
+        connection.execute(connections.update().where(connections.c.name.in_(due)).values(bell_at=now))
+    return due
+
+
+def acquire(connection: sa.Connection, name: str, *, owner: str, now: datetime, until: datetime) -> Lease | None:
+    """Become the one who drains this connection, unless somebody is, or it is paused. Answers the bell."""
+    free = sa.or_(connections.c.lease_until.is_(None), connections.c.lease_until <= now)
+    row = connection.execute(
+        connections.update()
+        .where(connections.c.name == name, free, connections.c.paused.is_(False))
+        .values(owner=owner, lease_until=until, fence=connections.c.fence + 1, bell_at=None)
+        .returning(connections.c.fence)
+    ).one_or_none()
+    return Lease(name, owner, row.fence) if row else None
+
+
+def renew(connection: sa.Connection, lease: Lease, until: datetime) -> bool:
+    return bool(connection.execute(_mine(lease).values(lease_until=until)).rowcount)
+
+
+def give_back(connection: sa.Connection, lease: Lease) -> None:
+    connection.execute(_mine(lease).values(owner=None, lease_until=None))
+
+
+def _mine(lease: Lease) -> sa.Update:
+    return connections.update().where(connections.c.name == lease.name, connections.c.fence == lease.fence)
+
+
+def start_after(connection: sa.Connection, name: str, moment: datetime) -> None:
+    """The next drain of this busy connection starts no sooner than this."""
+    connection.execute(connections.update().where(connections.c.name == name).values(next_start_at=moment))
+
+
+def state(connection: sa.Connection, name: str) -> sa.Row[Any]:
+    return connection.execute(sa.select(connections).where(connections.c.name == name)).one()
+
+
+def states(connection: sa.Connection) -> list[sa.Row[Any]]:
+    return list(connection.execute(sa.select(connections).order_by(connections.c.name)))
+
+
+def pause(connection: sa.Connection, name: str, paused: bool) -> None:
+    connection.execute(connections.update().where(connections.c.name == name).values(paused=paused))
+
+
+def fail(connection: sa.Connection, name: str, *, cause: str, until: datetime) -> None:
+    """Note a failure of the vendor as a whole; nothing is tried before `until`."""
+    connection.execute(
+        connections.update()
+        .where(connections.c.name == name)
+        .values(failures=connections.c.failures + 1, closed_until=until, cause=cause)
+    )
+
+
+def recover(connection: sa.Connection, name: str, now: datetime) -> bool:
+    """A call went through: the cause has ended, and what waited for it is due at once. True where there was one."""
+    ended = connection.execute(
+        connections.update()
+        .where(connections.c.name == name, connections.c.failures > 0)
+        .values(failures=0, closed_until=None, cause=None)
+    ).rowcount
+    if ended:
+        waiting = links.update().where(links.c.cause_code == f"waits:{name}", links.c.due_at > now)
+        connection.execute(waiting.values(due_at=now))
+    return bool(ended)
+
+
+def keep_schema(connection: sa.Connection, name: str, schema: Any, now: datetime) -> None:
+    connection.execute(connections.update().where(connections.c.name == name).values(schema=schema, schema_at=now))

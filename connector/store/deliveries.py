@@ -1,0 +1,111 @@
+"""Deliveries and the events they hold: each stored once, counted when it comes again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from connector.store.tables import deliveries, events, unplaced
+
+
+def store(connection: sa.Connection, name: str, *, key: str, body: bytes, now: datetime) -> tuple[int, bool]:
+    """Keep a delivery; its row id, and whether it is the first of its key."""
+    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    insert = build(deliveries).values(connection=name, key=key, body=body, received_at=now, seen=1)
+    row = connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["connection", "key"], set_={"seen": deliveries.c.seen + 1}
+        ).returning(deliveries.c.id, deliveries.c.seen)
+    ).one()
+    return int(row.id), row.seen == 1
+
+
+def add_events(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One row an event, with what became of it at the door."""
+    if rows:
+        connection.execute(events.insert(), list(rows))
+
+
+def body_of(connection: sa.Connection, delivery_id: int) -> tuple[str, bytes] | None:
+    """The connection and bytes of a delivery, while they are kept."""
+    query = sa.select(deliveries.c.connection, deliveries.c.body).where(deliveries.c.id == delivery_id)
+    row = connection.execute(query).one_or_none()
+    return (row.connection, bytes(row.body)) if row and row.body is not None else None
+
+
+def events_of(connection: sa.Connection, ticket_id: int, limit: int = 200) -> list[Mapping[str, Any]]:
+    """What arrived about a ticket, newest first."""
+    query = (
+        sa.select(
+            events.c.at, events.c.connection, events.c.name, events.c.subject, events.c.outcome, deliveries.c.seen
+        )
+        .join(deliveries, deliveries.c.id == events.c.delivery_id, isouter=True)
+        .where(events.c.ticket_id == ticket_id)
+        .order_by(events.c.id.desc())
+        .limit(limit)
+    )
+    return [row._asdict() for row in connection.execute(query)]
+
+
+def unplace(connection: sa.Connection, name: str, kind: str, subjects: Sequence[str], due_at: datetime) -> None:
+    """Remember records that an event named and no link knows; a repeat makes one due again."""
+    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    rows = [
+        {"connection": name, "kind": kind, "subject": one, "tries": 0, "due_at": due_at}
+        for one in sorted(set(subjects))
+    ]
+    if rows:
+        insert = build(unplaced)
+        connection.execute(
+            insert.on_conflict_do_update(
+                index_elements=["connection", "kind", "subject"], set_={"due_at": due_at, "tries": 0}
+            ),
+            rows,
+        )
+
+
+def due_unplaced(connection: sa.Connection, name: str, now: datetime, limit: int) -> list[sa.Row[Any]]:
+    """Records of this connection that wait to be placed, longest first."""
+    query = sa.select(unplaced).where(unplaced.c.connection == name, unplaced.c.due_at <= now)
+    return list(connection.execute(query.order_by(unplaced.c.due_at).limit(limit)))
+
+
+def unplaced_connections(connection: sa.Connection, now: datetime) -> list[str]:
+    query = sa.select(unplaced.c.connection).where(unplaced.c.due_at <= now).distinct()
+    return [row.connection for row in connection.execute(query)]
+
+
+def next_unplaced(connection: sa.Connection, name: str) -> datetime | None:
+    value = connection.execute(sa.select(sa.func.min(unplaced.c.due_at)).where(unplaced.c.connection == name)).scalar()
+    return value if isinstance(value, datetime) else None
+
+
+def placed(connection: sa.Connection, ids: Sequence[int]) -> None:
+    """These have found their link, or belong to none."""
+    if ids:
+        connection.execute(unplaced.delete().where(unplaced.c.id.in_(list(ids))))
+
+
+def place_later(connection: sa.Connection, row_id: int, due_at: datetime) -> None:
+    connection.execute(
+        unplaced.update().where(unplaced.c.id == row_id).values(due_at=due_at, tries=unplaced.c.tries + 1)
+    )
+
+
+def purge(connection: sa.Connection, *, before: datetime, bodies_before: datetime, limit: int = 1000) -> int:
+    """Remove old deliveries and events in small steps; the number removed. Identity lives elsewhere."""
+    old_bodies = (
+        sa.select(deliveries.c.id)
+        .where(deliveries.c.received_at < bodies_before, deliveries.c.body.is_not(None))
+        .limit(limit)
+    )
+    connection.execute(deliveries.update().where(deliveries.c.id.in_(old_bodies)).values(body=None))
+    removed = 0
+    for table, column in ((events, events.c.at), (deliveries, deliveries.c.received_at)):
+        old = sa.select(table.c.id).where(column < before).limit(limit)
+        removed += connection.execute(table.delete().where(table.c.id.in_(old))).rowcount
+    return removed

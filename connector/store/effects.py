@@ -1,0 +1,119 @@
+"""Effects: every write has a name, and a row before it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.domain.ticket import Side
+from connector.store.links import upsert
+from connector.store.tables import effects
+
+INTENDED, SENDING, DONE, REFUSED, UNKNOWN = "intended", "sending", "done", "refused", "unknown"
+OPEN = (INTENDED, SENDING, UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One named write. `payload` is what the kind needs to be sent or recognised again."""
+
+    id: int
+    link_id: int
+    key: str
+    kind: str
+    side: Side
+    state: str
+    payload: Mapping[str, Any]
+    remote_id: str | None
+    answered: bool
+    absent: int
+    sending_until: datetime | None
+    sent_at: datetime | None
+    created_at: datetime
+
+
+def intend(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Name writes that are to be made; a name that exists already stays as it is."""
+    full = [{"state": INTENDED, "created_at": now, "answered": False, "absent": 0, **row} for row in rows]
+    upsert(connection, effects, full, ["link_id", "key"])
+
+
+def sending(connection: sa.Connection, effect_ids: Sequence[int], *, now: datetime, until: datetime) -> None:
+    """About to be sent: nobody may look for the outcome before `until`."""
+    connection.execute(
+        effects.update()
+        .where(effects.c.id.in_(list(effect_ids)))
+        .values(state=SENDING, sent_at=now, sending_until=until, answered=False, absent=0)
+    )
+
+
+def done(connection: sa.Connection, effect_id: int, remote_id: str | None) -> None:
+    """Applied, and this is the entry or record that it made. The words are not needed any more."""
+    connection.execute(
+        effects.update().where(effects.c.id == effect_id).values(state=DONE, remote_id=remote_id, payload={})
+    )
+
+
+def set_state(connection: sa.Connection, effect_id: int, state: str, **values: Any) -> None:
+    connection.execute(effects.update().where(effects.c.id == effect_id).values(state=state, **values))
+
+
+def drop(connection: sa.Connection, effect_ids: Sequence[int]) -> None:
+    """Forget writes of absolute values once their outcome is known: the shadows and the journal hold it."""
+    if effect_ids:
+        connection.execute(effects.delete().where(effects.c.id.in_(list(effect_ids))))
+
+
+def open_of(connection: sa.Connection, link_ids: Sequence[int]) -> dict[int, list[Effect]]:
+    """Effects whose outcome is not settled, by link, in the order in which they are to be made."""
+    query = (
+        sa.select(effects)
+        .where(effects.c.link_id.in_(list(link_ids)), effects.c.state.in_(OPEN))
+        .order_by(effects.c.position, effects.c.id)
+    )
+    found: dict[int, list[Effect]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.link_id, []).append(_effect(row))
+    return found
+
+
+def known_entries(connection: sa.Connection, link_id: int, side: Side) -> frozenset[str]:
+    """Ids of this side's timeline entries that crossed already, were turned down, or were made by us."""
+    prefix = f"comment:{side}:"
+    crossed = connection.execute(
+        sa.select(effects.c.key).where(effects.c.link_id == link_id, effects.c.key.startswith(prefix, autoescape=True))
+    )
+    ours = connection.execute(
+        sa.select(effects.c.remote_id).where(
+            effects.c.link_id == link_id, effects.c.side == side, effects.c.remote_id.is_not(None)
+        )
+    )
+    return frozenset(row.key[len(prefix) :] for row in crossed) | frozenset(row.remote_id for row in ours)
+
+
+def last_position(connection: sa.Connection, link_id: int) -> int:
+    """The highest place given out among a link's effects."""
+    value = connection.execute(sa.select(sa.func.max(effects.c.position)).where(effects.c.link_id == link_id)).scalar()
+    return int(value or 0)
+
+
+def _effect(row: sa.Row[Any]) -> Effect:
+    return Effect(
+        id=row.id,
+        link_id=row.link_id,
+        key=row.key,
+        kind=row.kind,
+        side=Side(row.side),
+        state=row.state,
+        payload=row.payload or {},
+        remote_id=row.remote_id,
+        answered=row.answered,
+        absent=row.absent,
+        sending_until=row.sending_until,
+        sent_at=row.sent_at,
+        created_at=row.created_at,
+    )

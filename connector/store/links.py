@@ -1,0 +1,341 @@
+"""Tickets and links: who is due, who holds what, what each side last said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import IntFlag
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from connector.domain.decision import Shadow
+from connector.domain.ticket import Value, normal
+from connector.store.tables import effects, links, tickets
+
+
+class Look(IntFlag):
+    """What a link's next pass has to look at."""
+
+    NOTHING = 0
+    NEXTCAP = 1
+    CRM = 2
+    NEXTCAP_COMMENTS = 4
+    CRM_COMMENTS = 8
+    MOVED = 16
+    """Next Cap's ticket moved: where no mapped field differs, its timeline must have."""
+    ALL = 15
+
+
+NEW, ACTIVE, FROZEN, GONE = "new", "active", "frozen", "gone"
+IDLE_STATES = frozenset({GONE})
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRow:
+    """What the store knows of one Next Cap ticket."""
+
+    id: int
+    nextcap_id: str | None
+    number: str
+    reading: Mapping[str, Any] | None
+    version: datetime | None
+    own_version: datetime | None
+    timeline_version: datetime | None
+    moments: Mapping[str, str]
+    read_at: datetime | None
+    forbidden_until: datetime | None
+    fence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """One link with its ticket, as claimed. `look` and `seq` are as they stood at the claim."""
+
+    id: int
+    connection: str
+    record_id: str | None
+    state: str
+    shadows: Mapping[str, Shadow]
+    substitutes: frozenset[tuple[Value, Value]]
+    moments: Mapping[str, str]
+    crm: Mapping[str, Value]
+    crm_read_at: datetime | None
+    linked_at: datetime | None
+    look: Look
+    seq: int
+    dirty_at: datetime | None
+    attempts: int
+    claims: int
+    failing_since: datetime | None
+    cause_code: str | None
+    ticket: TicketRow
+
+
+class LostLease(Exception):
+    """Somebody else holds the ticket by now: nothing of ours may be written any more."""
+
+
+def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> None:
+    """Insert rows, leaving those that exist already as they are."""
+    if not rows:
+        return
+    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(build(table).on_conflict_do_nothing(index_elements=list(keys)), list(rows))
+
+
+def ensure(connection: sa.Connection, nextcap_ids: Sequence[str], names: Sequence[str]) -> dict[str, int]:
+    """Make sure that these Next Cap tickets and a link for every connection exist; ticket row ids by Next Cap id."""
+    upsert(connection, tickets, [{"nextcap_id": one} for one in sorted(set(nextcap_ids))], ["nextcap_id"])
+    rows = connection.execute(
+        sa.select(tickets.c.nextcap_id, tickets.c.id).where(tickets.c.nextcap_id.in_(list(nextcap_ids)))
+    )
+    ids = {str(row.nextcap_id): int(row.id) for row in rows}
+    pairs = [{"ticket_id": ids[one], "connection": name} for one in sorted(ids) for name in names]
+    upsert(connection, links, pairs, ["ticket_id", "connection"])
+    return ids
+
+
+def add_for_record(connection: sa.Connection, name: str, record_id: str) -> int | None:
+    """A link for a CRM record that has no Next Cap ticket yet; None where that record is linked already."""
+    if by_record(connection, name, [record_id]):
+        return None
+    ticket_id = connection.execute(tickets.insert().values(number="").returning(tickets.c.id)).scalar_one()
+    row = links.insert().values(ticket_id=ticket_id, connection=name, record_id=record_id)
+    return int(connection.execute(row.returning(links.c.id)).scalar_one())
+
+
+def by_record(connection: sa.Connection, name: str, record_ids: Iterable[str]) -> dict[str, sa.Row[Any]]:
+    """Link rows by CRM record id."""
+    query = sa.select(links).where(links.c.connection == name, links.c.record_id.in_(list(record_ids)))
+    return {str(row.record_id): row for row in connection.execute(query)}
+
+
+def mark(connection: sa.Connection, link_ids: Sequence[int], look: Look, now: datetime) -> None:
+    """Mark links dirty: one more thing to look at, due at once."""
+    if not link_ids:
+        return
+    connection.execute(
+        links.update()
+        .where(links.c.id.in_(list(link_ids)))
+        .values(
+            seq=links.c.seq + 1,
+            look=links.c.look.op("|")(int(look)),
+            dirty_at=sa.func.coalesce(links.c.dirty_at, now),
+            due_at=now,
+        )
+    )
+
+
+def mark_ticket(connection: sa.Connection, ticket_ids: Sequence[int], look: Look, now: datetime) -> list[str]:
+    """Mark every link of these tickets; the names of the connections concerned."""
+    rows = connection.execute(
+        sa.select(links.c.id, links.c.connection).where(links.c.ticket_id.in_(list(ticket_ids)), links.c.state != GONE)
+    ).all()
+    mark(connection, [row.id for row in rows], look, now)
+    return sorted({row.connection for row in rows})
+
+
+def claim(
+    connection: sa.Connection,
+    name: str,
+    *,
+    owner: str,
+    now: datetime,
+    until: datetime,
+    limit: int,
+    link_id: int | None = None,
+) -> list[LinkRow]:
+    """Take up to `limit` due links whose ticket nobody holds, oldest first; or the one named, if it is due.
+
+    The try is counted before any work. What a holder that died left undone is looked at whole.
+    """
+    due = (
+        sa.select(links.c.id)
+        .join(tickets, tickets.c.id == links.c.ticket_id)
+        .where(
+            links.c.connection == name,
+            links.c.due_at <= now,
+            sa.or_(tickets.c.lease_until.is_(None), tickets.c.lease_until <= now),
+        )
+        .order_by(links.c.dirty_at, links.c.id)
+        .limit(limit)
+        .with_for_update(of=tickets, skip_locked=True)
+    )
+    due = due.where(links.c.id == link_id) if link_id is not None else due.where(links.c.alone.is_(False))
+    ids = [row.id for row in connection.execute(due)]
+    if not ids:
+        return []
+    rows = connection.execute(_whole().where(links.c.id.in_(ids)).order_by(links.c.dirty_at, links.c.id)).all()
+    connection.execute(
+        tickets.update()
+        .where(tickets.c.id.in_([row.t_id for row in rows]))
+        .values(owner=owner, lease_until=until, fence=tickets.c.fence + 1)
+    )
+    connection.execute(links.update().where(links.c.id.in_(ids)).values(claims=links.c.claims + 1, look=0))
+    claimed = [_link(row) for row in rows]
+    return [
+        replace(link, ticket=replace(link.ticket, fence=link.ticket.fence + 1), look=_look_after(link))
+        for link in claimed
+    ]
+
+
+def _look_after(link: LinkRow) -> Look:
+    return link.look | Look.ALL if link.claims else link.look
+
+
+def hold(connection: sa.Connection, held: Sequence[LinkRow], *, owner: str, until: datetime) -> set[int]:
+    """Renew the leases on these tickets; the link ids whose lease is still ours."""
+    fences = {link.ticket.id: link.ticket.fence for link in held}
+    rows = connection.execute(
+        sa.select(tickets.c.id, tickets.c.fence).where(tickets.c.id.in_(list(fences)), tickets.c.owner == owner)
+    ).all()
+    ours = [row.id for row in rows if fences[row.id] == row.fence]
+    connection.execute(tickets.update().where(tickets.c.id.in_(ours)).values(lease_until=until))
+    return {link.id for link in held if link.ticket.id in set(ours)}
+
+
+def check_fence(connection: sa.Connection, link: LinkRow) -> None:
+    """Raise LostLease unless the ticket is still held under this link's fencing number; locks its row."""
+    row = connection.execute(
+        tickets.update()
+        .where(tickets.c.id == link.ticket.id, tickets.c.fence == link.ticket.fence)
+        .values(fence=link.ticket.fence)
+    )
+    if row.rowcount != 1:
+        raise LostLease(link.id)
+
+
+def release(connection: sa.Connection, link: LinkRow, **changes: Any) -> None:
+    """Give the ticket back and store `changes` on the link.
+
+    `due_at` among them is when to work next (None: when something happens). What was marked meanwhile stays due.
+    """
+    due_at = changes.pop("due_at", None)
+    now = changes.pop("now")
+    again = links.c.seq > link.seq
+    connection.execute(
+        links.update()
+        .where(links.c.id == link.id)
+        .values(
+            due_at=sa.case((again, now), else_=sa.literal(due_at, links.c.due_at.type)),
+            dirty_at=sa.case((again, now), else_=sa.literal(link.dirty_at if due_at else None, links.c.dirty_at.type)),
+            claims=0,
+            **changes,
+        )
+    )
+    connection.execute(
+        tickets.update()
+        .where(tickets.c.id == link.ticket.id, tickets.c.fence == link.ticket.fence)
+        .values(owner=None, lease_until=None)
+    )
+
+
+def get(connection: sa.Connection, link_id: int) -> LinkRow | None:
+    """One link with its ticket, unclaimed."""
+    row = connection.execute(_whole().where(links.c.id == link_id)).one_or_none()
+    return _link(row) if row else None
+
+
+def of_ticket(connection: sa.Connection, number_or_id: str) -> list[LinkRow]:
+    """The links of a ticket named by its number, its Next Cap id or a CRM record id."""
+    text = number_or_id.lstrip("#")
+    named = sa.or_(tickets.c.number == text, tickets.c.nextcap_id == text, links.c.record_id == text)
+    return [_link(row) for row in connection.execute(_whole().where(named).order_by(links.c.id))]
+
+
+def has_open_creates(connection: sa.Connection, name: str) -> bool:
+    """Whether a create of this connection is on its way and could be a record that an event names."""
+    query = (
+        sa.select(effects.c.id)
+        .join(links, links.c.id == effects.c.link_id)
+        .where(links.c.connection == name, effects.c.kind.in_(["create_crm", "create_nextcap"]))
+        .where(effects.c.state.in_(["sending", "unknown"]))
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
+
+
+def due_connections(connection: sa.Connection, now: datetime) -> list[str]:
+    """The connections with a link that is due and not worked alone."""
+    query = sa.select(links.c.connection).where(links.c.due_at <= now, links.c.alone.is_(False)).distinct()
+    return [row.connection for row in connection.execute(query)]
+
+
+def due_alone(connection: sa.Connection, now: datetime, limit: int = 20) -> list[tuple[int, str]]:
+    """Due links that are worked alone: id and ticket number."""
+    query = (
+        sa.select(links.c.id, tickets.c.number)
+        .join(tickets, tickets.c.id == links.c.ticket_id)
+        .where(links.c.due_at <= now, links.c.alone.is_(True))
+        .where(sa.or_(tickets.c.lease_until.is_(None), tickets.c.lease_until <= now))
+        .order_by(links.c.due_at)
+        .limit(limit)
+    )
+    return [(row.id, row.number) for row in connection.execute(query)]
+
+
+def next_due(connection: sa.Connection, name: str, *, within: timedelta, now: datetime) -> datetime | None:
+    """When the next link of this connection falls due, if that is soon."""
+    query = sa.select(sa.func.min(links.c.due_at)).where(
+        links.c.connection == name, links.c.due_at <= now + within, links.c.alone.is_(False)
+    )
+    value = connection.execute(query).scalar()
+    return value if isinstance(value, datetime) else None
+
+
+def to_json(value: Value) -> Any:
+    """A native value as JSON stores it."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def from_json(value: Any) -> Value:
+    """A native value as it was before JSON stored it."""
+    return normal(value)
+
+
+def shadows_to_json(shadows: Mapping[str, Shadow]) -> dict[str, Any]:
+    return {name: [to_json(one.nextcap), to_json(one.crm)] for name, one in shadows.items()}
+
+
+def _whole() -> sa.Select[Any]:
+    columns = [column.label(f"t_{column.name}") for column in tickets.c]
+    return sa.select(links, *columns).join(tickets, tickets.c.id == links.c.ticket_id)
+
+
+def _link(row: sa.Row[Any]) -> LinkRow:
+    ticket = TicketRow(
+        id=row.t_id,
+        nextcap_id=row.t_nextcap_id,
+        number=row.t_number,
+        reading=row.t_reading,
+        version=row.t_version,
+        own_version=row.t_own_version,
+        timeline_version=row.t_timeline_version,
+        moments=row.t_moments or {},
+        read_at=row.t_read_at,
+        forbidden_until=row.t_forbidden_until,
+        fence=row.t_fence,
+    )
+    return LinkRow(
+        id=row.id,
+        connection=row.connection,
+        record_id=row.record_id,
+        state=row.state,
+        shadows={name: Shadow(from_json(pair[0]), from_json(pair[1])) for name, pair in (row.shadows or {}).items()},
+        substitutes=frozenset((from_json(one[0]), from_json(one[1])) for one in (row.substitutes or [])),
+        moments=row.moments or {},
+        crm={name: from_json(value) for name, value in (row.crm or {}).items()},
+        crm_read_at=row.crm_read_at,
+        linked_at=row.linked_at,
+        look=Look(row.look),
+        seq=row.seq,
+        dirty_at=row.dirty_at,
+        attempts=row.attempts,
+        claims=row.claims,
+        failing_since=row.failing_since,
+        cause_code=row.cause_code,
+        ticket=ticket,
+    )

@@ -1,0 +1,100 @@
+"""People, cursors, mapping versions, secrets and counters: the small tables that need a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from connector.domain.ticket import Person
+from connector.store.tables import counters, cursors, mappings, people, secrets
+
+
+def put(
+    connection: sa.Connection,
+    table: sa.Table,
+    rows: Sequence[Mapping[str, Any]],
+    keys: Sequence[str],
+) -> None:
+    """Insert rows or overwrite those with the same keys."""
+    if not rows:
+        return
+    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    insert = build(table)
+    rest = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=rest), list(rows))
+
+
+def save_people(connection: sa.Connection, name: str, everybody: Sequence[Person]) -> None:
+    """Replace what is known of one system's people."""
+    connection.execute(people.delete().where(people.c.connection == name))
+    rows = [
+        {"connection": name, "id": one.id, "email": one.email, "name": one.name, "active": one.active}
+        for one in {person.id: person for person in everybody}.values()
+    ]
+    if rows:
+        connection.execute(people.insert(), rows)
+
+
+def load_people(connection: sa.Connection, name: str) -> dict[str, Person]:
+    """One system's people by id."""
+    rows = connection.execute(sa.select(people).where(people.c.connection == name))
+    return {row.id: Person(row.id, row.email, row.name, row.active) for row in rows}
+
+
+def set_cursor(connection: sa.Connection, name: str, cursor: str, value: str, now: datetime) -> None:
+    row = {"connection": name, "name": cursor, "value": value, "at": now}
+    put(connection, cursors, [row], ["connection", "name"])
+
+
+def get_cursor(connection: sa.Connection, name: str, cursor: str) -> tuple[str, datetime] | None:
+    """A cursor's value and when it was set."""
+    query = sa.select(cursors.c.value, cursors.c.at).where(cursors.c.connection == name, cursors.c.name == cursor)
+    row = connection.execute(query).one_or_none()
+    return (row.value, row.at) if row else None
+
+
+def add_mapping(connection: sa.Connection, name: str, *, version: str, text: str, by: str, now: datetime) -> None:
+    """Make this text the connection's active mapping."""
+    connection.execute(
+        mappings.insert().values(connection=name, version=version, text=text, activated_at=now, activated_by=by)
+    )
+
+
+def active_mapping(connection: sa.Connection, name: str) -> sa.Row[Any] | None:
+    """The newest row of a connection: the mapping that every plan reads."""
+    query = sa.select(mappings).where(mappings.c.connection == name).order_by(mappings.c.id.desc()).limit(1)
+    return connection.execute(query).one_or_none()
+
+
+def active_version(connection: sa.Connection, name: str) -> str | None:
+    query = sa.select(mappings.c.version).where(mappings.c.connection == name).order_by(mappings.c.id.desc()).limit(1)
+    return connection.execute(query).scalar()
+
+
+def put_secret(connection: sa.Connection, name: str, ciphertext: str, now: datetime) -> None:
+    put(connection, secrets, [{"name": name, "ciphertext": ciphertext, "at": now}], ["name"])
+
+
+def get_secret(connection: sa.Connection, name: str) -> str | None:
+    return connection.execute(sa.select(secrets.c.ciphertext).where(secrets.c.name == name)).scalar()
+
+
+def count(connection: sa.Connection, amounts: Mapping[tuple[str, str], int]) -> None:
+    """Add to counters, by (name, label)."""
+    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    insert = build(counters)
+    more = insert.on_conflict_do_update(
+        index_elements=["name", "label"], set_={"value": counters.c.value + insert.excluded.value}
+    )
+    rows = [{"name": name, "label": label, "value": value} for (name, label), value in sorted(amounts.items())]
+    if rows:
+        connection.execute(more, rows)
+
+
+def counts(connection: sa.Connection) -> dict[tuple[str, str], int]:
+    """All counters."""
+    return {(row.name, row.label): int(row.value) for row in connection.execute(sa.select(counters))}

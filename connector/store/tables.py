@@ -1,0 +1,286 @@
+"""Every table, in one place. Uniqueness and order are constraints here, not checks in Python.
+
+Times are aware UTC. JSON columns hold what only our own code reads; whatever is searched for is a column.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Utc(sa.types.TypeDecorator[datetime]):
+    """An aware UTC moment: `timestamptz` on PostgreSQL, naive UTC text on SQLite."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def _id() -> sa.Column[int]:
+    return sa.Column("id", Id, primary_key=True, autoincrement=True)
+
+
+def _json(name: str) -> sa.Column[Any]:
+    return sa.Column(name, Json, nullable=False, default=dict)
+
+
+# One row a connection, and one named `nextcap`: its switch, its bell, who drains it, how it fares.
+connections = sa.Table(
+    "connections",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("paused", sa.Boolean, nullable=False, default=False),
+    sa.Column("bell_at", Utc),
+    sa.Column("owner", sa.Text),
+    sa.Column("lease_until", Utc),
+    sa.Column("fence", sa.BigInteger, nullable=False, default=0),
+    sa.Column("next_start_at", Utc),
+    sa.Column("failures", sa.Integer, nullable=False, default=0),
+    sa.Column("closed_until", Utc),
+    sa.Column("cause", sa.Text),
+    sa.Column("schema", Json),
+    sa.Column("schema_at", Utc),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    _id(),
+    sa.Column("connection", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("received_at", Utc, nullable=False),
+    sa.Column("body", sa.LargeBinary),
+    sa.Column("seen", sa.Integer, nullable=False, default=1),
+    sa.UniqueConstraint("connection", "key"),
+    sa.Index("ix_deliveries_received_at", "received_at"),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    _id(),
+    sa.Column("delivery_id", Id, nullable=False),
+    sa.Column("connection", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("ticket_id", Id),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("at", Utc, nullable=False),
+    sa.Index("ix_events_ticket_id", "ticket_id"),
+    sa.Index("ix_events_subject", "subject"),
+)
+
+# What Next Cap last said of a ticket, and who holds it: all links of a ticket are worked by one holder.
+tickets = sa.Table(
+    "tickets",
+    metadata,
+    _id(),
+    sa.Column("nextcap_id", sa.Text, unique=True),
+    sa.Column("number", sa.Text, nullable=False, default=""),
+    sa.Column("reading", Json),
+    sa.Column("version", Utc),
+    sa.Column("own_version", Utc),
+    sa.Column("timeline_version", Utc),
+    _json("moments"),
+    sa.Column("read_at", Utc),
+    sa.Column("forbidden_until", Utc),
+    sa.Column("owner", sa.Text),
+    sa.Column("lease_until", Utc),
+    sa.Column("fence", sa.BigInteger, nullable=False, default=0),
+    sa.Index("ix_tickets_number", "number"),
+)
+
+# Ticket ↔ record of one connection. A link without `due_at` has nothing to do.
+links = sa.Table(
+    "links",
+    metadata,
+    _id(),
+    sa.Column("ticket_id", Id, sa.ForeignKey("tickets.id"), nullable=False),
+    sa.Column("connection", sa.Text, nullable=False),
+    sa.Column("record_id", sa.Text),
+    sa.Column("state", sa.Text, nullable=False, default="new"),
+    _json("shadows"),
+    _json("substitutes"),
+    _json("moments"),
+    _json("crm"),
+    sa.Column("crm_read_at", Utc),
+    sa.Column("linked_at", Utc),
+    sa.Column("look", sa.Integer, nullable=False, default=0),
+    sa.Column("seq", sa.BigInteger, nullable=False, default=0),
+    sa.Column("dirty_at", Utc),
+    sa.Column("due_at", Utc),
+    sa.Column("alone", sa.Boolean, nullable=False, default=False),
+    sa.Column("claims", sa.Integer, nullable=False, default=0),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("failing_since", Utc),
+    sa.Column("cause", sa.Text),
+    sa.Column("cause_code", sa.Text),
+    sa.UniqueConstraint("connection", "record_id"),
+    sa.UniqueConstraint("ticket_id", "connection"),
+    sa.Index("ix_links_due", "connection", "due_at", "dirty_at"),
+)
+
+effects = sa.Table(
+    "effects",
+    metadata,
+    _id(),
+    sa.Column("link_id", Id, sa.ForeignKey("links.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("side", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    _json("payload"),
+    sa.Column("remote_id", sa.Text),
+    sa.Column("answered", sa.Boolean, nullable=False, default=False),
+    sa.Column("absent", sa.Integer, nullable=False, default=0),
+    sa.Column("sending_until", Utc),
+    sa.Column("sent_at", Utc),
+    sa.Column("created_at", Utc, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False, default=0),
+    sa.UniqueConstraint("link_id", "key"),
+    sa.UniqueConstraint("link_id", "side", "remote_id"),
+    sa.Index("ix_effects_open", "link_id", "state"),
+)
+
+journal = sa.Table(
+    "journal",
+    metadata,
+    _id(),
+    sa.Column("link_id", Id),
+    sa.Column("connection", sa.Text, nullable=False),
+    sa.Column("at", Utc, nullable=False),
+    sa.Column("last_at", Utc, nullable=False),
+    sa.Column("count", sa.Integer, nullable=False, default=1),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    _json("details"),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Index("ix_journal_link", "link_id", "id"),
+    sa.Index("ix_journal_at", "at"),
+)
+
+# What waits for a person: a field, a whole link, or a delivery that could not be read.
+parked = sa.Table(
+    "parked",
+    metadata,
+    _id(),
+    sa.Column("connection", sa.Text, nullable=False),
+    sa.Column("link_id", Id),
+    sa.Column("delivery_id", Id),
+    sa.Column("field", sa.Text, nullable=False, default=""),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("nextcap", Json),
+    sa.Column("crm", Json),
+    sa.Column("candidates", Json),
+    sa.Column("at", Utc, nullable=False),
+    sa.Column("resolved_at", Utc),
+    sa.Column("resolution", sa.Text),
+    sa.Column("resolved_by", sa.Text),
+    sa.Index("ix_parked_link", "link_id", "resolved_at"),
+    sa.Index("ix_parked_code", "code", "resolved_at"),
+)
+
+# Records that an event named and no link knows yet.
+unplaced = sa.Table(
+    "unplaced",
+    metadata,
+    _id(),
+    sa.Column("connection", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, default=0),
+    sa.Column("due_at", Utc, nullable=False),
+    sa.UniqueConstraint("connection", "kind", "subject"),
+    sa.Index("ix_unplaced_due", "connection", "due_at"),
+)
+
+people = sa.Table(
+    "people",
+    metadata,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("email", sa.Text),
+    sa.Column("name", sa.Text, nullable=False, default=""),
+    sa.Column("active", sa.Boolean, nullable=False, default=True),
+)
+
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("at", Utc, nullable=False),
+)
+
+mappings = sa.Table(
+    "mappings",
+    metadata,
+    _id(),
+    sa.Column("connection", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("activated_at", Utc, nullable=False),
+    sa.Column("activated_by", sa.Text, nullable=False),
+    sa.Index("ix_mappings_connection", "connection", "id"),
+)
+
+secrets = sa.Table(
+    "secrets",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("ciphertext", sa.Text, nullable=False),
+    sa.Column("at", Utc, nullable=False),
+)
+
+# One token bucket a credential and API family, shared by all processes.
+budgets = sa.Table(
+    "budgets",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("tokens", sa.Float, nullable=False),
+    sa.Column("size", sa.Float, nullable=False),
+    sa.Column("per_second", sa.Float, nullable=False),
+    sa.Column("refilled_at", Utc, nullable=False),
+    sa.Column("paused_until", Utc),
+    sa.Column("reason", sa.Text),
+)
+
+# Counters that several processes add to, read by `/metrics` and the demo's summary.
+counters = sa.Table(
+    "counters",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("label", sa.Text, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False, default=0),
+)
