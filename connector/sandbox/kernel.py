@@ -156,13 +156,16 @@ class Imitation:
         names = [name for name in dir(type(self)) if hasattr(getattr(type(self), name), "is_action")]
         return {name: getattr(self, name) for name in names}
 
-    def gate(self, application: Application, template: Callable[[str, str], str]) -> Gate:
-        """Put this imitation's faults, lock and counters before an application, for a second origin of the vendor."""
+    def gate(self, application: Application, template: Callable[[str, str], str], calls: Calls | None = None) -> Gate:
+        """Put this imitation's faults and lock before an application, for a second origin of the vendor.
+
+        Its calls are recorded with the others unless it has a record of its own.
+        """
         return Gate(
             application,
             template=template,
             faults=self.faults,
-            calls=self.calls,
+            calls=calls or self.calls,
             clock=self.clock,
             lock=self.lock,
             closing=self._closing,
