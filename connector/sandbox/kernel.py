@@ -19,7 +19,7 @@ from .kernel_clock import Clock, RateLimit, Verdict, epoch_ms, iso
 from .kernel_control import control_app
 from .kernel_deliveries import Attempt, Deliveries, Delivery
 from .kernel_faults import Fault, Faults
-from .kernel_gate import Gate, Refusal, template_of
+from .kernel_gate import Gate, Refusal, Waits, template_of
 from .kernel_http import Answer, Application, DropConnection, Environ, HttpServer, ask_wsgi
 
 __all__ = [
@@ -88,7 +88,7 @@ class Imitation:
         self.app.json.sort_keys = False  # type: ignore[attr-defined]  # DefaultJSONProvider has it
         self.app.register_error_handler(Refusal, lambda refusal: refusal.response())
         self.routes(self.app)
-        self._closing = threading.Event()
+        self._waits = Waits()
         self._gate = self.gate(lambda environ: ask_wsgi(self.app, environ), template_of(self.app))
         self._control = control_app(self)
         self._server = HttpServer(self._answer, port)
@@ -128,18 +128,18 @@ class Imitation:
 
     def start(self) -> None:
         """Serve the API and send webhooks; does nothing if already started."""
-        self._closing.clear()
         self._server.start()
         self.deliveries.start()
 
     def stop(self) -> None:
         """Refuse connections and send nothing; state is kept."""
-        self._closing.set()
         self._server.stop()
+        self._waits.interrupt()
         self.deliveries.stop()
 
     def reset(self) -> None:
         """Return everything to how it was at first: state, settings, calls, faults, deliveries, clock."""
+        self._waits.interrupt()
         self.deliveries.reset()
         with self.lock:
             self.faults.clear()
@@ -168,7 +168,7 @@ class Imitation:
             calls=calls or self.calls,
             clock=self.clock,
             lock=self.lock,
-            closing=self._closing,
+            waits=self._waits,
         )
 
     def _answer(self, environ: Environ) -> Answer:

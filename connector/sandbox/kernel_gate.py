@@ -44,6 +44,26 @@ def template_of(app: Flask) -> Callable[[str, str], str]:
     return template
 
 
+class Waits:
+    """Waits that an outage or a reset cuts short."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._interruptions = 0
+
+    def wait(self, seconds: float) -> bool:
+        """Wait; false if it was cut short."""
+        with self._changed:
+            before = self._interruptions
+            return not self._changed.wait_for(lambda: self._interruptions != before, seconds)
+
+    def interrupt(self) -> None:
+        """Cut every present wait short."""
+        with self._changed:
+            self._interruptions += 1
+            self._changed.notify_all()
+
+
 class Gate:
     """An application behind faults, run under the lock, every call recorded."""
 
@@ -56,7 +76,7 @@ class Gate:
         calls: Calls,
         clock: Clock,
         lock: AbstractContextManager[bool],
-        closing: threading.Event,
+        waits: Waits,
     ) -> None:
         self._application = application
         self._template = template
@@ -64,31 +84,35 @@ class Gate:
         self._calls = calls
         self._clock = clock
         self._lock = lock
-        self._closing = closing
+        self._waits = waits
 
     def __call__(self, environ: Environ) -> Answer:
-        """Answer one request, or raise DropConnection; either way it is recorded."""
-        answer = self._decide(environ)
-        self._calls.record(self._call(environ, answer))
-        if answer is None:
-            raise DropConnection
-        return answer
+        """Answer one request, or raise DropConnection; either way it is recorded.
 
-    def _decide(self, environ: Environ) -> Answer | None:
+        A request whose delay is cut short by an outage or a reset is neither applied nor recorded.
+        """
         fault = self._faults.match(environ["REQUEST_METHOD"], environ["RAW_URI"].partition("?")[0])
-        if fault is None:
+        if fault is not None and fault.kind == "delay" and not self._waits.wait(fault.seconds):
+            raise DropConnection
+        answer = self._decide(environ, fault)
+        self._calls.record(self._call(environ, answer))
+        if answer is not None:
+            return answer
+        if fault is not None and fault.kind == "lost_answer":
+            self._waits.wait(fault.seconds)
+        raise DropConnection
+
+    def _decide(self, environ: Environ, fault: Fault | None) -> Answer | None:
+        """Apply the request or not; its answer, or None where there is none."""
+        if fault is None or fault.kind == "delay":
             return self._apply(environ)
         match fault.kind:
             case "drop_before":
                 return None
             case "status":
                 return faulty_answer(fault)
-            case "delay":
-                self._closing.wait(fault.seconds)
-                return self._apply(environ)
             case "lost_answer":
                 self._apply(environ)
-                self._closing.wait(fault.seconds)
                 return None
             case _:
                 self._apply(environ)
