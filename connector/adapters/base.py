@@ -183,8 +183,10 @@ class Adapter(Protocol):
     def add_comments(self, comments: Sequence[NewComment]) -> Sequence[Written]:
         """Add comments in the given order; stops a ticket's later ones where an earlier one did not succeed."""
 
-    def probe_comment(self, comment: NewComment, *, sent_at: datetime, taken: frozenset[str]) -> str | None:
-        """The id of the entry that an `add_comments` of unknown outcome left behind, or None. `taken` are not it."""
+    def recognise(
+        self, comment: NewComment, timeline: Sequence[Comment], *, sent_at: datetime, taken: frozenset[str]
+    ) -> str | None:
+        """The entry of this timeline that an `add_comments` of unknown outcome made, or None. `taken` are not it."""
 
     def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:
         """The record that a CREATE of unknown outcome left behind, or None."""

@@ -83,26 +83,37 @@ def pause(connection: sa.Connection, name: str, paused: bool) -> None:
     connection.execute(connections.update().where(connections.c.name == name).values(paused=paused))
 
 
-def fail(connection: sa.Connection, name: str, *, cause: str, until: datetime) -> None:
-    """Note a failure of the vendor as a whole; nothing is tried before `until`."""
-    connection.execute(
+def fail(connection: sa.Connection, name: str, *, cause: str, until: datetime | None) -> int:
+    """Note a failure of the vendor; with `until`, nothing is tried before then. How many there were in a row."""
+    row = connection.execute(
         connections.update()
         .where(connections.c.name == name)
-        .values(failures=connections.c.failures + 1, closed_until=until, cause=cause)
-    )
+        .values(
+            failures=connections.c.failures + 1,
+            cause=cause,
+            closed_until=connections.c.closed_until if until is None else until,
+        )
+        .returning(connections.c.failures)
+    ).one()
+    return int(row.failures)
 
 
 def recover(connection: sa.Connection, name: str, now: datetime) -> bool:
     """A call went through: the cause has ended, and what waited for it is due at once. True where there was one."""
-    ended = connection.execute(
+    row = connection.execute(
         connections.update()
         .where(connections.c.name == name, connections.c.failures > 0)
-        .values(failures=0, closed_until=None, cause=None)
-    ).rowcount
-    if ended:
-        waiting = links.update().where(links.c.cause_code == f"waits:{name}", links.c.due_at > now)
-        connection.execute(waiting.values(due_at=now))
-    return bool(ended)
+        .values(failures=0, cause=None)
+        .returning(connections.c.closed_until)
+    ).one_or_none()
+    if row is None or row.closed_until is None:
+        return False
+    connection.execute(connections.update().where(connections.c.name == name).values(closed_until=None))
+    waits = sa.or_(
+        links.c.cause_code == f"waits:{name}", links.c.cause_code.startswith(f"fails:{name}:", autoescape=True)
+    )
+    connection.execute(links.update().where(waits, links.c.due_at > now).values(due_at=now))
+    return True
 
 
 def keep_schema(connection: sa.Connection, name: str, schema: Any, now: datetime) -> None:

@@ -62,6 +62,12 @@ def set_state(connection: sa.Connection, effect_id: int, state: str, **values: A
     connection.execute(effects.update().where(effects.c.id == effect_id).values(state=state, **values))
 
 
+def reopen(connection: sa.Connection, link_id: int, key: str) -> None:
+    """A refused write is to be tried again, as a person asked."""
+    again = (effects.c.link_id == link_id) & (effects.c.key == key) & (effects.c.state == REFUSED)
+    connection.execute(effects.update().where(again).values(state=INTENDED, absent=0))
+
+
 def drop(connection: sa.Connection, effect_ids: Sequence[int]) -> None:
     """Forget writes of absolute values once their outcome is known: the shadows and the journal hold it."""
     if effect_ids:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.domain.decision import Shadow
 from connector.domain.ticket import Value, normal
-from connector.store.tables import effects, links, tickets
+from connector.store.tables import Utc, effects, events, links, tickets
 
 
 class Look(IntFlag):
@@ -71,6 +71,7 @@ class LinkRow:
     claims: int
     failing_since: datetime | None
     cause_code: str | None
+    cause: str | None
     ticket: TicketRow
 
 
@@ -96,6 +97,37 @@ def ensure(connection: sa.Connection, nextcap_ids: Sequence[str], names: Sequenc
     pairs = [{"ticket_id": ids[one], "connection": name} for one in sorted(ids) for name in names]
     upsert(connection, links, pairs, ["ticket_id", "connection"])
     return ids
+
+
+def tickets_by_nextcap_id(connection: sa.Connection, nextcap_ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
+    """Ticket rows by Next Cap id."""
+    query = sa.select(tickets).where(tickets.c.nextcap_id.in_(list(nextcap_ids)))
+    return {str(row.nextcap_id): row for row in connection.execute(query)}
+
+
+def store_reading(
+    connection: sa.Connection,
+    ticket_id: int,
+    reading: Mapping[str, Any],
+    *,
+    version: datetime,
+    number: str,
+    moments: Mapping[str, str],
+    now: datetime,
+) -> bool:
+    """Keep a whole reading that a delivery carried, unless a newer one is there. Whether it was kept."""
+    older = sa.or_(tickets.c.version.is_(None), tickets.c.version < version)
+    row = connection.execute(
+        tickets.update()
+        .where(tickets.c.id == ticket_id, older)
+        .values(reading=dict(reading), version=version, number=number, moments=dict(moments), read_at=now)
+    )
+    return bool(row.rowcount)
+
+
+def set_moments(connection: sa.Connection, link_id: int, moments: Mapping[str, str]) -> None:
+    """When each CRM field was last said to have changed."""
+    connection.execute(links.update().where(links.c.id == link_id).values(moments=dict(moments)))
 
 
 def add_for_record(connection: sa.Connection, name: str, record_id: str) -> int | None:
@@ -211,10 +243,12 @@ def check_fence(connection: sa.Connection, link: LinkRow) -> None:
 def release(connection: sa.Connection, link: LinkRow, **changes: Any) -> None:
     """Give the ticket back and store `changes` on the link.
 
-    `due_at` among them is when to work next (None: when something happens). What was marked meanwhile stays due.
+    `due_at` among them is when to work next (None: when something happens), `look` what is still to be looked at. What
+    was marked meanwhile stays due.
     """
     due_at = changes.pop("due_at", None)
     now = changes.pop("now")
+    look = changes.pop("look", Look.NOTHING)
     again = links.c.seq > link.seq
     connection.execute(
         links.update()
@@ -223,6 +257,7 @@ def release(connection: sa.Connection, link: LinkRow, **changes: Any) -> None:
             due_at=sa.case((again, now), else_=sa.literal(due_at, links.c.due_at.type)),
             dirty_at=sa.case((again, now), else_=sa.literal(link.dirty_at if due_at else None, links.c.dirty_at.type)),
             claims=0,
+            look=links.c.look.op("|")(int(look)),
             **changes,
         )
     )
@@ -231,6 +266,56 @@ def release(connection: sa.Connection, link: LinkRow, **changes: Any) -> None:
         .where(tickets.c.id == link.ticket.id, tickets.c.fence == link.ticket.fence)
         .values(owner=None, lease_until=None)
     )
+
+
+def set_shadows(connection: sa.Connection, link: LinkRow, shadows: Mapping[str, Shadow]) -> None:
+    """Store the shadows in the middle of a pass (after a hop of a walk)."""
+    connection.execute(links.update().where(links.c.id == link.id).values(shadows=shadows_to_json(shadows)))
+
+
+def set_shadow(connection: sa.Connection, link_id: int, name: str, shadow: Shadow) -> None:
+    """Put one field's shadows where a person's decision wants them."""
+    row = connection.execute(sa.select(links.c.shadows).where(links.c.id == link_id).with_for_update()).one()
+    changed = {**(row.shadows or {}), **shadows_to_json({name: shadow})}
+    connection.execute(links.update().where(links.c.id == link_id).values(shadows=changed))
+
+
+def attach_record(connection: sa.Connection, link: LinkRow, record_id: str, now: datetime, **changes: Any) -> None:
+    """The record that this link was waiting for. A record that another link holds raises IntegrityError."""
+    connection.execute(
+        links.update().where(links.c.id == link.id).values(record_id=record_id, state=ACTIVE, linked_at=now, **changes)
+    )
+
+
+def attach_ticket(connection: sa.Connection, link: LinkRow, nextcap_id: str, now: datetime, **changes: Any) -> None:
+    """The Next Cap ticket that this link was waiting for.
+
+    Its webhook may have made a ticket row of its own already: that twin's links of other connections and its
+    reading come over, its own empty link and the row itself go.
+    """
+    twin = connection.execute(
+        sa.select(tickets).where(tickets.c.nextcap_id == nextcap_id, tickets.c.id != link.ticket.id)
+    ).one_or_none()
+    if twin is not None:
+        same = (links.c.ticket_id == twin.id) & (links.c.connection == link.connection)
+        connection.execute(links.delete().where(same, links.c.record_id.is_(None)))
+        connection.execute(links.update().where(links.c.ticket_id == twin.id).values(ticket_id=link.ticket.id))
+        connection.execute(events.update().where(events.c.ticket_id == twin.id).values(ticket_id=link.ticket.id))
+        connection.execute(tickets.delete().where(tickets.c.id == twin.id))
+    connection.execute(tickets.update().where(tickets.c.id == link.ticket.id).values(nextcap_id=nextcap_id))
+    connection.execute(links.update().where(links.c.id == link.id).values(state=ACTIVE, linked_at=now, **changes))
+
+
+def update_ticket(connection: sa.Connection, link: LinkRow, changes: Mapping[str, Any]) -> None:
+    """Store what a pass learnt of the Next Cap ticket. An older reading never replaces a newer one."""
+    reading = {name: changes[name] for name in ("reading", "version", "moments", "read_at") if name in changes}
+    rest = {name: value for name, value in changes.items() if name not in reading}
+    if reading:
+        older = sa.or_(tickets.c.version.is_(None), tickets.c.version <= sa.literal(reading.get("version"), Utc))
+        newest = older if reading.get("version") is not None else sa.true()
+        connection.execute(tickets.update().where(tickets.c.id == link.ticket.id, newest).values(**reading))
+    if rest:
+        connection.execute(tickets.update().where(tickets.c.id == link.ticket.id).values(**rest))
 
 
 def get(connection: sa.Connection, link_id: int) -> LinkRow | None:
@@ -246,12 +331,12 @@ def of_ticket(connection: sa.Connection, number_or_id: str) -> list[LinkRow]:
     return [_link(row) for row in connection.execute(_whole().where(named).order_by(links.c.id))]
 
 
-def has_open_creates(connection: sa.Connection, name: str) -> bool:
-    """Whether a create of this connection is on its way and could be a record that an event names."""
+def has_open_creates(connection: sa.Connection, name: str, kind: str) -> bool:
+    """Whether a create of this kind is on its way, and could be a record that somebody shows us."""
     query = (
         sa.select(effects.c.id)
         .join(links, links.c.id == effects.c.link_id)
-        .where(links.c.connection == name, effects.c.kind.in_(["create_crm", "create_nextcap"]))
+        .where(links.c.connection == name, effects.c.kind == kind)
         .where(effects.c.state.in_(["sending", "unknown"]))
         .limit(1)
     )
@@ -283,6 +368,12 @@ def next_due(connection: sa.Connection, name: str, *, within: timedelta, now: da
         links.c.connection == name, links.c.due_at <= now + within, links.c.alone.is_(False)
     )
     value = connection.execute(query).scalar()
+    return value if isinstance(value, datetime) else None
+
+
+def due_at(connection: sa.Connection, link_id: int) -> datetime | None:
+    """When this link is to be worked next."""
+    value = connection.execute(sa.select(links.c.due_at).where(links.c.id == link_id)).scalar()
     return value if isinstance(value, datetime) else None
 
 
@@ -337,5 +428,6 @@ def _link(row: sa.Row[Any]) -> LinkRow:
         claims=row.claims,
         failing_since=row.failing_since,
         cause_code=row.cause_code,
+        cause=row.cause,
         ticket=ticket,
     )

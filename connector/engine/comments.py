@@ -1,0 +1,296 @@
+"""Replies and notes: each crosses once, in the order in which they were made.
+
+A comment has no idempotency key on either side. So its effect is stored before it is sent, and where the outcome is
+unknown the target's timeline is looked at before anything is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from connector.adapters.base import Adapter, NewComment, Written
+from connector.domain.conversation import Crossing, plan_comments
+from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.domain.rules import Directories
+from connector.domain.ticket import Comment, CommentKind, Side
+from connector.engine.context import Engine
+from connector.engine.reading import FORBIDDEN
+from connector.engine.work import Parking, Work
+from connector.store import effects, links
+from connector.store.effects import INTENDED, REFUSED, SENDING, UNKNOWN, Effect
+from connector.store.links import Look
+
+COMMENT = "comment"
+
+
+def key_of(source: Side, entry_id: str) -> str:
+    """The name of the effect that carries this entry to the other side."""
+    return f"{COMMENT}:{source}:{entry_id}"
+
+
+def look_at_timelines(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
+    """Read the timelines that have to be looked at, and name an effect for every entry that crosses."""
+    for work in works:
+        if work.is_live and work.look & Look.NEXTCAP_COMMENTS and work.nextcap_id:
+            _look_at_nextcap(engine, work, people)
+    theirs = [work for work in works if work.is_live and work.look & Look.CRM_COMMENTS and work.record_id]
+    if theirs:
+        _look_at_crm(engine, name, theirs, people)
+
+
+def _look_at_crm(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
+    try:
+        found = engine.crms[name].comments([str(work.record_id) for work in works])
+    except (Refused, NotSupported) as problem:
+        for work in works:
+            work.parkings.append(Parking("comments", problem.code, f"comments cannot be read: {problem}"))
+        return
+    except RetryLater as problem:
+        if problem.scope == "connection" or len(works) > 1:
+            raise RetryLater(str(problem), code=problem.code, after=problem.after, system=problem.system) from problem
+        works[0].fail(problem)
+        return
+    for work in works:
+        _name_effects(engine, work, Side.CRM, found.get(str(work.record_id), ()), people)
+
+
+def _look_at_nextcap(engine: Engine, work: Work, people: Directories) -> None:
+    nextcap_id = str(work.nextcap_id)
+    try:
+        found = engine.nextcap.comments([nextcap_id])
+    except Gone:
+        work.ticket_changes["forbidden_until"] = engine.now() + FORBIDDEN
+        work.end("not_visible", "Next Cap does not show this ticket to the connector's seat")
+        return
+    except Refused as problem:
+        work.fail(problem)
+        return
+    except RetryLater as problem:
+        if problem.scope == "connection":
+            raise
+        work.fail(problem)
+        return
+    version = work.nextcap.version if work.nextcap else work.link.ticket.version
+    work.ticket_changes["timeline_version"] = version
+    _name_effects(engine, work, Side.NEXTCAP, found.get(nextcap_id, ()), people)
+
+
+def _name_effects(engine: Engine, work: Work, source: Side, timeline: Sequence[Comment], people: Directories) -> None:
+    """Store an `intended` effect for each entry that crosses; entries of ours whose outcome is open are left out."""
+    now = engine.now()
+    with engine.db.write() as connection:
+        links.check_fence(connection, work.link)
+        known = effects.known_entries(connection, work.link.id, source)
+        doubtful = _possible_echoes(engine, work, source, timeline, known)
+        crossings, stays = plan_comments(
+            work.mapping.comments, source, timeline, known=known | doubtful, linked_at=work.link.linked_at
+        )
+        position = effects.last_position(connection, work.link.id)
+        rows = [_row(work, crossing, people, position + place) for place, crossing in enumerate(crossings, start=1)]
+        effects.intend(connection, rows, now)
+        turned_down = [
+            {"link_id": work.link.id, "key": key_of(source, one.comment_id), "kind": COMMENT, "side": source.other}
+            | {"state": effects.DONE, "payload": {}, "position": 0}
+            for one in stays
+        ]
+        effects.intend(connection, turned_down, now)
+        work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
+    for one in stays:
+        work.say(one.code, one.reason, entry=one.comment_id, side=str(source))
+
+
+def _possible_echoes(
+    engine: Engine, work: Work, source: Side, timeline: Sequence[Comment], known: frozenset[str]
+) -> frozenset[str]:
+    """Entries that a write of ours with an open outcome may have made: they wait for the probe."""
+    adapter = engine.nextcap if source is Side.NEXTCAP else engine.crms[work.link.connection]
+    found: set[str] = set()
+    for effect in work.open_effects:
+        if effect.kind == COMMENT and effect.side is source and effect.state in (SENDING, UNKNOWN):
+            entry = adapter.recognise(
+                _comment(work, effect), timeline, sent_at=effect.sent_at or effect.created_at, taken=known | found
+            )
+            if entry is not None:
+                found.add(entry)
+    return frozenset(found)
+
+
+def _row(work: Work, crossing: Crossing, people: Directories, position: int) -> dict[str, Any]:
+    comment = crossing.comment
+    directory = people.nextcap if crossing.source is Side.NEXTCAP else people.crm
+    known = directory.get(comment.author_id or "")
+    payload = {
+        "kind": str(crossing.kind),
+        "text": crossing.text,
+        "html": comment.html if crossing.text == comment.text else None,
+        "author": comment.author_name or (known.name if known else ""),
+        "at": comment.created_at.isoformat(),
+        "files": [one.name for one in comment.attachments],
+        "by_customer": comment.kind is CommentKind.CUSTOMER_REPLY,
+    }
+    key = key_of(crossing.source, comment.id)
+    return {
+        "link_id": work.link.id,
+        "key": key,
+        "kind": COMMENT,
+        "side": crossing.source.other,
+        "payload": payload,
+        "position": position,
+    }
+
+
+def open_comments(work: Work, side: Side | None = None) -> list[Effect]:
+    """This link's comments that are not settled yet, in order; those towards one side, if named."""
+    return [one for one in work.open_effects if one.kind == COMMENT and side in (None, one.side)]
+
+
+def has_unseen_customer_reply(work: Work) -> bool:
+    """Whether the CRM has not been shown everything that the customer wrote."""
+    return any(one.payload.get("by_customer") for one in open_comments(work, Side.CRM))
+
+
+def settle_doubts(engine: Engine, name: str, works: Sequence[Work]) -> None:
+    """Look for the outcome of comments whose sending was interrupted, before anything else goes that way."""
+    for work in works:
+        for effect in open_comments(work):
+            if effect.state in (SENDING, UNKNOWN) and work.is_live and effect.side not in work.waits_for:
+                _settle(engine, name, work, effect)
+
+
+def _settle(engine: Engine, name: str, work: Work, effect: Effect) -> None:
+    now = engine.now()
+    if effect.sending_until and now < effect.sending_until:
+        _hold_back(work, effect, effect.sending_until)
+        return
+    found = _look_for(engine, name, work, effect)
+    with engine.db.write() as connection:
+        links.check_fence(connection, work.link)
+        if found is not None:
+            effects.done(connection, effect.id, found)
+            work.say("adopted", "an answer was lost, but the entry is there: adopted", entry=found)
+        elif effect.absent == 0:
+            wait = engine.timing.absent_answered if effect.answered else engine.timing.absent_silent
+            until = now + timedelta(seconds=wait)
+            effects.set_state(connection, effect.id, UNKNOWN, absent=1, sending_until=until)
+            _hold_back(work, effect, until)
+            work.say("absent_once", f"an answer was lost and the entry is not there; looked for again in {wait:g} s")
+        else:
+            effects.set_state(connection, effect.id, INTENDED)
+            work.say("absent_twice", "the entry is still not there: it is sent again")
+        work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
+
+
+def _look_for(engine: Engine, name: str, work: Work, effect: Effect) -> str | None:
+    """The entry that this effect made on the target, as its timeline shows it now."""
+    adapter = engine.nextcap if effect.side is Side.NEXTCAP else engine.crms[name]
+    comment = _comment(work, effect)
+    timeline = adapter.comments([comment.ticket_id]).get(comment.ticket_id, ())
+    with engine.db.read() as connection:
+        taken = effects.known_entries(connection, work.link.id, effect.side)
+    return adapter.recognise(comment, timeline, sent_at=effect.sent_at or effect.created_at, taken=taken)
+
+
+def _hold_back(work: Work, effect: Effect, until: datetime) -> None:
+    work.waits_for.add(effect.side)
+    work.wait(until)
+
+
+def send_to_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
+    """Add everything that crosses to the CRM, one entry a ticket and call where order must hold."""
+    adapter = engine.crms[name]
+    sendable = [work for work in works if work.is_live and work.record_id and Side.CRM not in work.waits_for]
+    pairs = [(work, effect) for work in sendable for effect in open_comments(work, Side.CRM)]
+    if pairs:
+        _send(engine, adapter, Side.CRM, pairs)
+
+
+def send_to_nextcap(engine: Engine, works: Sequence[Work]) -> None:
+    """Add everything that crosses to Next Cap, ticket by ticket. A reply may have moved its ticket."""
+    for work in works:
+        if not (work.is_live and work.nextcap_id) or Side.NEXTCAP in work.waits_for:
+            continue
+        pairs = [(work, effect) for effect in open_comments(work, Side.NEXTCAP)]
+        if pairs:
+            _send(engine, engine.nextcap, Side.NEXTCAP, pairs)
+            if any(effect.payload["kind"] == CommentKind.REPLY for _, effect in pairs):
+                work.signals = replace(work.signals, moved_by_our_reply=True)
+                work.nextcap_fresh = False
+
+
+def _send(engine: Engine, adapter: Adapter, side: Side, pairs: Sequence[tuple[Work, Effect]]) -> None:
+    """Mark as sending under the fence, send, and store every outcome on its own."""
+    now = engine.now()
+    until = now + timedelta(seconds=engine.timing.call)
+    comments = [_comment(work, effect) for work, effect in pairs]
+    with engine.db.write() as connection:
+        for work in {id(work): work for work, _ in pairs}.values():
+            links.check_fence(connection, work.link)
+        effects.sending(connection, [effect.id for _, effect in pairs], now=now, until=until)
+    try:
+        outcomes = {one.key: one for one in adapter.add_comments(comments)}
+    except UnknownOutcome as problem:
+        outcomes = {one.key: Written(one.key, error=problem) for one in comments}
+    except RetryLater:
+        with engine.db.write() as connection:
+            for _, effect in pairs:
+                effects.set_state(connection, effect.id, INTENDED)
+        raise
+    for work, effect in pairs:
+        _keep_outcome(engine, side, work, effect, outcomes.get(_mark(work, effect)), deadline=until)
+
+
+def _keep_outcome(
+    engine: Engine, side: Side, work: Work, effect: Effect, written: Written | None, *, deadline: datetime
+) -> None:
+    """One comment's outcome, in its own transaction. One that was not tried stays intended, behind the earlier."""
+    with engine.db.write() as connection:
+        links.check_fence(connection, work.link)
+        error = written.error if written else None
+        if written is None:
+            effects.set_state(connection, effect.id, INTENDED)
+            work.waits_for.add(side)
+        elif error is None:
+            effects.done(connection, effect.id, written.id or None)
+            work.wrote = True
+            work.say("comment_carried", f"a {effect.payload['kind']} crossed to the other side", entry=written.id)
+        elif isinstance(error, UnknownOutcome):
+            moment = engine.now() if error.answered else deadline
+            effects.set_state(connection, effect.id, UNKNOWN, answered=error.answered, sending_until=moment)
+            _hold_back(work, effect, moment)
+            work.say("outcome_unknown", f"{error}; the other side is looked at before anything is sent again")
+        elif isinstance(error, RetryLater):
+            effects.set_state(connection, effect.id, INTENDED)
+            work.waits_for.add(side)
+            work.fail(error)
+        else:
+            effects.set_state(connection, effect.id, REFUSED)
+            work.parkings.append(Parking(effect.key, error.code, f"a {effect.payload['kind']} was refused: {error}"))
+        work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
+
+
+def _mark(work: Work, effect: Effect) -> str:
+    """What names this effect to the vendor: unique among all connections, short, and free of anybody's words."""
+    return f"{work.link.id}-{effect.id}"
+
+
+def _comment(work: Work, effect: Effect) -> NewComment:
+    payload = effect.payload
+    target = work.nextcap_id if effect.side is Side.NEXTCAP else work.record_id
+    if target is None:
+        raise NotSupported("a comment without a ticket to add it to", code="no_target")
+    text = str(payload["text"])
+    if payload.get("files"):
+        text = f"{text}\n\nAttachments: {', '.join(payload['files'])}".strip()
+    return NewComment(
+        key=_mark(work, effect),
+        ticket_id=target,
+        kind=CommentKind(payload["kind"]),
+        text=text,
+        author=str(payload.get("author") or ""),
+        created_at=datetime.fromisoformat(payload["at"]),
+        html=payload.get("html"),
+        ticket_number=work.ticket_changes.get("number", work.link.ticket.number),
+    )

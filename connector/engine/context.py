@@ -1,0 +1,99 @@
+"""What every part of the engine is given: the store, the adapters, the active mappings, the clock, the bell."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from connector.adapters.base import Adapter
+from connector.domain.rules import TicketMapping
+from connector.store.database import Database
+
+NEXTCAP = "nextcap"
+
+Bell = Callable[[Sequence[str]], None]
+"""Called after a commit with the connections that have work. Losing it costs a sweep, never an event."""
+
+
+class ActiveMappings(Protocol):
+    """The mapping that every plan of a connection reads."""
+
+    def active(self, connection: sa.Connection, name: str) -> TicketMapping:
+        """Raises ConfigError where there is none that passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The few moments that the engine waits for. Seconds."""
+
+    call: float = 10.0
+    lease: float = 20.0
+    renew: float = 5.0
+    drain: float = 20.0
+    fresh: float = 2.0
+    linger: float = 1.0
+    absent_answered: float = 5.0
+    absent_silent: float = 30.0
+    first_repeat: float = 0.5
+    longest_repeat: float = 600.0
+    give_up: timedelta = timedelta(days=3)
+    unplaced: tuple[float, ...] = (5.0, 30.0, 120.0)
+
+
+def utc_now() -> datetime:
+    """The clock of the shell; everything below takes `now` as an argument or from `Engine.now`."""
+    return datetime.now(UTC)
+
+
+def no_bell(names: Sequence[str]) -> None:
+    """For a process that nobody listens to: the sweep finds the work."""
+    _ = names
+
+
+class Health:
+    """Counts the calls that each system answered well, so that the end of an outage is noticed by who sees it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answered: dict[str, int] = {}
+
+    def note(self, system: str, status: int) -> None:
+        """A system answered with this HTTP status (0: not at all)."""
+        if 0 < status < 500 and status not in (401, 408, 423, 429):
+            with self._lock:
+                self._answered[system] = self._answered.get(system, 0) + 1
+
+    def answered(self, system: str) -> int:
+        """How many good answers there were so far."""
+        return self._answered.get(system, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The joined parts. `crms` are the configured connections by name; `labels` what people call them."""
+
+    db: Database
+    nextcap: Adapter
+    crms: Mapping[str, Adapter]
+    mappings: ActiveMappings
+    labels: Mapping[str, str] = field(default_factory=dict)
+    bell: Bell = no_bell
+    now: Callable[[], datetime] = utc_now
+    timing: Timing = field(default_factory=Timing)
+    health: Health = field(default_factory=Health)
+    pause: Callable[[float], object] = time.sleep
+    """Waits this many seconds, or until the process is asked to stop."""
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(self.crms)
+
+    def label(self, name: str) -> str:
+        """What people call this system."""
+        return "Next Cap" if name == NEXTCAP else self.labels.get(name, name)

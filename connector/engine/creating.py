@@ -1,0 +1,325 @@
+"""Making the missing half of a link: a CRM record for a Next Cap ticket, or a Next Cap ticket for a CRM record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.adapters.base import Change, ChangeKind, Written
+from connector.domain.decision import STATUS, Shadow
+from connector.domain.errors import NeedsReview, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.domain.rules import MISSING, Direction, Directories, Rule, Untranslatable
+from connector.domain.status import parse_status
+from connector.domain.ticket import Record, Requester, Side, Value, normal
+from connector.engine.context import Engine
+from connector.engine.effects import attempt, one_outcome
+from connector.engine.reading import fields_of, read_nextcap, take_crm, take_nextcap
+from connector.engine.work import Parking, Work, name_of, observe
+from connector.store import effects, links
+from connector.store.effects import Effect
+from connector.store.links import Look
+
+CREATE_CRM, CREATE_NEXTCAP = "create_crm", "create_nextcap"
+TWIN_WAIT = timedelta(seconds=1)
+
+
+def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
+    """Give every carried Next Cap ticket its record: found by the mapping's rules, else made."""
+    ready = [work for work in works if work.is_live and work.nextcap is not None and not _is_twin(engine, name, work)]
+    if not ready:
+        return
+    _find_existing(engine, name, ready)
+    fresh = [work for work in ready if work.is_live and work.record_id is None]
+    if not fresh:
+        return
+    changes = [_create_change(work, people) for work in fresh]
+    _intend(engine, CREATE_CRM, Side.CRM, fresh, [{} for _ in fresh])
+    outcomes = {one.key: one for one in attempt(engine.crms[name], changes)}
+    for work in fresh:
+        lost = UnknownOutcome("the answer said nothing of this record", code="unreported", answered=True)
+        _keep_record(engine, work, outcomes.get(str(work.link.id), Written("", error=lost)))
+
+
+def _is_twin(engine: Engine, name: str, work: Work) -> bool:
+    """Whether this ticket may be one that we are making for a CRM record right now; then it waits.
+
+    A ticket that names its record although no link knows it was made by an earlier store: it is joined to it.
+    """
+    record = work.nextcap
+    assert record is not None  # noqa: S101 - filtered by the caller
+    named = record.get(f"metadata.{name}")
+    with engine.db.read() as connection:
+        creating = links.has_open_creates(connection, name, CREATE_NEXTCAP)
+        holder = links.by_record(connection, name, [str(named)]) if isinstance(named, str) else {}
+    if creating or holder:
+        work.wait(engine.now() + TWIN_WAIT)
+        work.end("may_be_ours", "a ticket is being made in Next Cap and this may be it; looked at again in a second")
+        return True
+    if isinstance(named, str):
+        work.changes["record_id"] = named
+        _join(engine, work, named, {})
+    return False
+
+
+def _find_existing(engine: Engine, name: str, works: Sequence[Work]) -> None:
+    """Join tickets to records that are there already, by the mapping's ranked rules. Ambiguity is a person's."""
+    adapter = engine.crms[name]
+    for rank, _ in enumerate(works[0].mapping.find):
+        wanted: dict[str, Work] = {}
+        for work in works:
+            if work.is_live and work.record_id is None and work.nextcap is not None:
+                value = work.mapping.find[rank].observe_nextcap(work.nextcap)
+                if isinstance(value, str):
+                    wanted[value] = work
+        if not wanted:
+            continue
+        rule = works[0].mapping.find[rank]
+        found = adapter.find(rule.crm, list(wanted), fields_of(works[0], adapter))
+        for value, work in wanted.items():
+            _join_found(engine, name, work, found.get(value, ()), rule.crm)
+
+
+def _join_found(engine: Engine, name: str, work: Work, found: Sequence[Record], field: str) -> None:
+    with engine.db.read() as connection:
+        taken = links.by_record(connection, name, [record.id for record in found])
+    free = [record for record in found if record.id not in taken]
+    if len(free) > 1:
+        ids = tuple(record.id for record in free)
+        work.fail(
+            NeedsReview(f"{len(ids)} records match by {field}; a person chooses", code="ambiguous", candidates=ids)
+        )
+    elif free:
+        take_crm(engine, work, free[0])
+        _join(engine, work, free[0].id, {})
+        work.say("found", f"joined to an existing record by {field}", record=free[0].id)
+
+
+def _join(engine: Engine, work: Work, record_id: str, shadows: dict[str, Shadow]) -> None:
+    """Commit the join at once; a record that another link holds is a person's to settle."""
+    try:
+        with engine.db.write() as connection:
+            links.check_fence(connection, work.link)
+            links.attach_record(connection, work.link, record_id, engine.now(), shadows=links.shadows_to_json(shadows))
+    except sa.exc.IntegrityError:
+        text = f"the record {record_id} is linked to another ticket already"
+        work.fail(NeedsReview(text, code="record_taken", candidates=(record_id,)))
+        return
+    work.changes |= {"record_id": record_id, "state": links.ACTIVE, "linked_at": engine.now()}
+    work.look |= Look.CRM_COMMENTS
+
+
+def _create_change(work: Work, people: Directories) -> Change:
+    """Every value that the mapping gives for a new record. A value without a counterpart parks its field alone."""
+    record = work.nextcap
+    assert record is not None  # noqa: S101 - filtered by the caller
+    mapping = work.mapping
+    values: dict[str, Value] = {**mapping.constants, **mapping.scope}
+    status = parse_status(normal(record.get("status")))
+    if status is not None and status in mapping.status.to_crm:
+        values[mapping.status.crm] = mapping.status.to_crm[status]
+    ours = observe(mapping, Side.NEXTCAP, record)
+    for rule in mapping.rules:
+        if rule.crm and rule.direction is not Direction.TO_NEXTCAP and _is_open(work, rule, ours.get(rule.name)):
+            _put(work, values, rule, rule.crm, lambda rule=rule: rule.to_crm(ours.get(rule.name), people))
+    values = {field: value for field, value in values.items() if value is not None}
+    return Change(
+        ChangeKind.CREATE,
+        key=str(work.link.id),
+        values=values,
+        external_id=record.id,
+        requester=record.requester if mapping.requester else Requester(),
+    )
+
+
+def _is_open(work: Work, rule: Rule, value: Value) -> bool:
+    """Whether this field is not left to a person at just this value."""
+    held = work.held.get(rule.name)
+    return held is None or held[0] != value
+
+
+def _put(work: Work, values: dict[str, Value], rule: Rule, field: str, translate: Any) -> None:
+    try:
+        values[field] = normal(translate())
+    except Untranslatable as problem:
+        work.parkings.append(Parking(rule.name, problem.code, str(problem)))
+
+
+def _keep_record(engine: Engine, work: Work, written: Written) -> None:
+    """The record is made: link it in its own transaction, with the shadows that its answer shows."""
+    for warning in written.warnings:
+        work.say("warning", warning)
+    error = written.error
+    if error is not None:
+        _drop_unless_unknown(work, CREATE_CRM, error)
+        named = name_of(work.mapping, error.field or "", Side.CRM) if isinstance(error, Refused) else None
+        if named and work.nextcap is not None and named != STATUS:
+            ours = observe(work.mapping, Side.NEXTCAP, work.nextcap).get(named)
+            work.parkings.append(Parking(named, error.code, str(error), ours, None))
+            work.again = True
+        else:
+            work.fail(error)
+        return
+    shadows = _shadows_after_create(work, written)
+    _join(engine, work, written.id, shadows)
+    if not work.is_live:
+        return
+    work.shadows = shadows
+    work.wrote = True
+    work.look &= ~Look.CRM_COMMENTS if written.created else Look.ALL
+    _effect_done(engine, work, CREATE_CRM, written.id)
+    if written.record is not None:
+        take_crm(engine, work, Record(written.id, written.record.fields, written.record.version))
+    work.say("created", f"created in {engine.label(work.link.connection)}", record=written.id, new=written.created)
+
+
+def _shadows_after_create(work: Work, written: Written) -> dict[str, Shadow]:
+    assert work.nextcap is not None  # noqa: S101 - a record was made from it
+    ours = observe(work.mapping, Side.NEXTCAP, work.nextcap)
+    theirs = observe(work.mapping, Side.CRM, written.record) if written.record else {}
+    parked = {one.field for one in work.parkings}
+    return {name: Shadow(value, theirs.get(name)) for name, value in ours.items() if name not in parked}
+
+
+def create_in_nextcap(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
+    """Give every record that a person made in the CRM its Next Cap ticket, where the mapping says so."""
+    wanted = [work for work in works if work.is_live and work.crm is not None]
+    if not wanted:
+        return
+    requesters = engine.crms[name].requesters([str(work.record_id) for work in wanted])
+    for work in wanted:
+        change = _ticket_change(work, name, requesters.get(str(work.record_id), Requester()), people)
+        effect = next((one for one in work.open_effects if one.kind == CREATE_NEXTCAP), None)
+        found = _settle_doubt(engine, work, effect, change) if effect else None
+        if not work.is_live:
+            continue
+        if found is None:
+            _intend(engine, CREATE_NEXTCAP, Side.NEXTCAP, [work], [{}])
+            written = one_outcome(engine, change)
+            if written.error is not None:
+                _doubt(engine, work, written)
+                continue
+            found = written.record or Record(written.id, {})
+        _keep_ticket(engine, work, found)
+
+
+def _ticket_change(work: Work, name: str, requester: Requester, people: Directories) -> Change:
+    assert work.crm is not None  # noqa: S101 - filtered by the caller
+    theirs = observe(work.mapping, Side.CRM, work.crm)
+    values: dict[str, Value] = {}
+    for rule in work.mapping.rules:
+        if rule.nextcap and rule.direction is not Direction.TO_CRM:
+            _put(work, values, rule, rule.nextcap, lambda rule=rule: rule.to_nextcap(theirs.get(rule.name), people))
+    return Change(
+        ChangeKind.CREATE,
+        key=str(work.link.id),
+        values={field: value for field, value in values.items() if value is not None},
+        external_id=work.record_id,
+        requester=requester,
+        metadata={name: str(work.record_id)},
+    )
+
+
+def _settle_doubt(engine: Engine, work: Work, effect: Effect, change: Change) -> Record | None:
+    """The ticket that an interrupted create left behind; None where it may be sent (again)."""
+    now = engine.now()
+    if effect.state == effects.INTENDED:
+        return None
+    if effect.sending_until and now < effect.sending_until:
+        work.wait(effect.sending_until)
+        work.end("in_doubt", "a ticket may have been made in Next Cap; it is looked for shortly")
+        return None
+    found = engine.nextcap.probe_create(change, sent_at=effect.sent_at or effect.created_at)
+    if found is not None:
+        work.say("adopted", "an answer was lost, but the ticket is there: adopted", ticket=found.id)
+        return found
+    if effect.absent == 0:
+        wait = engine.timing.absent_answered if effect.answered else engine.timing.absent_silent
+        until = now + timedelta(seconds=wait)
+        with engine.db.write() as connection:
+            effects.set_state(connection, effect.id, effects.UNKNOWN, absent=1, sending_until=until)
+        work.wait(until)
+        work.end("absent_once", f"an answer was lost and the ticket is not there; looked for again in {wait:g} s")
+    return None
+
+
+def _doubt(engine: Engine, work: Work, written: Written) -> None:
+    error = written.error
+    assert error is not None  # noqa: S101 - checked by the caller
+    if isinstance(error, UnknownOutcome):
+        until = engine.now() + timedelta(seconds=0 if error.answered else engine.timing.call)
+        with engine.db.write() as connection:
+            for effect in work.open_effects:
+                if effect.kind == CREATE_NEXTCAP:
+                    effects.set_state(
+                        connection, effect.id, effects.UNKNOWN, answered=error.answered, sending_until=until
+                    )
+        work.wait(until)
+        work.end("outcome_unknown", f"{error}; Next Cap is looked at before anything is sent again")
+        return
+    _drop_unless_unknown(work, CREATE_NEXTCAP, error)
+    if isinstance(error, NotSupported):
+        work.end("not_supported", str(error))
+    else:
+        work.fail(error)
+
+
+def _keep_ticket(engine: Engine, work: Work, record: Record) -> None:
+    """The ticket is made: link it in its own transaction, then see what it shows."""
+    assert work.crm is not None  # noqa: S101 - filtered by the caller
+    with engine.db.write() as connection:
+        links.check_fence(connection, work.link)
+        links.attach_ticket(connection, work.link, record.id, engine.now())
+    work.ticket_changes["nextcap_id"] = record.id
+    work.changes |= {"state": links.ACTIVE, "linked_at": engine.now()}
+    work.wrote = True
+    _effect_done(engine, work, CREATE_NEXTCAP, record.id)
+    work.say("created", "created in Next Cap", ticket=record.id)
+    if record.get("status") is MISSING:
+        read_nextcap(engine, [work])
+    else:
+        take_nextcap(engine, work, record)
+    if not work.is_live or work.nextcap is None:
+        return
+    theirs = observe(work.mapping, Side.CRM, work.crm)
+    ours = observe(work.mapping, Side.NEXTCAP, work.nextcap)
+    work.shadows = {name: Shadow(value, theirs.get(name)) for name, value in ours.items() if name in theirs}
+    # A new ticket begins as `new`, whatever the CRM shows: its stage is still to be carried.
+    work.shadows[STATUS] = Shadow(ours.get(STATUS), None)
+    for rule in work.mapping.rules:
+        if rule.direction is Direction.TO_CRM:
+            work.shadows.pop(rule.name, None)
+
+
+def _intend(engine: Engine, kind: str, side: Side, works: Sequence[Work], payloads: Sequence[dict[str, Any]]) -> None:
+    now = engine.now()
+    until: datetime = now + timedelta(seconds=engine.timing.call)
+    rows = [
+        {"link_id": work.link.id, "key": kind, "kind": kind, "side": side, "payload": payload}
+        for work, payload in zip(works, payloads, strict=True)
+    ]
+    with engine.db.write() as connection:
+        for work in works:
+            links.check_fence(connection, work.link)
+        effects.intend(connection, rows, now)
+        opened = effects.open_of(connection, [work.link.id for work in works])
+        mine = [one.id for found in opened.values() for one in found if one.kind == kind]
+        effects.sending(connection, mine, now=now, until=until)
+        opened = effects.open_of(connection, [work.link.id for work in works])
+    for work in works:
+        work.open_effects = opened.get(work.link.id, [])
+
+
+def _effect_done(engine: Engine, work: Work, kind: str, remote_id: str) -> None:
+    with engine.db.write() as connection:
+        for effect in work.open_effects:
+            if effect.kind == kind:
+                effects.done(connection, effect.id, remote_id)
+    work.open_effects = [one for one in work.open_effects if one.kind != kind]
+
+
+def _drop_unless_unknown(work: Work, kind: str, error: Exception) -> None:
+    if not isinstance(error, UnknownOutcome | RetryLater):
+        work.dropped += [one.id for one in work.open_effects if one.kind == kind]

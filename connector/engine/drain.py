@@ -1,0 +1,243 @@
+"""Draining one connection: claim, work, repeat, until nothing is due; and working one troubled ticket alone."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector.domain.errors import ConfigError, ConnectorError, RetryLater
+from connector.engine import finish, placing, prepare, sync
+from connector.engine.context import NEXTCAP, Engine
+from connector.store import connections, deliveries, links
+from connector.store.connections import Lease
+from connector.store.database import StoreAway
+from connector.store.links import LinkRow
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """How a drain ended: how many links it worked, and when to come again (None: when a bell rings)."""
+
+    worked: int
+    again_at: datetime | None = None
+    cause: RetryLater | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """How the pass of a ticket that is worked alone ended."""
+
+    number: str
+    failure: ConnectorError | None
+    due_at: datetime | None
+
+
+class _Keeper:
+    """Renews the leases of a drain while it works, from a thread of its own."""
+
+    def __init__(self, engine: Engine, owner: str, lease: Lease | None) -> None:
+        self.engine = engine
+        self.owner = owner
+        self.lease = lease
+        self.held: Sequence[LinkRow] = ()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
+
+    def __enter__(self) -> _Keeper:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        timing = self.engine.timing
+        while not self._stop.wait(timing.renew):
+            until = self.engine.now() + timedelta(seconds=timing.lease)
+            try:
+                with self.engine.db.write() as connection:
+                    if self.held:
+                        links.hold(connection, self.held, owner=self.owner, until=until)
+                    if self.lease:
+                        connections.renew(connection, self.lease, until)
+            except StoreAway:
+                continue  # The next renewal may get through; if none does, the fence keeps the others safe.
+
+
+def drain(engine: Engine, name: str) -> Drained:
+    """Work everything that is due on one connection. Does nothing where another drain of it is running."""
+    owner = uuid.uuid4().hex
+    with leased(engine, name, owner) as lease:
+        if lease is None:
+            return Drained(0)
+        with _Keeper(engine, owner, lease) as keeper:
+            result = _drain(engine, name, keeper)
+    # A bell that rang while the lease was still held found it taken: look once more after giving it back.
+    if result.again_at is None and _has_due(engine, name):
+        return Drained(result.worked, engine.now())
+    return result
+
+
+@contextmanager
+def leased(engine: Engine, name: str, owner: str) -> Iterator[Lease | None]:
+    now = engine.now()
+    until = now + timedelta(seconds=engine.timing.lease)
+    with engine.db.write() as connection:
+        lease = connections.acquire(connection, name, owner=owner, now=now, until=until)
+    try:
+        yield lease
+    finally:
+        if lease is not None:
+            with engine.db.write() as connection:
+                connections.give_back(connection, lease)
+
+
+def _drain(engine: Engine, name: str, keeper: _Keeper) -> Drained:
+    worked = 0
+    deadline = engine.now() + timedelta(seconds=engine.timing.drain)
+    try:
+        prepare.prepare(engine, name)
+        while engine.now() < deadline:
+            closed = closed_until(engine, name)
+            if closed is not None:
+                return Drained(worked, closed)
+            _keep_spacing(engine, name)
+            placing.place(engine, name)
+            claimed = _claim(engine, name, keeper)
+            if claimed:
+                worked += len(claimed)
+                _work(engine, name, claimed)
+                keeper.held = ()
+            elif not _linger(engine, name):
+                return Drained(worked)
+    except RetryLater as problem:
+        return Drained(worked, closed_until(engine, name) or engine.now(), problem)
+    except ConfigError as problem:
+        waiting = RetryLater(str(problem), code=problem.code, after=60.0, system=name)
+        return Drained(worked, finish.note_failure(engine, waiting), waiting)
+    return Drained(worked, engine.now())
+
+
+def closed_until(engine: Engine, name: str) -> datetime | None:
+    """When the connection's or Next Cap's circuit admits the next try; None where both are closed for traffic."""
+    with engine.db.read() as connection:
+        rows = [row for row in connections.states(connection) if row.name in (name, NEXTCAP)]
+    ahead = [row.closed_until for row in rows if row.closed_until and row.closed_until > engine.now()]
+    return max(ahead) if ahead else None
+
+
+def _keep_spacing(engine: Engine, name: str) -> None:
+    """A busy connection starts no sooner than its spacing after its last start; an idle one at once."""
+    now = engine.now()
+    with engine.db.read() as connection:
+        row = connections.state(connection, name)
+    if row.next_start_at is not None and row.next_start_at > now:
+        engine.pause((row.next_start_at - now).total_seconds())
+
+
+def _claim(engine: Engine, name: str, keeper: _Keeper) -> list[LinkRow]:
+    """As many due links as the vendor's batch takes; fewer after failures, so that a bad one is found out."""
+    now = engine.now()
+    adapter = engine.crms[name]
+    with engine.db.write() as connection:
+        failures = connections.state(connection, name).failures
+        claimed = links.claim(
+            connection,
+            name,
+            owner=keeper.owner,
+            now=now,
+            until=now + timedelta(seconds=engine.timing.lease),
+            limit=max(1, adapter.capabilities.batch >> (2 * failures)),
+        )
+        if claimed:
+            spacing = timedelta(seconds=adapter.capabilities.spacing)
+            connections.start_after(connection, name, now + spacing)
+    keeper.held = claimed
+    return claimed
+
+
+def _work(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> None:
+    """Work a batch; where a system that had failed answered well, what waits for it is due at once."""
+    before = {system: engine.health.answered(system) for system in (name, NEXTCAP)}
+    try:
+        sync.work_batch(engine, name, claimed)
+    finally:
+        for system, count in before.items():
+            if engine.health.answered(system) > count:
+                _recover(engine, system)
+
+
+def _recover(engine: Engine, system: str) -> None:
+    with engine.db.read() as connection:
+        failing = connections.state(connection, system).failures > 0
+    if failing:
+        with engine.db.write() as connection:
+            connections.recover(connection, system, engine.now())
+
+
+def _linger(engine: Engine, name: str) -> bool:
+    """Wait for what falls due within a second; False where nothing does."""
+    now = engine.now()
+    within = timedelta(seconds=engine.timing.linger)
+    with engine.db.read() as connection:
+        soon = links.next_due(connection, name, within=within, now=now)
+        record = deliveries.next_unplaced(connection, name)
+    moments = [moment for moment in (soon, record) if moment is not None and moment <= now + within]
+    if not moments:
+        return False
+    engine.pause(max(0.02, (min(moments) - now).total_seconds()))
+    return True
+
+
+def _has_due(engine: Engine, name: str) -> bool:
+    now = engine.now()
+    with engine.db.read() as connection:
+        return name in links.due_connections(connection, now) or name in deliveries.unplaced_connections(
+            connection, now
+        )
+
+
+def work_alone(engine: Engine, link_id: int) -> Alone | None:
+    """Work one link that failed for its own reason, if it is due and nobody holds its ticket."""
+    with engine.db.read() as connection:
+        link = links.get(connection, link_id)
+    if link is None or closed_until(engine, link.connection) is not None:
+        return None
+    owner = uuid.uuid4().hex
+    now = engine.now()
+    with engine.db.write() as connection:
+        claimed = links.claim(
+            connection,
+            link.connection,
+            owner=owner,
+            now=now,
+            until=now + timedelta(seconds=engine.timing.lease),
+            limit=1,
+            link_id=link_id,
+        )
+    if not claimed:
+        return None
+    with _Keeper(engine, owner, None) as keeper:
+        keeper.held = claimed
+        try:
+            _work(engine, link.connection, claimed)
+        except RetryLater as problem:
+            return Alone(link.ticket.number, problem, closed_until(engine, link.connection))
+    return _ended(engine, link_id)
+
+
+def _ended(engine: Engine, link_id: int) -> Alone | None:
+    with engine.db.read() as connection:
+        link = links.get(connection, link_id)
+        due_at = links.due_at(connection, link_id)
+    if link is None:
+        return None
+    if link.cause_code is None:
+        return Alone(link.ticket.number, None, due_at)
+    failure = ConnectorError(link.cause or "failed", code=link.cause_code)
+    return Alone(link.ticket.number, failure, due_at)

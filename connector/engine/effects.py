@@ -1,0 +1,351 @@
+"""Writing fields, records and statuses: each write an effect with a name, each outcome committed on its own.
+
+Writes of absolute values may be repeated, but not blindly: where the outcome is unknown, the target is read, and what
+it shows of our values is ours and settled. A walk through Next Cap's states is one effect whose path is stored first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from connector.adapters.base import Adapter, Change, ChangeKind, Written
+from connector.domain.decision import STATUS, Decision, Outcome, Shadow
+from connector.domain.errors import ConnectorError, Refused, RetryLater, UnknownOutcome
+from connector.domain.rules import MISSING
+from connector.domain.ticket import Record, Side, Value
+from connector.engine.context import NEXTCAP, Engine
+from connector.engine.reading import take_crm, take_nextcap
+from connector.engine.work import Parking, Work, native_of, observe
+from connector.store import effects, links
+from connector.store.effects import Effect
+from connector.store.links import from_json, to_json
+
+UPDATE_CRM, UPDATE_NEXTCAP, WALK = "update_crm", "update_nextcap", "walk"
+ASSIGNEE, DEPARTMENT = "assigned_agent_id", "department_id"
+
+Pairs = Mapping[str, tuple[Value, Value]]
+"""By rule name: the source's value and the value it becomes on the target."""
+
+
+def open_writes(work: Work) -> list[Effect]:
+    """Writes of absolute values whose outcome nobody knows."""
+    return [one for one in work.open_effects if one.kind in (UPDATE_CRM, UPDATE_NEXTCAP, WALK)]
+
+
+def settle_writes(work: Work) -> None:
+    """Take what the sides show now as the outcome of writes that were interrupted.
+
+    Both sides have been read. A value of ours that the target shows is settled; one that it does not show was not
+    applied, or somebody changed it since: either way the plan decides it afresh.
+    """
+    for effect in open_writes(work):
+        if effect.kind == WALK:
+            _settle_walk(work, effect)
+        else:
+            _settle_values(work, effect)
+        work.dropped.append(effect.id)
+
+
+def _settle_values(work: Work, effect: Effect) -> None:
+    shown = work.values(effect.side)
+    applied = []
+    for name, (source, target) in effect.payload["pairs"].items():
+        ours, theirs = from_json(source), from_json(target)
+        if shown.get(name) != theirs:
+            continue
+        applied.append(name)
+        if name in effect.payload.get("merged", ()):
+            continue
+        pair = Shadow(ours, theirs) if effect.side is Side.CRM else Shadow(theirs, ours)
+        work.shadows[name] = pair
+    work.say("write_found", "an answer was lost; the target was read instead", applied=applied)
+
+
+def _settle_walk(work: Work, effect: Effect) -> None:
+    """A status on the unfinished walk is ours, and the walk goes on from there; any other is a person's."""
+    path = list(effect.payload["path"])
+    present = work.values(Side.NEXTCAP).get(STATUS)
+    if present not in path:
+        return
+    crm = work.shadows[STATUS].crm if STATUS in work.shadows else None
+    if present == path[-1]:
+        crm = from_json(effect.payload["crm"])
+    work.shadows[STATUS] = Shadow(present, crm)
+    work.say("walk_found", f"an answer was lost; Next Cap shows {present}, which lies on the way")
+
+
+def write_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
+    """Write what the plans ask of the CRM, all links in as few calls as the vendor allows."""
+    adapter = engine.crms[name]
+    jobs = [(work, pairs) for work in works if work.is_live and work.record_id and (pairs := _pairs_for_crm(work))]
+    stamps = {id(work): _stamp(work, adapter.external_id) for work in works if work.is_live and work.record_id}
+    jobs += [(work, {}) for work in works if stamps.get(id(work)) and not any(work is one for one, _ in jobs)]
+    if not jobs:
+        return
+    _intend(engine, UPDATE_CRM, Side.CRM, jobs)
+    changes = [
+        Change(
+            ChangeKind.UPDATE,
+            key=str(work.link.id),
+            record_id=work.record_id,
+            values={native_of(work.mapping, rule, Side.CRM): target for rule, (_, target) in pairs.items()}
+            | stamps[id(work)],
+        )
+        for work, pairs in jobs
+    ]
+    outcomes = {one.key: one for one in attempt(adapter, changes)}
+    for work, pairs in jobs:
+        written = outcomes.get(str(work.link.id)) or Written(str(work.link.id), error=_unreported())
+        _keep_values(engine, work, Side.CRM, pairs, written)
+
+
+def attempt(adapter: Adapter, changes: Sequence[Change]) -> Sequence[Written]:
+    """Write, and have every trouble in the outcomes, except the connection's own, which is raised.
+
+    A batch that got no usable answer as a whole is the connection's: its effects stay open and are settled by reading.
+    """
+    try:
+        return adapter.write(changes)
+    except UnknownOutcome as problem:
+        if len(changes) > 1:
+            text = f"{problem}; what was applied is found by reading"
+            raise RetryLater(text, code=problem.code, system=problem.system) from problem
+        return [Written(change.key, error=problem) for change in changes]
+    except RetryLater as problem:
+        if problem.scope == "connection" or len(changes) > 1:
+            raise RetryLater(str(problem), code=problem.code, after=problem.after, system=problem.system) from problem
+        return [Written(change.key, error=problem) for change in changes]
+    except ConnectorError as problem:
+        return [Written(change.key, error=problem) for change in changes]
+
+
+def _unreported() -> ConnectorError:
+    return UnknownOutcome("the answer said nothing of this record", code="unreported", answered=True)
+
+
+def _pairs_for_crm(work: Work) -> dict[str, tuple[Value, Value]]:
+    """What to write, by rule. A status never goes ahead of a comment made before it."""
+    assert work.plan is not None  # noqa: S101 - planned by the caller
+    pairs = {}
+    for name, value in work.plan.to_crm.items():
+        if name == STATUS and Side.CRM in work.waits_for:
+            continue
+        pairs[name] = (work.plan.decision(name).nextcap, value)
+    return pairs
+
+
+def _stamp(work: Work, field: str) -> dict[str, Value]:
+    """Our id, where the record does not carry it yet (it was made by a person in the CRM)."""
+    if not field or work.crm is None or not work.nextcap_id:
+        return {}
+    return {} if work.crm.get(field) in (work.nextcap_id, MISSING) else {field: work.nextcap_id}
+
+
+def _intend(engine: Engine, kind: str, side: Side, jobs: Sequence[tuple[Work, Pairs]], **payload: Any) -> None:
+    """Name the writes and mark them as sending, under each ticket's fence, before anything goes out."""
+    now = engine.now()
+    until = now + timedelta(seconds=engine.timing.call)
+    rows = [
+        {
+            "link_id": work.link.id,
+            "key": f"{kind}:{work.link.ticket.fence}:{work.next_write()}",
+            "kind": kind,
+            "side": side,
+            "state": effects.SENDING,
+            "sent_at": now,
+            "sending_until": until,
+            "payload": {
+                "pairs": {name: [to_json(one), to_json(two)] for name, (one, two) in pairs.items()},
+                "merged": [name for name in pairs if _is_merged(work, name)],
+                **payload,
+            },
+        }
+        for work, pairs in jobs
+    ]
+    with engine.db.write() as connection:
+        for work, _ in jobs:
+            links.check_fence(connection, work.link)
+        effects.intend(connection, rows, now)
+        opened = effects.open_of(connection, [work.link.id for work, _ in jobs])
+    for work, _ in jobs:
+        work.open_effects = opened.get(work.link.id, [])
+
+
+def _keep_values(engine: Engine, work: Work, side: Side, pairs: Pairs, written: Written) -> None:
+    """Move the shadows to what the target shows, or leave them where they were and say why."""
+    for warning in written.warnings:
+        work.say("warning", warning)
+    if written.error is not None:
+        _not_written(work, side, pairs, written.error)
+        return
+    work.wrote = True
+    shown = observe(work.mapping, side, written.record) if written.record else {}
+    for name, (source, target) in pairs.items():
+        value = shown.get(name, target)
+        if _is_merged(work, name):
+            _keep_merged(work, name, side, value)
+        else:
+            work.shadows[name] = Shadow(source, value) if side is Side.CRM else Shadow(value, source)
+    kind = UPDATE_CRM if side is Side.CRM else UPDATE_NEXTCAP
+    work.dropped += [one.id for one in work.open_effects if one.kind == kind]
+    if side is Side.CRM and written.record is not None and work.crm is not None:
+        merged = Record(work.crm.id, {**work.crm.fields, **written.record.fields}, written.record.version)
+        take_crm(engine, work, merged)
+
+
+def _is_merged(work: Work, name: str) -> bool:
+    """Whether both sides are written: then the shadow moves only when both writes are done."""
+    decision = work.plan.decision(name) if work.plan else None
+    return decision is not None and decision.writes_crm and decision.writes_nextcap
+
+
+def _keep_merged(work: Work, name: str, side: Side, value: Value) -> None:
+    halves = work.merged.setdefault(name, {})
+    halves[side] = value
+    if len(halves) == len(Side):
+        work.shadows[name] = Shadow(halves[Side.NEXTCAP], halves[Side.CRM])
+
+
+def _not_written(work: Work, side: Side, pairs: Pairs, error: ConnectorError) -> None:
+    """An unknown outcome stays an open effect; a refusal parks the field it names, or all that was in the write."""
+    if isinstance(error, UnknownOutcome):
+        work.fail(error)
+        return
+    kind = UPDATE_CRM if side is Side.CRM else UPDATE_NEXTCAP
+    work.dropped += [one.id for one in work.open_effects if one.kind == kind]
+    if not isinstance(error, Refused) or isinstance(error, RetryLater):
+        work.fail(error)
+        return
+    named = [name for name in pairs if error.field and native_of(work.mapping, name, side) == error.field]
+    for name in named or list(pairs):
+        decision = work.plan.decision(name) if work.plan else None
+        nextcap, crm = (decision.nextcap, decision.crm) if decision else (None, None)
+        work.parkings.append(Parking(name, error.code, str(error), nextcap, crm))
+    if not pairs:
+        work.fail(error)
+    elif named and len(named) < len(pairs):
+        work.say("field_refused", f"{', '.join(named)} was refused; the other fields are written without it")
+        work.again = True
+
+
+def write_nextcap(engine: Engine, work: Work) -> None:
+    """Write what the plan asks of one Next Cap ticket: fields, assignee, department, then the walk."""
+    assert work.plan is not None  # noqa: S101 - planned by the caller
+    pairs = {name: (work.plan.decision(name).crm, value) for name, value in work.plan.to_nextcap.items()}
+    if pairs:
+        _intend(engine, UPDATE_NEXTCAP, Side.NEXTCAP, [(work, pairs)])
+        _write_values(engine, work, pairs)
+    if work.is_live and work.plan.walk and Side.NEXTCAP not in work.waits_for:
+        walk(engine, work, work.plan.decision(STATUS))
+
+
+def _write_values(engine: Engine, work: Work, pairs: Pairs) -> None:
+    natives = {native_of(work.mapping, name, Side.NEXTCAP): (name, pair) for name, pair in pairs.items()}
+    plain = {native: pair[1] for native, (_, pair) in natives.items() if native not in (ASSIGNEE, DEPARTMENT)}
+    groups: list[tuple[ChangeKind, dict[str, Value]]] = [(ChangeKind.UPDATE, plain)] if plain else []
+    # The department goes before the assignee: a transfer may drop the assignee on the way.
+    for kind, native in ((ChangeKind.TRANSFER, DEPARTMENT), (ChangeKind.ASSIGN, ASSIGNEE)):
+        if native in natives:
+            groups.append((kind, {native: natives[native][1][1]}))
+    for kind, values in groups:
+        change = Change(kind, key=f"{work.link.id}", record_id=work.nextcap_id, values=values)
+        written = one_outcome(engine, change)
+        part = {natives[native][0]: natives[native][1] for native in values}
+        _take_answer(engine, work, written)
+        _keep_values(engine, work, Side.NEXTCAP, part, written)
+        if not work.is_live:
+            return
+
+
+def one_outcome(engine: Engine, change: Change) -> Written:
+    """Carry out one change in Next Cap; whatever went wrong is in the outcome, a connection's trouble is raised."""
+    written = next(iter(attempt(engine.nextcap, [change])), None)
+    if written is None:
+        return Written(change.key, error=_unreported())
+    if isinstance(written.error, RetryLater) and written.error.scope == "connection":
+        raise written.error
+    return written
+
+
+def _take_answer(engine: Engine, work: Work, written: Written) -> None:
+    """The answer to our own write is the newest reading there is."""
+    if written.error is None and written.record is not None:
+        before = work.nextcap.fields if work.nextcap else {}
+        record = written.record
+        whole = Record(
+            id=record.id or str(work.nextcap_id),
+            fields={**before, **record.fields},
+            version=record.version,
+            number=record.number or work.link.ticket.number,
+            requester=record.requester if record.requester.email else _requester(work, record),
+        )
+        take_nextcap(engine, work, whole)
+        work.ticket_changes["own_version"] = record.version
+        if _timeline_was_current(work):
+            work.ticket_changes["timeline_version"] = record.version
+
+
+def _requester(work: Work, record: Record) -> Any:
+    return work.nextcap.requester if work.nextcap else record.requester
+
+
+def _timeline_was_current(work: Work) -> bool:
+    seen = work.ticket_changes.get("timeline_version", work.link.ticket.timeline_version)
+    return seen is not None and (work.link.ticket.version is None or seen >= work.link.ticket.version)
+
+
+def walk(engine: Engine, work: Work, decision: Decision) -> None:
+    """Make the moves one by one. Each hop commits Next Cap's shadow; the CRM's moves with the last."""
+    path = [str(step) for step in decision.path]
+    payload = {"path": path, "crm": to_json(decision.crm)}
+    _intend(engine, WALK, Side.NEXTCAP, [(work, {})], **payload)
+    for place, step in enumerate(path, start=1):
+        change = Change(ChangeKind.MOVE, key=f"{work.link.id}", record_id=work.nextcap_id, values={"status": step})
+        written = one_outcome(engine, change)
+        if written.error is not None:
+            _walk_broke(work, decision, step, written.error)
+            return
+        _take_answer(engine, work, written)
+        work.wrote = True
+        known = work.shadows.get(STATUS)
+        crm = decision.crm if place == len(path) else (known.crm if known else None)
+        work.shadows[STATUS] = Shadow(step, crm)
+        if place < len(path):
+            _commit_hop(engine, work)
+    if decision.substituted:
+        work.substitutes.add((path[-1], decision.crm))
+    work.dropped += [one.id for one in work.open_effects if one.kind == WALK]
+
+
+def _commit_hop(engine: Engine, work: Work) -> None:
+    with engine.db.write() as connection:
+        links.check_fence(connection, work.link)
+        links.set_shadows(connection, work.link, work.shadows)
+
+
+def _walk_broke(work: Work, decision: Decision, step: str, error: ConnectorError) -> None:
+    """Read the ticket and plan anew; a move that the table allows but the vendor refuses twice is a person's."""
+    if isinstance(error, UnknownOutcome):
+        work.fail(error)
+        return
+    work.dropped += [one.id for one in work.open_effects if one.kind == WALK]
+    if not isinstance(error, Refused):
+        work.fail(error)
+        return
+    if (work.link.cause_code or "").endswith("walk_refused"):
+        text = f"Next Cap refused the move to {step}, which its table allows: {error}"
+        work.parkings.append(Parking(STATUS, "walk_refused", text, decision.nextcap, decision.crm))
+        return
+    work.fail(RetryLater(f"Next Cap refused the move to {step}", code="walk_refused", scope="record", system=NEXTCAP))
+
+
+def keep_decisions(work: Work) -> None:
+    """Move the shadows of what was settled without a write, and leave to a person what needs one."""
+    assert work.plan is not None  # noqa: S101 - planned by the caller
+    for decision in work.plan.decisions:
+        if decision.outcome in (Outcome.AGREED, Outcome.LEFT):
+            work.shadows[decision.name] = Shadow(decision.nextcap, decision.crm)
+            if decision.substituted:
+                work.substitutes.add((decision.nextcap, decision.crm))

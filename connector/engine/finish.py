@@ -1,0 +1,203 @@
+"""How a pass ends: one transaction a link that moves the shadows, closes effects, parks, journals and gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.domain.decision import Outcome
+from connector.domain.errors import ConnectorError, NeedsReview, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.engine.context import Engine
+from connector.engine.work import Parking, Work, backoff, describe, park_decision
+from connector.store import connections, effects, journal, links, parked
+from connector.store.effects import INTENDED
+from connector.store.links import Look, LostLease
+
+BY_US = "connector"
+STRIKES = 3
+
+
+def finish_all(engine: Engine, works: Sequence[Work]) -> None:
+    """Commit every work, each on its own. One whose lease was lost is left to its new holder."""
+    for work in works:
+        try:
+            _finish(engine, work)
+        except LostLease:
+            continue
+
+
+def interrupted(engine: Engine, works: Sequence[Work], problem: RetryLater) -> None:
+    """The vendor's own trouble: keep what was done, count no try, and come back when the cause may have ended."""
+    now = engine.now()
+    problem.system = problem.system or works[0].link.connection
+    until = note_failure(engine, problem)
+    for work in works:
+        if work.is_live:
+            work.due_at = until if until > now else now + backoff(0, engine.timing)
+            work.changes |= {"cause": str(problem), "cause_code": f"waits:{problem.system}"}
+            # What was to be looked at is still to be looked at.
+            work.changes["look"] = work.look
+    finish_all(engine, works)
+
+
+def abandoned(engine: Engine, works: Sequence[Work]) -> None:
+    """Somebody took a ticket of this batch over: keep what was done, and look at the others whole, at once."""
+    for work in works:
+        if work.is_live:
+            work.due_at = engine.now()
+            work.changes["look"] = Look.ALL
+    finish_all(engine, works)
+
+
+def note_failure(engine: Engine, problem: RetryLater) -> datetime:
+    """Close the vendor's circuit for as long as it asks, or for a growing while; when to try again."""
+    now = engine.now()
+    with engine.db.write() as connection:
+        connections.ensure(connection, [problem.system])
+        failures = connections.state(connection, problem.system).failures
+        wait = timedelta(seconds=problem.after) if problem.after is not None else backoff(failures, engine.timing)
+        connections.fail(connection, problem.system, cause=str(problem), until=now + wait)
+    return now + wait
+
+
+def _finish(engine: Engine, work: Work) -> None:
+    if work.plan is not None and work.is_live:
+        for decision in work.plan.decisions:
+            park_decision(work, decision)
+    now = engine.now()
+    changes: dict[str, Any] = {"shadows": links.shadows_to_json(work.shadows), **work.changes}
+    changes["substitutes"] = [
+        [links.to_json(one), links.to_json(two)] for one, two in sorted(work.substitutes, key=str)
+    ]
+    with engine.db.write() as connection:
+        links.check_fence(connection, work.link)
+        effects.drop(connection, work.dropped)
+        _keep_parked(connection, work, now)
+        due_at = _due(engine, connection, work, changes, now)
+        _write_journal(engine, connection, work, now)
+        if work.ticket_changes:
+            links.update_ticket(connection, work.link, work.ticket_changes)
+        links.release(connection, work.link, now=now, due_at=due_at, **changes)
+
+
+def _due(
+    engine: Engine, connection: sa.Connection, work: Work, changes: dict[str, Any], now: datetime
+) -> datetime | None:
+    """When this link is to be worked again, if at all before something happens."""
+    if work.failure is not None:
+        return _after_failure(engine, connection, work, changes, now)
+    if "cause_code" not in work.changes:
+        changes |= {"attempts": 0, "failing_since": None, "cause": None, "cause_code": None, "alone": False}
+    if work.again:
+        return now
+    left = [one for one in work.open_effects if one.id not in work.dropped]
+    if left and work.due_at is None and not work.ended:
+        untried = any(one.state == INTENDED for one in left)
+        return now + backoff(0 if untried else 1, engine.timing)
+    return work.due_at
+
+
+def _after_failure(
+    engine: Engine, connection: sa.Connection, work: Work, changes: dict[str, Any], now: datetime
+) -> datetime | None:
+    """A ticket that failed for its own reason is worked alone from now on, later and later, and at last parked."""
+    error = work.failure
+    assert error is not None  # noqa: S101 - checked by the caller
+    since = work.link.failing_since or now
+    changes |= {"cause": str(error), "cause_code": error.code, "look": work.look | Look.NEXTCAP | Look.CRM}
+    if isinstance(error, RetryLater | UnknownOutcome) and now - since < engine.timing.give_up:
+        attempts = work.link.attempts + 1
+        changes |= {"attempts": attempts, "failing_since": since, "alone": True}
+        if error.system:
+            changes["cause_code"] = f"fails:{error.system}:{error.code}"
+            _strike(engine, connection, error, now)
+        return now + backoff(attempts - 1, engine.timing)
+    candidates = error.candidates if isinstance(error, NeedsReview) else ()
+    parked.park(
+        connection,
+        name=work.link.connection,
+        link_id=work.link.id,
+        code=error.code,
+        reason=str(error),
+        candidates=candidates,
+        now=now,
+    )
+    changes |= {"attempts": 0, "failing_since": None, "alone": False}
+    return None
+
+
+def _strike(engine: Engine, connection: sa.Connection, error: RetryLater | UnknownOutcome, now: datetime) -> None:
+    """Several tickets failing in a row without a good answer between them are an outage, not bad tickets."""
+    failures = connections.fail(connection, error.system, cause=str(error), until=None)
+    if failures >= STRIKES:
+        until = now + backoff(failures - STRIKES, engine.timing)
+        connections.fail(connection, error.system, cause=str(error), until=until)
+
+
+def _keep_parked(connection: sa.Connection, work: Work, now: datetime) -> None:
+    """Park what was left to a person in this pass, and close what no longer waits."""
+    for one in work.parkings:
+        _park(connection, work, one, now)
+    if work.plan is None or not work.is_live:
+        return
+    waiting = {one.field for one in work.parkings}
+    still = {item.name for item in work.plan.decisions if item.outcome in (Outcome.HELD, Outcome.REFUSED)}
+    planned = {item.name for item in work.plan.decisions}
+    over = [field for field in work.held if field in planned and field not in still | waiting]
+    parked.settle(connection, work.link.id, over, now=now, by=BY_US, how="superseded: the values changed")
+
+
+def _park(connection: sa.Connection, work: Work, one: Parking, now: datetime) -> None:
+    parked.park(
+        connection,
+        name=work.link.connection,
+        link_id=work.link.id,
+        field=one.field,
+        code=one.code,
+        reason=one.reason,
+        nextcap=one.nextcap,
+        crm=one.crm,
+        candidates=one.candidates,
+        now=now,
+    )
+
+
+def _write_journal(engine: Engine, connection: sa.Connection, work: Work, now: datetime) -> None:
+    """One row a link and pass: the outcome in a sentence, and a line for every field that was looked at."""
+    decisions = [describe(one) for one in work.plan.decisions] if work.plan else []
+    code, text = _summary(engine, work)
+    journal.record(
+        connection,
+        name=work.link.connection,
+        link_id=work.link.id,
+        code=code,
+        text=text,
+        now=now,
+        details={"fields": decisions, "lines": work.lines} if decisions or work.lines else {},
+    )
+
+
+def _summary(engine: Engine, work: Work) -> tuple[str, str]:
+    error: ConnectorError | None = work.failure
+    if error is not None:
+        kind = "parked" if isinstance(error, Refused | NeedsReview | NotSupported) else "failed"
+        return error.code, f"{kind}: {error}"
+    if str(work.changes.get("cause_code") or "").startswith("waits:"):
+        return "waits", f"waits: {work.changes['cause']}"
+    if work.ended:
+        return work.lines[-1]["code"], work.lines[-1]["text"]
+    carried = (
+        [] if work.plan is None else [item for item in work.plan.decisions if item.writes_crm or item.writes_nextcap]
+    )
+    if carried:
+        label = engine.label(work.link.connection)
+        parts = [f"{item.name} → {label if item.writes_crm else 'Next Cap'}" for item in carried]
+        return "synced", f"carried {', '.join(parts)}"
+    if work.wrote:
+        return "synced", work.lines[-1]["text"] if work.lines else "written"
+    if work.parkings:
+        return "parked", f"left to a person: {', '.join(one.field for one in work.parkings)}"
+    return "nothing", "nothing to do: neither side differs from what it last said"

@@ -1,0 +1,105 @@
+"""The active mapping of each connection: a row in SQL, so that no two processes ever plan by different rules.
+
+A file is imported when the process starts and whenever it changes on disk, and becomes active only if it passes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from connector.domain.errors import ConfigError
+from connector.domain.rules import TicketMapping
+from connector.engine.context import utc_now
+from connector.engine.prepare import schema_from_json
+from connector.mapping import compile as binding
+from connector.mapping import lint, load
+from connector.store import connections, journal, small
+from connector.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """What became of a mapping file: activated now, active already, or refused with these problems."""
+
+    connection: str
+    path: Path
+    state: str
+    problems: tuple[str, ...] = ()
+
+
+class Mappings:
+    """Reads, checks, activates and binds mapping files. Thread-safe."""
+
+    def __init__(self, db: Database, files: Mapping[str, Path]) -> None:
+        self.db = db
+        self.files = dict(files)
+        self._seen: dict[str, str] = {}
+        self._bound: dict[tuple[str, str, str], TicketMapping] = {}
+        self._lock = threading.Lock()
+
+    def active(self, connection: sa.Connection, name: str) -> TicketMapping:
+        """The active mapping, bound to the account's ids. Raises ConfigError where there is none."""
+        version = small.active_version(connection, name)
+        if version is None:
+            raise ConfigError(f"connection {name} has no mapping that passes; run `connector mappings check`")
+        state = connections.state(connection, name)
+        stamp = state.schema_at.isoformat() if state.schema_at else ""
+        bound = self._bound.get((name, version, stamp))
+        if bound is None:
+            row = small.active_mapping(connection, name)
+            assert row is not None  # noqa: S101 - its version was just read
+            schema = schema_from_json(state.schema) if state.schema else None
+            bound = binding.bind(load.parse(row.text, name=str(self.files.get(name, name))), schema)
+            with self._lock:
+                self._bound = {key: value for key, value in self._bound.items() if key[0] != name}
+                self._bound[name, version, stamp] = bound
+        return bound
+
+    def import_changed(self, *, by: str) -> list[Import]:
+        """Import every file that this process has not seen as it is now. An unchanged file costs one read."""
+        results = []
+        for name, path in sorted(self.files.items()):
+            try:
+                text = path.read_text(encoding="utf-8")
+            except OSError as problem:
+                results.append(Import(name, path, "unreadable", (f"{path}: {problem.strerror}",)))
+                continue
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            if self._seen.get(name) != digest:
+                self._seen[name] = digest
+                results.append(self._import(name, path, text, digest, by))
+        return results
+
+    def _import(self, name: str, path: Path, text: str, digest: str, by: str) -> Import:
+        problems = check_text(text, name=str(path))
+        now = utc_now()
+        with self.db.write() as connection:
+            if problems:
+                shown = tuple(problems[:20])
+                reason = f"{path.name} was changed and does not pass; the last version that passed stays active"
+                details = {"problems": list(shown)}
+                journal.record(
+                    connection, name=name, link_id=None, code="mapping_refused", text=reason, now=now, details=details
+                )
+                return Import(name, path, "refused", shown)
+            if small.active_version(connection, name) == digest:
+                return Import(name, path, "active")
+            small.add_mapping(connection, name, version=digest, text=text, by=by, now=now)
+            text = f"{path.name} is active now (version {digest[:8]})"
+            journal.record(connection, name=name, link_id=None, code="mapping_activated", text=text, now=now)
+        return Import(name, path, "activated")
+
+
+def check_text(text: str, *, name: str) -> list[str]:
+    """Every mistake of a mapping text that stops it from becoming active, in words."""
+    try:
+        document = load.parse(text, name=name)
+    except load.MappingErrors as problems:
+        return [str(problem) for problem in problems.problems]
+    return [str(problem) for problem in lint.check(document) if problem.severity == "error"]

@@ -1,0 +1,138 @@
+"""What a person decides: try again, choose a side, join by hand, let it be. Every decision is journaled with a name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.adapters.base import Delivery
+from connector.domain.decision import Shadow
+from connector.domain.errors import NeedsReview
+from connector.domain.ticket import Side
+from connector.engine import intake
+from connector.engine.comments import COMMENT
+from connector.engine.context import Engine
+from connector.store import connections, deliveries, effects, journal, links, parked
+from connector.store.links import Look, from_json, to_json
+
+UNDECIDED = "\0chosen by a person"
+"""A shadow that no value equals: the chosen side then counts as changed, the other as not."""
+
+
+def retry(engine: Engine, ids: Sequence[int], *, by: str) -> int:
+    """Try these parked items again; how many were open."""
+    done = 0
+    for item_id in ids:
+        with engine.db.write() as connection:
+            item = _open(connection, item_id)
+            if item is None:
+                continue
+            done += parked.resolve(connection, [item_id], now=engine.now(), by=by, how="retry")
+            if item.link_id is not None:
+                if item.field.startswith(f"{COMMENT}:"):
+                    effects.reopen(connection, item.link_id, item.field)
+                _again(engine, connection, item, f"{by} asked for another try", "retried")
+        if item.delivery_id is not None:
+            replay(engine, item.delivery_id)
+    return done
+
+
+def retry_all(engine: Engine, *, by: str, name: str | None = None, code: str | None = None) -> int:
+    """Try everything again that waits for this cause; how many items."""
+    with engine.db.read() as connection:
+        ids = [int(item["id"]) for item in parked.listed(connection, name=name, code=code, limit=10_000)]
+    return retry(engine, ids, by=by)
+
+
+def resolve(engine: Engine, item_id: int, *, take: Side, by: str) -> None:
+    """Settle a conflict: this side's value goes to the other. Raises NeedsReview where it cannot be settled so."""
+    with engine.db.write() as connection:
+        item = _open(connection, item_id)
+        if item is None or item.link_id is None or not item.field or item.field.startswith(COMMENT):
+            raise NeedsReview(f"item {item_id} is not an open conflict of a field", code="not_a_conflict")
+        nextcap, crm = (item.nextcap or {}).get("value"), (item.crm or {}).get("value")
+        chosen = [UNDECIDED, crm] if take is Side.NEXTCAP else [nextcap, UNDECIDED]
+        links.set_shadow(connection, item.link_id, item.field, Shadow(from_json(chosen[0]), from_json(chosen[1])))
+        parked.resolve(connection, [item_id], now=engine.now(), by=by, how=f"take {take}")
+        _again(engine, connection, item, f"{by} chose {take}'s value of {item.field}", "resolved")
+
+
+def relink(engine: Engine, item_id: int, record_id: str, *, by: str) -> None:
+    """Join the parked ticket to this CRM record. Raises NeedsReview where the record belongs to another ticket."""
+    with engine.db.write() as connection:
+        item = _open(connection, item_id)
+        if item is None or item.link_id is None:
+            raise NeedsReview(f"item {item_id} is not an open item of a ticket", code="not_open")
+        taken = links.by_record(connection, item.connection, [record_id]).get(record_id)
+        if taken is not None and taken.id != item.link_id:
+            raise NeedsReview(f"record {record_id} is linked to another ticket", code="record_taken")
+        link = links.get(connection, item.link_id)
+        assert link is not None  # noqa: S101 - parked items belong to links
+        links.attach_record(connection, link, record_id, engine.now())
+        parked.resolve(connection, [item_id], now=engine.now(), by=by, how=f"linked to {record_id}")
+        _again(engine, connection, item, f"{by} joined the ticket to record {record_id}", "relinked")
+
+
+def discard(engine: Engine, item_id: int, *, by: str, reason: str) -> None:
+    """Let both sides stay as they are; the reason is kept. Raises NeedsReview where the item is not open."""
+    with engine.db.write() as connection:
+        item = _open(connection, item_id)
+        if item is None:
+            raise NeedsReview(f"item {item_id} is not open", code="not_open")
+        if item.link_id is not None and item.field and not item.field.startswith(COMMENT):
+            pair = Shadow(from_json((item.nextcap or {}).get("value")), from_json((item.crm or {}).get("value")))
+            links.set_shadow(connection, item.link_id, item.field, pair)
+        parked.resolve(connection, [item_id], now=engine.now(), by=by, how=f"discarded: {reason}")
+        text = f"{by} discarded {item.field or item.code}: {reason}"
+        _journal(engine, connection, item, text, "discarded")
+
+
+def replay(engine: Engine, delivery_id: int) -> intake.Receipt:
+    """Take a stored delivery in again, as if it had come now. It was verified when it came."""
+    with engine.db.read() as connection:
+        kept = deliveries.body_of(connection, delivery_id)
+    if kept is None:
+        raise NeedsReview(f"delivery {delivery_id} is not kept (any more)", code="not_kept")
+    source, body = kept
+    adapter = engine.crms.get(source, engine.nextcap)
+    events = adapter.parse(Delivery("POST", f"/webhooks/{source}", {}, body))
+    return intake.take(engine, source, events, key=f"replay:{delivery_id}:{engine.now().isoformat()}", body=body)
+
+
+def resync(engine: Engine, link_id: int, *, by: str) -> None:
+    """Look at both sides of a link whole, now."""
+    with engine.db.write() as connection:
+        link = links.get(connection, link_id)
+        if link is None:
+            raise NeedsReview(f"there is no link {link_id}", code="no_link")
+        links.mark(connection, [link_id], Look.ALL, engine.now())
+        text = f"{by} asked for both sides to be read"
+        journal.record(connection, name=link.connection, link_id=link_id, code="resync", text=text, now=engine.now())
+        connections.ring(connection, [link.connection], engine.now())
+    engine.bell([link.connection])
+
+
+def _open(connection: sa.Connection, item_id: int) -> sa.Row[Any] | None:
+    item = parked.one(connection, item_id)
+    return item if item is not None and item.resolved_at is None else None
+
+
+def _again(engine: Engine, connection: sa.Connection, item: sa.Row[Any], text: str, code: str) -> None:
+    links.mark(connection, [item.link_id], Look.ALL, engine.now())
+    _journal(engine, connection, item, text, code)
+    connections.ring(connection, [item.connection], engine.now())
+
+
+def _journal(engine: Engine, connection: sa.Connection, item: sa.Row[Any], text: str, code: str) -> None:
+    details = {"field": item.field, "nextcap": to_json((item.nextcap or {}).get("value"))}
+    journal.record(
+        connection,
+        name=item.connection,
+        link_id=item.link_id,
+        code=code,
+        text=text,
+        now=engine.now(),
+        details=details,
+    )

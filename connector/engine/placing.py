@@ -1,0 +1,130 @@
+"""Records that an event named and no link knows: whose are they?
+
+A note's event names no ticket, and a record made by a person in the CRM has no link yet. Both are placed by one batch
+read; what cannot be placed is looked at again after 5, 30 and 120 seconds, then the journal says that it is nobody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.domain.errors import NotSupported, Refused
+from connector.domain.rules import TicketMapping
+from connector.domain.ticket import Record
+from connector.engine.context import Engine
+from connector.engine.creating import CREATE_CRM
+from connector.store import deliveries, journal, links
+from connector.store.links import Look
+
+TICKET, COMMENT = "ticket", "comment"
+
+
+def place(engine: Engine, name: str) -> None:
+    """Place what is due of one connection."""
+    with engine.db.read() as connection:
+        rows = deliveries.due_unplaced(connection, name, engine.now(), engine.crms[name].capabilities.batch)
+    notes = [row for row in rows if row.kind == COMMENT]
+    records = [row for row in rows if row.kind == TICKET]
+    if notes:
+        _place_comments(engine, name, notes)
+    if records:
+        _place_records(engine, name, records)
+
+
+def _place_comments(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> None:
+    try:
+        owners = engine.crms[name].tickets_of([row.subject for row in rows])
+    except (NotSupported, Refused) as problem:
+        with engine.db.write() as connection:
+            deliveries.placed(connection, [row.id for row in rows])
+            _journal(engine, connection, name, "comments_unplaced", f"comments cannot be placed: {problem}")
+        return
+    with engine.db.write() as connection:
+        known = links.by_record(connection, name, {one for found in owners.values() for one in found})
+        for row in rows:
+            mine = [known[one].id for one in owners.get(row.subject, ()) if one in known]
+            if mine:
+                links.mark(connection, mine, Look.CRM_COMMENTS, engine.now())
+                deliveries.placed(connection, [row.id])
+            else:
+                _later(engine, connection, name, row, "belongs to no ticket that is carried")
+
+
+def _place_records(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> None:
+    with engine.db.write() as connection:
+        known = links.by_record(connection, name, [row.subject for row in rows])
+        links.mark(connection, [known[row.subject].id for row in rows if row.subject in known], Look.CRM, engine.now())
+        deliveries.placed(connection, [row.id for row in rows if row.subject in known])
+        mapping = engine.mappings.active(connection, name)
+    rest = {row.subject: row for row in rows if row.subject not in known}
+    if not rest:
+        return
+    adapter = engine.crms[name]
+    fields = tuple(sorted({*mapping.crm_fields(), adapter.external_id} - {""}))
+    found = adapter.read(list(rest), fields)
+    with engine.db.write() as connection:
+        for subject, row in rest.items():
+            _place_record(engine, connection, name, row, found.get(subject), mapping)
+
+
+def _place_record(
+    engine: Engine,
+    connection: sa.Connection,
+    name: str,
+    row: sa.Row[Any],
+    record: Record | None,
+    mapping: TicketMapping,
+) -> None:
+    if record is None:
+        deliveries.placed(connection, [row.id])
+        _journal(engine, connection, name, "not_there", f"record {row.subject} is not there (any more)")
+        return
+    ours = record.get(engine.crms[name].external_id)
+    if isinstance(ours, str) and ours in links.ensure(connection, [ours], engine.names):
+        _place_ours(engine, connection, name, row, ours)
+        return
+    if links.has_open_creates(connection, name, CREATE_CRM):
+        deliveries.place_later(connection, row.id, engine.now() + timedelta(seconds=1))
+        return
+    deliveries.placed(connection, [row.id])
+    if not mapping.creates_in_nextcap:
+        text = f"record {row.subject} carries no Next Cap id, and the mapping does not create tickets in Next Cap"
+        _journal(engine, connection, name, "not_carried", text)
+        return
+    outside = [field for field, value in mapping.scope.items() if record.get(field) != value]
+    if outside:
+        text = f"record {row.subject} lies outside the mapping: {', '.join(outside)} differs"
+        _journal(engine, connection, name, "not_carried", text)
+        return
+    link_id = links.add_for_record(connection, name, row.subject)
+    if link_id is not None:
+        links.mark(connection, [link_id], Look.CRM | Look.CRM_COMMENTS, engine.now())
+
+
+def _place_ours(engine: Engine, connection: sa.Connection, name: str, row: sa.Row[Any], nextcap_id: str) -> None:
+    """The record names its ticket: either our create is about to say so, or an earlier store did."""
+    link = next((one for one in links.of_ticket(connection, nextcap_id) if one.connection == name), None)
+    if link is not None and link.record_id is None and row.tries == 0:
+        if link.seq == 0:
+            links.mark(connection, [link.id], Look.NEXTCAP, engine.now())
+        deliveries.place_later(connection, row.id, engine.now() + timedelta(seconds=2))
+        return
+    deliveries.placed(connection, [row.id])
+    _journal(engine, connection, name, "ours", f"record {row.subject} carries the id of ticket {nextcap_id}")
+
+
+def _later(engine: Engine, connection: sa.Connection, name: str, row: sa.Row[Any], verdict: str) -> None:
+    waits = engine.timing.unplaced
+    if row.tries < len(waits):
+        deliveries.place_later(connection, row.id, engine.now() + timedelta(seconds=waits[row.tries]))
+        return
+    deliveries.placed(connection, [row.id])
+    _journal(engine, connection, name, "belongs_to_none", f"{row.kind} {row.subject} {verdict}")
+
+
+def _journal(engine: Engine, connection: sa.Connection, name: str, code: str, text: str) -> None:
+    journal.record(connection, name=name, link_id=None, code=code, text=text, now=engine.now())

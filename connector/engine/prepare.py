@@ -1,0 +1,62 @@
+"""What a connection needs before its first drain: our fields exist there, and its schema is known here."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from connector.domain.errors import NotSupported, Refused
+from connector.domain.schema import FieldSchema, Option, Schema
+from connector.engine.context import Engine
+from connector.store import connections, journal, small
+
+KEPT = timedelta(hours=24)
+CURSOR = "prepared"
+
+
+def prepare(engine: Engine, name: str, *, force: bool = False) -> None:
+    """Make our fields exist and read the schema, once a day. Raises `RetryLater` where the vendor is away."""
+    now = engine.now()
+    with engine.db.read() as connection:
+        done = small.get_cursor(connection, name, CURSOR)
+    if done is not None and now - done[1] < KEPT and not force:
+        return
+    adapter = engine.crms[name]
+    try:
+        steps = adapter.ensure_schema(dry_run=False)
+        notes = [f"{step.what}: {step.advice}" for step in steps if step.state == "problem"]
+    except (Refused, NotSupported) as problem:
+        notes = [f"our fields could not be made: {problem}"]
+    schema = adapter.schema()
+    with engine.db.write() as connection:
+        connections.keep_schema(connection, name, schema_to_json(schema), now)
+        small.set_cursor(connection, name, CURSOR, "done", now)
+        for note in notes:
+            journal.record(connection, name=name, link_id=None, code="setup_incomplete", text=note, now=now)
+
+
+def schema_to_json(schema: Schema) -> list[dict[str, Any]]:
+    """A schema as the store keeps it."""
+    return [
+        {
+            "name": field.name,
+            "label": field.label,
+            "type": field.type,
+            "options": [[option.value, option.label, option.group] for option in field.options],
+            "multiple": field.multiple,
+            "writable": field.writable,
+            "required": field.required,
+            "parent": field.parent,
+        }
+        for field in schema.fields
+    ]
+
+
+def schema_from_json(stored: list[dict[str, Any]]) -> Schema:
+    """The schema that `schema_to_json` stored."""
+    return Schema(
+        tuple(
+            FieldSchema(**{**field, "options": tuple(Option(*option) for option in field["options"])})
+            for field in stored
+        )
+    )

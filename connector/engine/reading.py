@@ -1,0 +1,136 @@
+"""Reading both sides: as few calls as possible, and one ticket's trouble is that ticket's alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from connector.adapters.base import Adapter
+from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
+from connector.domain.ticket import Record
+from connector.engine.context import Engine
+from connector.engine.work import Work, moved_moments, reading_from_json, reading_to_json
+from connector.store import links
+from connector.store.links import Look
+
+FORBIDDEN = timedelta(hours=24)
+ONE_BY_ONE = 3
+
+
+def stored_reading(work: Work) -> Record | None:
+    """What Next Cap last said of this ticket, by a payload or a read; None before the first."""
+    ticket = work.link.ticket
+    if ticket.reading is None or ticket.nextcap_id is None:
+        return None
+    return reading_from_json(ticket.nextcap_id, ticket.reading, ticket.version)
+
+
+def read_nextcap(engine: Engine, works: Sequence[Work]) -> None:
+    """Read these tickets afresh. One that our seat may not see ends here and costs no call for a day."""
+    wanted = {work.nextcap_id: work for work in works if work.nextcap_id and work.is_live and not work.nextcap_fresh}
+    if not wanted:
+        return
+    found = _read(engine.nextcap, list(wanted), (), wanted)
+    for nextcap_id, work in wanted.items():
+        if not work.is_live:
+            continue
+        record = found.get(nextcap_id)
+        if record is None:
+            work.ticket_changes["forbidden_until"] = engine.now() + FORBIDDEN
+            work.end("not_visible", "Next Cap does not show this ticket to the connector's seat")
+        else:
+            take_nextcap(engine, work, record)
+
+
+def take_nextcap(engine: Engine, work: Work, record: Record) -> None:
+    """Make this the ticket's reading, and note when each field was first seen as it is."""
+    now = engine.now()
+    before = work.ticket_changes.get("reading", work.link.ticket.reading)
+    work.nextcap = record
+    work.nextcap_fresh = True
+    work.ticket_changes |= {
+        "reading": reading_to_json(record),
+        "version": record.version,
+        "number": record.number,
+        "read_at": now,
+        "moments": moved_moments(before, record, work.link.ticket.moments, now),
+    }
+
+
+def read_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
+    """Read these works' CRM records in as few calls as the vendor allows."""
+    wanted = {work.record_id: work for work in works if work.record_id and work.is_live and not work.crm_fresh}
+    if not wanted:
+        return
+    adapter = engine.crms[name]
+    fields = fields_of(next(iter(wanted.values())), adapter)
+    found = _read(adapter, list(wanted), fields, wanted)
+    for record_id, work in wanted.items():
+        if not work.is_live:
+            continue
+        record = found.get(record_id)
+        if record is None:
+            _gone(engine, name, work, adapter.fate(record_id))
+        else:
+            take_crm(engine, work, record)
+
+
+def take_crm(engine: Engine, work: Work, record: Record) -> None:
+    """Make this the CRM's reading."""
+    work.crm = record
+    work.crm_fresh = True
+    work.changes["crm_read_at"] = engine.now()
+    work.changes["crm"] = {name: links.to_json(value) for name, value in record.fields.items()}
+    if work.link.state == links.GONE:
+        work.changes["state"] = links.ACTIVE
+        work.say("restored", "the CRM record is back")
+
+
+def fields_of(work: Work, adapter: Adapter) -> tuple[str, ...]:
+    """Every native field to ask for: what the mapping looks at, and the one that holds our id."""
+    names = set(work.mapping.crm_fields())
+    return tuple(sorted(names | {adapter.external_id} if adapter.external_id else names))
+
+
+def _read(
+    adapter: Adapter, ids: Sequence[str], fields: Sequence[str], works: Mapping[str, Work]
+) -> Mapping[str, Record]:
+    """One call where it goes through; else one by one, so that a bad record fails alone."""
+    if len(ids) > ONE_BY_ONE or adapter.capabilities.batch > 1:
+        try:
+            return adapter.read(ids, fields)
+        except RetryLater as problem:
+            if problem.scope == "connection" or len(ids) == 1:
+                _blame(problem, works, ids)
+                return {}
+        except Refused as problem:
+            if len(ids) == 1:
+                _blame(problem, works, ids)
+                return {}
+    found: dict[str, Record] = {}
+    for one in ids:
+        try:
+            found |= adapter.read([one], fields)
+        except (RetryLater, Refused) as problem:
+            _blame(problem, works, [one])
+    return found
+
+
+def _blame(problem: ConnectorError, works: Mapping[str, Work], ids: Sequence[str]) -> None:
+    if isinstance(problem, RetryLater) and problem.scope == "connection":
+        raise problem
+    for one in ids:
+        works[one].fail(problem)
+
+
+def _gone(engine: Engine, name: str, work: Work, fate: Gone) -> None:
+    """The record is not there: follow a merge, else the link is over and the mapping's delete policy decides."""
+    if fate.survivor:
+        work.changes |= {"record_id": fate.survivor, "crm_read_at": None}
+        work.look |= Look.CRM | Look.CRM_COMMENTS
+        work.wait(engine.now())
+        work.end("merged", f"the record was merged into {fate.survivor}; the link follows")
+        return
+    work.changes["state"] = links.GONE
+    label = engine.label(name)
+    work.end("gone", f"{label} does not have this record any more; nothing is written until it is restored")

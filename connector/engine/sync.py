@@ -1,0 +1,241 @@
+"""One pass over a batch of links: read what is stale, decide, write, and commit each link on its own.
+
+The order inside a pass holds the promises: doubts are settled before anything is sent, comments go before the
+statuses that were set after them, and the side about to be written is read first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from connector.domain.decision import Outcome
+from connector.domain.errors import ConnectorError, RetryLater
+from connector.domain.plan import plan_sync
+from connector.domain.rules import Directories, OnLeave
+from connector.domain.ticket import Side
+from connector.engine import comments, creating, effects, finish, people, reading
+from connector.engine.context import Engine
+from connector.engine.work import Work, names_every_field
+from connector.store import effects as effect_rows
+from connector.store import links, parked
+from connector.store.links import LinkRow, Look, LostLease
+
+
+def work_batch(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Work]:
+    """Work these claimed links to their end. Each is committed, whatever becomes of the others.
+
+    Raises the `RetryLater` of the connection, after every link has been given back, where the cause is the vendor's.
+    """
+    works = _load(engine, name, claimed)
+    try:
+        directory = people.directories(engine, name)
+        _run(engine, name, works, directory)
+    except RetryLater as problem:
+        finish.interrupted(engine, works, problem)
+        raise
+    except LostLease:
+        finish.abandoned(engine, works)
+        return works
+    finish.finish_all(engine, works)
+    return works
+
+
+def _load(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Work]:
+    ids = [link.id for link in claimed]
+    with engine.db.read() as connection:
+        mapping = engine.mappings.active(connection, name)
+        held = parked.held(connection, ids)
+        opened = effect_rows.open_of(connection, ids)
+    return [
+        Work(
+            link=link,
+            mapping=mapping,
+            held=held.get(link.id, {}),
+            open_effects=opened.get(link.id, []),
+            look=link.look,
+            shadows=dict(link.shadows),
+            substitutes=set(link.substitutes),
+        )
+        for link in claimed
+    ]
+
+
+def _run(engine: Engine, name: str, works: list[Work], directory: Directories) -> None:
+    for work in works:
+        _prepare(engine, work)
+    reading.read_nextcap(engine, [work for work in works if work.look & Look.NEXTCAP])
+    reading.read_crm(engine, name, [work for work in works if work.look & Look.CRM])
+    _guarded(works, _judge)
+    comments.settle_doubts(engine, name, works)
+    comments.look_at_timelines(engine, name, works, directory)
+    new = [work for work in works if work.is_live and work.link.state == links.NEW]
+    creating.create_in_crm(engine, name, [work for work in new if work.record_id is None], directory)
+    creating.create_in_nextcap(engine, name, [work for work in new if work.nextcap_id is None], directory)
+    _settle_interrupted(engine, name, works)
+    # What the CRM was not shown before this pass began, it could not know when somebody closed there.
+    for work in works:
+        work.note_unseen_reply(comments.has_unseen_customer_reply(work))
+    linked = [work for work in works if work.is_live and work.record_id and work.nextcap_id]
+    comments.send_to_crm(engine, name, linked)
+    comments.send_to_nextcap(engine, linked)
+    _decide(engine, name, linked, directory)
+    _read_timelines_of_the_moved(engine, name, linked, directory)
+    effects.write_crm(engine, name, [work for work in linked if work.is_live])
+    for work in linked:
+        if work.is_live:
+            _guarded([work], lambda one: effects.write_nextcap(engine, one))
+
+
+def _guarded(works: Sequence[Work], step: Callable[[Work], None]) -> None:
+    """Run a step for each work; a ticket's own trouble fails that ticket alone, a connection's goes up."""
+    for work in works:
+        if not work.is_live:
+            continue
+        try:
+            step(work)
+        except RetryLater as problem:
+            if problem.scope == "connection":
+                raise
+            work.fail(problem)
+        except ConnectorError as problem:
+            work.fail(problem)
+
+
+def _prepare(engine: Engine, work: Work) -> None:
+    """What is known without a call, and what must be looked at because of the state that the link is in."""
+    now = engine.now()
+    ticket = work.link.ticket
+    if ticket.forbidden_until and ticket.forbidden_until > now:
+        work.end("not_visible", "Next Cap does not show this ticket to the connector's seat")
+        return
+    stored = reading.stored_reading(work)
+    if stored is None or (work.link.state == links.NEW and not names_every_field(work.mapping, stored)):
+        work.look |= Look.NEXTCAP
+    else:
+        work.nextcap = stored
+        work.nextcap_fresh = bool(ticket.read_at and (now - ticket.read_at).total_seconds() < engine.timing.fresh)
+        if work.look & Look.NEXTCAP:
+            work.nextcap_fresh = False
+    if work.link.state == links.GONE:
+        work.look |= Look.CRM
+    if work.link.state == links.NEW:
+        work.look |= Look.CRM if work.link.record_id else Look.NEXTCAP_COMMENTS
+    if effects.open_writes(work):
+        work.look |= Look.NEXTCAP | Look.CRM
+        work.nextcap_fresh = False
+
+
+def _judge(work: Work) -> None:
+    """The mapping's filter: whether this connection carries the ticket at all, and what if it no longer does."""
+    if work.nextcap is None:
+        _judge_record(work)
+        return
+    verdict = work.mapping.carries(work.nextcap)
+    if work.link.state == links.NEW and work.link.record_id is None:
+        if not verdict.carried:
+            work.end("not_carried", verdict.reason)
+        return
+    if verdict.carried or work.mapping.on_leave is OnLeave.KEEP:
+        if work.link.state == links.FROZEN:
+            work.changes["state"] = links.ACTIVE
+            work.look |= Look.ALL
+            work.say("thawed", verdict.reason)
+        return
+    state = links.FROZEN if work.mapping.on_leave is OnLeave.FREEZE else links.GONE
+    work.changes["state"] = state
+    work.end("left", f"{verdict.reason}; the link is {'frozen' if state == links.FROZEN else 'ended'}")
+
+
+def _judge_record(work: Work) -> None:
+    """A CRM record without a Next Cap ticket: made there only where the mapping says so and it lies in scope."""
+    if work.crm is None or work.nextcap_id is not None:
+        return
+    if not work.mapping.creates_in_nextcap:
+        work.end("not_carried", "the mapping does not create tickets in Next Cap")
+        return
+    for field, value in work.mapping.scope.items():
+        if work.crm.get(field) != value:
+            work.end("not_carried", f"the record's {field} is not the one that the mapping carries")
+            return
+
+
+def _settle_interrupted(engine: Engine, name: str, works: Sequence[Work]) -> None:
+    doubtful = [work for work in works if work.is_live and effects.open_writes(work)]
+    reading.read_nextcap(engine, doubtful)
+    reading.read_crm(engine, name, doubtful)
+    for work in doubtful:
+        if work.is_live:
+            effects.settle_writes(work)
+
+
+def _decide(engine: Engine, name: str, works: Sequence[Work], directory: Directories) -> None:
+    """Plan; read the side that is about to be written, unless it was read just now; and plan again."""
+    for work in works:
+        if work.is_live:
+            _plan(engine, work, directory)
+    stale = [
+        work for work in works if work.is_live and work.plan and _wants_crm(work) and not _crm_is_fresh(engine, work)
+    ]
+    reading.read_crm(engine, name, stale)
+    for work in stale:
+        if work.is_live:
+            _plan(engine, work, directory)
+    unread = [work for work in works if work.is_live and work.plan and _wants_nextcap(work) and not work.nextcap_fresh]
+    reading.read_nextcap(engine, unread)
+    for work in unread:
+        if work.is_live:
+            _plan(engine, work, directory)
+    late = [work for work in unread if work.is_live and _wants_crm(work) and not _crm_is_fresh(engine, work)]
+    reading.read_crm(engine, name, late)
+    for work in late:
+        if work.is_live:
+            _plan(engine, work, directory)
+    for work in works:
+        if work.is_live and work.plan:
+            effects.keep_decisions(work)
+
+
+def _plan(engine: Engine, work: Work, directory: Directories) -> None:
+    work.plan = plan_sync(
+        work.mapping,
+        work.state(),
+        nextcap=work.values(Side.NEXTCAP),
+        crm=work.values(Side.CRM),
+        people=directory,
+        now=engine.now(),
+        signals=work.signals,
+    )
+
+
+def _wants_crm(work: Work) -> bool:
+    return bool(work.plan and work.plan.to_crm)
+
+
+def _wants_nextcap(work: Work) -> bool:
+    return bool(work.plan and (work.plan.to_nextcap or work.plan.walk))
+
+
+def _crm_is_fresh(engine: Engine, work: Work) -> bool:
+    """Read in this pass, or within two seconds with nothing left over that the shadows do not tell."""
+    if work.crm_fresh:
+        return True
+    read_at: datetime | None = work.changes.get("crm_read_at", work.link.crm_read_at)
+    recent = read_at is not None and (engine.now() - read_at).total_seconds() < engine.timing.fresh
+    return recent and not work.held and not work.look & Look.CRM
+
+
+def _read_timelines_of_the_moved(engine: Engine, name: str, works: Sequence[Work], directory: Directories) -> None:
+    """A ticket that moved with no mapped field differing was moved by something in its timeline."""
+    moved = [work for work in works if work.is_live and work.look & Look.MOVED and _nothing_differs(work)]
+    moved = [work for work in moved if not work.look & Look.NEXTCAP_COMMENTS]
+    for work in moved:
+        work.look |= Look.NEXTCAP_COMMENTS
+    comments.look_at_timelines(engine, name, moved, directory)
+    comments.send_to_crm(engine, name, moved)
+
+
+def _nothing_differs(work: Work) -> bool:
+    return work.plan is not None and all(
+        decision.outcome in (Outcome.UNCHANGED, Outcome.HELD) for decision in work.plan.decisions
+    )

@@ -1,0 +1,235 @@
+"""One link's pass: what was claimed, what has been read, decided and written so far, and how it ends."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from connector.domain.decision import STATUS, Decision, LinkState, Outcome, Plan, Shadow, Signals, Values
+from connector.domain.errors import ConnectorError
+from connector.domain.rules import MISSING, Rule, TicketMapping
+from connector.domain.ticket import Record, Requester, Side, Value, normal
+from connector.engine.context import Timing
+from connector.store.effects import Effect
+from connector.store.links import LinkRow, Look, to_json
+
+
+@dataclass(slots=True)
+class Parking:
+    """One thing to leave to a person when the pass ends. An empty `field` parks the link itself."""
+
+    field: str
+    code: str
+    reason: str
+    nextcap: Value = None
+    crm: Value = None
+    candidates: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Work:
+    """The state of one pass. Nothing of it is stored before `sync.finish` does so in one transaction."""
+
+    link: LinkRow
+    mapping: TicketMapping
+    held: dict[str, tuple[Value, Value]]
+    open_effects: list[Effect]
+    look: Look
+    shadows: dict[str, Shadow]
+    substitutes: set[tuple[Value, Value]]
+    nextcap: Record | None = None
+    crm: Record | None = None
+    nextcap_fresh: bool = False
+    crm_fresh: bool = False
+    plan: Plan | None = None
+    signals: Signals = field(default_factory=Signals)
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    parkings: list[Parking] = field(default_factory=list)
+    unparked: set[str] = field(default_factory=set)
+    dropped: list[int] = field(default_factory=list)
+    changes: dict[str, Any] = field(default_factory=dict)
+    ticket_changes: dict[str, Any] = field(default_factory=dict)
+    waits_for: set[Side] = field(default_factory=set)
+    """Sides to which an earlier comment is still open, so that no status may go there yet."""
+    due_at: datetime | None = None
+    failure: ConnectorError | None = None
+    ended: bool = False
+    wrote: bool = False
+    again: bool = False
+    """Whether another pass should follow at once (a refused field was left out of a write)."""
+    merged: dict[str, dict[Side, Value]] = field(default_factory=dict)
+    """Halves of a merged set that have been written in this pass."""
+    writes: int = 0
+
+    @property
+    def record_id(self) -> str | None:
+        return self.changes.get("record_id", self.link.record_id)
+
+    @property
+    def nextcap_id(self) -> str | None:
+        return self.ticket_changes.get("nextcap_id", self.link.ticket.nextcap_id)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether this pass goes on: it has neither failed nor found that there is nothing to carry."""
+        return self.failure is None and not self.ended
+
+    def next_write(self) -> int:
+        """A number for this pass's next write, so that its effect has a name of its own."""
+        self.writes += 1
+        return self.writes
+
+    def say(self, code: str, text: str, **details: Any) -> None:
+        """Add one line to the journal's row of this pass."""
+        self.lines.append({"code": code, "text": text, **details})
+
+    def fail(self, error: ConnectorError) -> None:
+        """This ticket's own trouble: the others of the batch go on."""
+        self.failure = error
+
+    def end(self, code: str, text: str) -> None:
+        """Nothing more is to be done for this link in this pass."""
+        self.say(code, text)
+        self.ended = True
+
+    def note_unseen_reply(self, unseen: bool) -> None:
+        """The CRM has not been shown all that the customer wrote: nobody there could know when they closed."""
+        if unseen:
+            self.signals = replace(self.signals, unseen_customer_reply=True)
+
+    def wait(self, moment: datetime) -> None:
+        """Work this link again then, at the latest."""
+        self.due_at = moment if self.due_at is None else min(self.due_at, moment)
+
+    def state(self) -> LinkState:
+        """What the planner must know of this link."""
+        return LinkState(
+            shadows=self.shadows,
+            held=self.held,
+            substitutes=frozenset(self.substitutes),
+            moments={
+                Side.NEXTCAP: self._moments(self.link.ticket.moments, Side.NEXTCAP),
+                Side.CRM: self._moments(self.link.moments, Side.CRM),
+            },
+        )
+
+    def _moments(self, stored: Mapping[str, str], side: Side) -> dict[str, datetime]:
+        natives = {STATUS: "status" if side is Side.NEXTCAP else self.mapping.status.crm}
+        natives |= {rule.name: rule.nextcap if side is Side.NEXTCAP else rule.crm for rule in self.mapping.rules}
+        return {name: datetime.fromisoformat(stored[native]) for name, native in natives.items() if native in stored}
+
+    def values(self, side: Side) -> Values:
+        """One side's values by rule name; what was not read stands as it was last known."""
+        record = self.nextcap if side is Side.NEXTCAP else self.crm
+        if record is None:
+            return self._assumed(side)
+        return observe(self.mapping, side, record)
+
+    def _assumed(self, side: Side) -> Values:
+        index = 0 if side is Side.NEXTCAP else 1
+        known = {name: (pair.nextcap, pair.crm)[index] for name, pair in self.shadows.items()}
+        return known | {name: pair[index] for name, pair in self.held.items() if name in known}
+
+
+def observe(mapping: TicketMapping, side: Side, record: Record) -> dict[str, Value]:
+    """Take every mapped value out of a record, by rule name; what the reading did not mention is left out."""
+    found: dict[str, Value] = {}
+    status = record.get("status" if side is Side.NEXTCAP else mapping.status.crm)
+    if status is not MISSING:
+        found[STATUS] = normal(status)
+    for rule in mapping.rules:
+        value = (rule.observe_nextcap if side is Side.NEXTCAP else rule.observe_crm)(record)
+        if value is not MISSING:
+            found[rule.name] = normal(value)
+    return found
+
+
+def names_every_field(mapping: TicketMapping, record: Record) -> bool:
+    """Whether a Next Cap reading is as good as a read: it names every field that this mapping looks at."""
+    seen = observe(mapping, Side.NEXTCAP, record)
+    return STATUS in seen and all(rule.name in seen for rule in mapping.rules)
+
+
+def describe(decision: Decision) -> dict[str, Any]:
+    """A decision as the journal keeps it. Long texts are cut: the journal says why, the systems hold what."""
+    shown: dict[str, Any] = {"field": decision.name, "outcome": str(decision.outcome), "code": decision.code}
+    shown["text"] = decision.reason
+    for key in ("nextcap", "crm", "write_nextcap", "write_crm"):
+        value = getattr(decision, key)
+        if value is not None:
+            shown[key] = _short(to_json(value))
+    if decision.path:
+        shown["path"] = [str(step) for step in decision.path]
+    return shown
+
+
+def _short(value: Any, limit: int = 120) -> Any:
+    return f"{value[:limit]}…" if isinstance(value, str) and len(value) > limit else value
+
+
+def park_decision(work: Work, decision: Decision) -> None:
+    """Leave one field to a person, unless it waits already."""
+    if decision.code != "waits" and decision.outcome in (Outcome.HELD, Outcome.REFUSED):
+        work.parkings.append(Parking(decision.name, decision.code, decision.reason, decision.nextcap, decision.crm))
+
+
+def native_of(mapping: TicketMapping, name: str, side: Side) -> str:
+    """The native field that a rule writes on that side; empty where it writes none."""
+    if name == STATUS:
+        return "status" if side is Side.NEXTCAP else mapping.status.crm
+    rule: Rule | None = mapping.rule(name)
+    if rule is None:
+        return ""
+    return rule.nextcap if side is Side.NEXTCAP else rule.crm
+
+
+def name_of(mapping: TicketMapping, native: str, side: Side) -> str | None:
+    """The rule that a native field belongs to, or None where the mapping does not carry it."""
+    if native == ("status" if side is Side.NEXTCAP else mapping.status.crm):
+        return STATUS
+    for rule in mapping.rules:
+        if native and native == (rule.nextcap if side is Side.NEXTCAP else rule.crm):
+            return rule.name
+    return None
+
+
+def backoff(attempts: int, timing: Timing) -> timedelta:
+    """How long to wait before the next try: from half a second, doubling to ten minutes, with jitter."""
+    longest = min(timing.longest_repeat, timing.first_repeat * 2 ** min(attempts, 20))
+    return timedelta(seconds=longest * random.uniform(1.0, 2.0))  # noqa: S311 - jitter, not a secret
+
+
+def reading_to_json(record: Record) -> dict[str, Any]:
+    """A Next Cap reading as the store keeps it."""
+    return {
+        "fields": {name: to_json(value) for name, value in record.fields.items()},
+        "number": record.number,
+        "requester": [record.requester.email, record.requester.name, record.requester.phone],
+    }
+
+
+def reading_from_json(nextcap_id: str, reading: Mapping[str, Any], version: datetime | None) -> Record:
+    """The reading that `reading_to_json` stored."""
+    return Record(
+        id=nextcap_id,
+        fields={name: normal(value) for name, value in reading["fields"].items()},
+        version=version,
+        number=reading.get("number", ""),
+        requester=Requester(*reading.get("requester", (None, None, None))),
+    )
+
+
+def moved_moments(
+    before: Mapping[str, Any] | None, after: Record, moments: Mapping[str, str], moment: datetime
+) -> dict[str, str]:
+    """When each native field was first seen at its present value, given the reading before."""
+    known = (before or {}).get("fields", {})
+    moved = {
+        name: moment.isoformat()
+        for name, value in after.fields.items()
+        if before is not None and normal(known.get(name)) != value
+    }
+    return {**moments, **moved}
