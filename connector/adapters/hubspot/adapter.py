@@ -1,0 +1,85 @@
+"""HubSpot as the engine sees it: the parts of this folder behind the adapter protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+from connector.adapters.base import Capabilities, Change, Delivery, Event, NewComment, Step
+from connector.adapters.hubspot.account import Doctor, People
+from connector.adapters.hubspot.api import BATCH, DEFAULT_VERSIONS, Api, Sender
+from connector.adapters.hubspot.contacts import Contacts
+from connector.adapters.hubspot.notes import Notes, recognise
+from connector.adapters.hubspot.records import Records
+from connector.adapters.hubspot.schema import OUR_ID, Catalogue, ensure_ours
+from connector.adapters.hubspot.tickets import Tickets
+from connector.adapters.hubspot.webhooks import Verifier, parse, subscribe_by_hand
+from connector.domain.ticket import Record, Value
+
+V3_ONLY: Final = frozenset({"v3"})
+
+
+class HubSpot:
+    """One HubSpot account. Each attribute set in `__init__` is a call of the adapter protocol, documented there.
+
+    Beyond the protocol, `learn(schema)` takes a stored schema, so that webhooks' values are read right without a call.
+    """
+
+    name = "hubspot"
+    external_id = OUR_ID
+    capabilities = Capabilities(batch=BATCH, spacing=0.25, batch_comments=True)
+
+    def __init__(
+        self,
+        transport: Sender,
+        *,
+        webhook_secrets: Sequence[str],
+        public_url: str,
+        path: str = "/webhooks/hubspot",
+        versions: Mapping[str, str] = DEFAULT_VERSIONS,
+        signatures: frozenset[str] = V3_ONLY,
+        scope: Mapping[str, Value] | None = None,
+        watched: Sequence[str] = (),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`public_url` is our address as HubSpot calls it, which signatures cover; `path` is where our hook is.
+
+        `scope` is what every ticket of the connection has (its pipeline). `watched` are the properties that the
+        mapping reads, for the subscriptions.
+        """
+        api = Api(transport, versions)
+        catalogue, people = Catalogue(api), People(api)
+        records = Records(api, catalogue)
+        tickets = Tickets(api, records, Contacts(api), scope or {})
+        notes = Notes(api, people.find, clock)
+        self._catalogue, self._tickets, self._watched = catalogue, tickets, watched
+        self.verify = Verifier(webhook_secrets, public_url, signatures).verify
+        self.read, self.find, self.changes = records.read, records.find, records.changes
+        self.fate, self.requesters = records.fate, records.requesters
+        self.write = tickets.write
+        self.comments, self.add_comments, self.tickets_of = notes.comments, notes.add, notes.tickets_of
+        self.recognise = recognise
+        self.people = people.all
+        self.schema, self.learn = catalogue.refresh, catalogue.learn
+        self.ensure_schema = partial(ensure_ours, api)
+        target = public_url.rstrip("/") + path
+        self.check = Doctor(api, scope or {}, clock, target=target, has_secret=any(webhook_secrets)).check
+
+    def parse(self, delivery: Delivery) -> list[Event]:
+        """The events of a verified delivery. Makes no call."""
+        return parse(delivery.body, self._catalogue.native)
+
+    def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:  # noqa: ARG002 - our id says it all
+        """The ticket that a CREATE of unknown outcome left behind; repeating the CREATE is as safe."""
+        return self._tickets.probe(change)
+
+    def probe_comment(self, comment: NewComment, *, sent_at: datetime, taken: frozenset[str]) -> str | None:
+        """The note that an `add_comments` of unknown outcome left behind, found by association and marker."""
+        timeline = self.comments([comment.ticket_id])[comment.ticket_id]
+        return recognise(comment, timeline, sent_at=sent_at, taken=taken)
+
+    def subscribe(self, url: str, *, dry_run: bool) -> list[Step]:  # noqa: ARG002 - nothing here writes
+        """What a person must do: no call registers the webhooks of a project app."""
+        return subscribe_by_hand(url, self._watched)

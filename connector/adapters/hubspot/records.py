@@ -1,0 +1,177 @@
+"""Reading tickets: by id, by value, by time, and what became of one that is no longer shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from connector.adapters.base import Json
+from connector.adapters.hubspot.api import BATCH, Api, next_page
+from connector.adapters.hubspot.schema import OUR_ID, Catalogue
+from connector.domain.errors import Gone, RetryLater
+from connector.domain.ticket import Record, Requester, Value
+
+MERGED: Final = "hs_merged_object_ids"
+MODIFIED: Final = "hs_lastmodifieddate"
+SEARCH: Final = "/crm/objects/{objects}/tickets/search"
+SEARCH_PAGE: Final = 200
+SEARCH_END: Final = 9_800
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+SEARCH_BODY: Final = 2_500
+"""Characters of values in one search: HubSpot takes 3,000 for the whole body."""
+
+
+class Records:
+    """Tickets as records. Values always come from a read by id: the search index is late."""
+
+    def __init__(self, api: Api, catalogue: Catalogue) -> None:
+        self._api = api
+        self._catalogue = catalogue
+
+    def read(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Record]:
+        """The live tickets by id. Archived, merged away and unknown ones are left out: `fate` says which it is."""
+        items = self._api.batch_read("tickets", ids, [*fields, MODIFIED])
+        return {str(item["id"]): self.record(item, fields) for item in items if str(item["id"]) in ids}
+
+    def find(self, field: str, values: Sequence[str], fields: Sequence[str]) -> dict[str, list[Record]]:
+        """The tickets whose field holds one of the values. Only our own id is looked up at once; others by search."""
+        if field == OUR_ID:
+            items = self._api.batch_read("tickets", values, [*fields, OUR_ID, MODIFIED], by=OUR_ID)
+            found = [self.record(item, [*fields, OUR_ID]) for item in items]
+        else:
+            words = values if self._catalogue.is_choice(field) else [value.lower() for value in values]
+            ids = [one for part in _parts(words) for one in self._search(_filter(field, "IN", values=part))]
+            found = list(self.read(ids, [*fields, field]).values())
+        by_value: dict[str, list[Record]] = {value: [] for value in values}
+        for record in found:
+            held = record.fields.get(field)
+            for value in values:
+                if value.casefold() in _folded(held):
+                    by_value[value].append(record)
+        return by_value
+
+    def changes(self, since: datetime, fields: Sequence[str]) -> list[Record]:
+        """Tickets changed since then, oldest change first, of every pipeline: one that left ours must be seen too.
+
+        One sweep ends after 9,800 tickets, or earlier where a limit is met: go on from the last one's version. What
+        changed again after the point that such a sweep reached is left for the next one.
+        """
+        sweep = _filter(MODIFIED, "GTE", value=str(int(since.timestamp() * 1000)))
+        sweep["sorts"] = [{"propertyName": MODIFIED, "direction": "ASCENDING"}]
+        found: dict[str, Record] = {}
+        seen, after = since, "0"
+        while after and int(after) < SEARCH_END:
+            try:
+                hits, after = self._page(sweep, after)
+                found |= self.read(list(hits), fields)
+            except RetryLater:
+                if not found:
+                    raise
+                break
+            seen = max([seen, *hits.values()])
+        swept = [one for one in found.values() if not after or (one.version or seen) <= seen]
+        return sorted(swept, key=lambda record: record.version or since)
+
+    def fate(self, record_id: str) -> Gone:
+        """What became of a ticket that `read` left out: merged (with its survivor), archived, or gone.
+
+        Raises RetryLater where it is there after all.
+        """
+        route, ids = "/crm/objects/{objects}/tickets/:ticket", {"ticket": record_id}
+        try:
+            shown = str(self._api.send("GET", route, ids=ids, query={"properties": MERGED}).json["id"])
+        except Gone:
+            shown = self._survivor(record_id)
+        if shown == record_id:
+            told = f"hubspot ticket {record_id} is there, although a read left it out"
+            raise RetryLater(told, code="read_incomplete", scope="record", system="hubspot")
+        if shown:
+            return Gone(f"hubspot ticket {record_id} was merged into {shown}", code="merged", survivor=shown)
+        try:
+            self._api.send("GET", route, ids=ids, query={"archived": "true"})
+        except Gone:
+            return Gone(f"hubspot has no ticket {record_id}")
+        return Gone(f"hubspot ticket {record_id} is archived", code="archived")
+
+    def requesters(self, ids: Sequence[str]) -> dict[str, Requester]:
+        """Each ticket's oldest contact: HubSpot marks none of a ticket's contacts as the one who asked."""
+        linked = self._api.linked("tickets", "contacts", ids)
+        firsts = {ticket: contacts[0] for ticket, contacts in linked.items() if contacts}
+        items = self._api.batch_read("contacts", firsts.values(), ["email", "firstname", "lastname", "phone"])
+        people = {str(item["id"]): _requester(item.get("properties") or {}) for item in items}
+        return {ticket: people[contact] for ticket, contact in firsts.items() if contact in people}
+
+    def record(self, item: Json, fields: Sequence[str]) -> Record:
+        """A ticket as HubSpot shows it; a field that the account does not have is left out, never read as empty.
+
+        Where unset properties come as null, one that does not come at all does not exist.
+        """
+        shown: Mapping[str, object] = item.get("properties") or {}
+        shows_null = any(name in shown and shown[name] is None for name in fields)
+        values: dict[str, Value] = {
+            name: self._catalogue.native(name, shown.get(name))
+            for name in fields
+            if self._catalogue.knows(name) and (name in shown or not shows_null)
+        }
+        return Record(str(item["id"]), values, version=moment(item.get("updatedAt") or shown.get(MODIFIED)))
+
+    def _survivor(self, record_id: str) -> str:
+        """The ticket that lists this id among those merged into it, or nothing. Search proposes, the list decides."""
+        ids = self._search(_filter(MERGED, "CONTAINS_TOKEN", value=record_id))
+        for item in self._api.batch_read("tickets", ids, [MERGED]):
+            if record_id in str((item.get("properties") or {}).get(MERGED) or "").split(";"):
+                return str(item["id"])
+        return ""
+
+    def _search(self, asked: Json) -> list[str]:
+        """The ids of all hits."""
+        ids: list[str] = []
+        after = "0"
+        while after and int(after) < SEARCH_END:
+            hits, after = self._page(asked, after)
+            ids += hits
+        return ids
+
+    def _page(self, asked: Json, after: str) -> tuple[dict[str, datetime], str]:
+        """The ids of one page of hits, each with the time of change that the index knows; empty text: the last page."""
+        body = {**asked, "properties": [MODIFIED], "limit": SEARCH_PAGE, "after": after}
+        answer = self._api.send("POST", SEARCH, json=body, reads=True).json
+        hits = {str(item["id"]): moment((item.get("properties") or {}).get(MODIFIED)) for item in answer["results"]}
+        return {one: at or EPOCH for one, at in hits.items()}, next_page(answer) or ""
+
+
+def moment(told: object) -> datetime | None:
+    """A time as HubSpot writes it: ISO 8601, or milliseconds since 1970. None where it cannot be read."""
+    try:
+        if isinstance(told, int) or str(told).isdecimal():
+            return datetime.fromtimestamp(int(str(told)) / 1000, UTC)
+        read = datetime.fromisoformat(str(told))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def _requester(shown: Mapping[str, str | None]) -> Requester:
+    name = " ".join(part for part in (shown.get("firstname"), shown.get("lastname")) if part)
+    email = (shown.get("email") or "").strip().lower()
+    return Requester(email=email or None, name=name or None, phone=shown.get("phone") or None)
+
+
+def _filter(field: str, operator: str, **operand: object) -> dict[str, Json]:
+    return {"filterGroups": [{"filters": [{"propertyName": field, "operator": operator, **operand}]}]}
+
+
+def _folded(held: Value) -> set[str]:
+    return {str(one).casefold() for one in (held if isinstance(held, tuple) else (held,)) if one is not None}
+
+
+def _parts(values: Sequence[str]) -> list[list[str]]:
+    """The values in parts that fit the body of a search."""
+    parts: list[list[str]] = [[]]
+    for value in dict.fromkeys(values):
+        if parts[-1] and (len(json.dumps([*parts[-1], value])) > SEARCH_BODY or len(parts[-1]) == BATCH):
+            parts.append([])
+        parts[-1].append(value)
+    return [part for part in parts if part]

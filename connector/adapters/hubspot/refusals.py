@@ -1,0 +1,90 @@
+"""What HubSpot's refusals and limits mean: the adapter's reading of an answer, for the transport."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from connector.adapters.budget import Limit
+from connector.adapters.transport import Rate, Request, Response, retry_after, vendor_message
+from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
+
+LONGEST_WAIT: Final = 3600.0
+LIMITS: Final = {"default": Limit(100, 10.0), "associations": Limit(100, 10.0), "search": Limit(4, 1.0)}
+"""The smallest plan's limits by bucket; answers teach the real ones, except for search, which tells none."""
+
+WAITS: Final = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 2.0, "DAILY": 900.0}
+LOCKED_WAIT: Final = 2.0
+MOVING_WAIT: Final = 60.0
+VERDICTS = re.compile(r"\[\{.*\}\]", re.DOTALL)
+NAMED = re.compile(r"""propert(?:y|ies)\b[^"'\[]*["'\[]([A-Za-z0-9_]+)["'\],]""", re.IGNORECASE)
+
+
+def sort(request: Request, response: Response) -> ConnectorError | None:
+    """The error that an answer of 400 or more stands for; None leaves it to the transport."""
+    body = response.maybe_json if isinstance(response.maybe_json, dict) else {}
+    status, told = response.status, f"hubspot {request.method} {request.route}: {response.status}"
+    asked = retry_after(response)
+    if status == 429:
+        policy = str(body.get("policyName") or "")
+        after = asked or WAITS.get(policy, WAITS["TEN_SECONDLY_ROLLING"])
+        return RetryLater(f"{told} {policy}".rstrip(), code="rate_limited", after=min(after, LONGEST_WAIT))
+    if status == 423:
+        return RetryLater(f"{told} LOCKED", code="locked", scope="record", after=max(asked or 0.0, LOCKED_WAIT))
+    if status == 477:
+        after = min(asked or MOVING_WAIT, LONGEST_WAIT)
+        return RetryLater(f"{told}: the account is being moved", code="account_moving", after=after)
+    if status >= 500:
+        return None
+    if status == 404 and not body:
+        return Refused(f"{told}: HubSpot knows no such address", code="no_such_address", status=status)
+    return refusal(body, told=told, status=status)
+
+
+def refusal(body: Mapping[str, Any], *, told: str, status: int) -> Refused:
+    """What an error body, or one error of a 207, says: Gone, or Refused with the field where one is named."""
+    category = str(body.get("category") or "").upper()
+    message = str(body.get("message") or "")
+    first = _first_complaint(body, message)
+    context = {**_mapping(body.get("context")), **_mapping(first.get("context"))}
+    if category == "OBJECT_NOT_FOUND":
+        return Gone(f"{told}: {vendor_message(message)}")
+    if category == "MISSING_SCOPES":
+        scopes = ", ".join(str(one) for one in context.get("requiredGranularScopes") or ()) or "unnamed"
+        return Refused(f"{told}: the token lacks a scope: {scopes}", code="missing_scopes", status=status)
+    code = str(first.get("error") or first.get("code") or category or f"http_{status}")
+    told = f"{told} {code}: {vendor_message(first.get('message') or message)}"
+    if trace := body.get("correlationId"):
+        told = f"{told} (correlation {trace})"
+    return Refused(told, code=code.lower(), field=_field(first, context, message), status=status)
+
+
+def rate(response: Response) -> Rate | None:
+    """The rolling limit as the answer tells it; places come free again within a second."""
+    told = [response.headers.get(f"x-hubspot-ratelimit-{name}", "") for name in ("max", "remaining")]
+    limit, remaining = (int(text) if text.isdecimal() else None for text in told)
+    return None if limit is None and remaining is None else Rate(limit, remaining, reset_in=1.0)
+
+
+def _first_complaint(body: Mapping[str, Any], message: str) -> Mapping[str, Any]:
+    """HubSpot lists what is wrong under `errors`, or as JSON inside the text of the message."""
+    listed: object = body.get("errors")
+    if inside := VERDICTS.search(message):
+        with suppress(ValueError):
+            listed = json.loads(inside[0])
+    return _mapping(listed[0]) if isinstance(listed, list) and listed else {}
+
+
+def _field(first: Mapping[str, Any], context: Mapping[str, Any], message: str) -> str | None:
+    told = context.get("propertyName") or context.get("properties")
+    named = first.get("name") or (told[0] if isinstance(told, list) and told else told) or first.get("in")
+    if not named and (found := NAMED.search(message)):
+        named = found[1]
+    return str(named) if named else None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,154 @@
+"""Writing tickets: upserts by our id with their contact joined, and changes by HubSpot's id, a hundred a call."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from connector.adapters.base import Change, ChangeKind, Json, Written
+from connector.adapters.hubspot.api import BATCH, Api, chunks
+from connector.adapters.hubspot.contacts import Contacts, Found
+from connector.adapters.hubspot.records import Records
+from connector.adapters.hubspot.schema import OUR_ID, as_text
+from connector.domain.errors import ConnectorError, Gone, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.domain.ticket import Record, Requester, Value
+
+UPSERT: Final = "/crm/objects/{objects}/tickets/batch/upsert"
+UPDATE: Final = "/crm/objects/{objects}/tickets/batch/update"
+JOIN: Final = "/crm/objects/{objects}/tickets/:ticket/associations/default/contacts/:contact"
+JOIN_MANY: Final = "/crm/associations/{associations}/tickets/contacts/batch/associate/default"
+
+
+class Tickets:
+    """Writes. `scope` is what every ticket of the connection has: a new one is given it."""
+
+    def __init__(self, api: Api, records: Records, contacts: Contacts, scope: Mapping[str, Value]) -> None:
+        self._api = api
+        self._records = records
+        self._contacts = contacts
+        self._scope = scope
+
+    def write(self, changes: Sequence[Change]) -> list[Written]:
+        """One outcome for each. Changes of one ticket go in order, each in a batch of its own.
+
+        After one that may still be repeated or is unknown, the later ones of that ticket are held back.
+        """
+        outcomes: list[Written] = []
+        open_ends: set[str] = set()
+        for batch in _turns(changes):
+            for change in (one for one in batch if _target(one) in open_ends):
+                held = RetryLater("an earlier change of this ticket is open", code="held_back", scope="record")
+                outcomes.append(Written(change.key, error=held))
+            for written in self._send([one for one in batch if _target(one) not in open_ends]):
+                outcomes.append(written)
+                if isinstance(written.error, RetryLater | UnknownOutcome):
+                    open_ends |= {_target(one) for one in batch if one.key == written.key}
+        return outcomes
+
+    def probe(self, change: Change) -> Record | None:
+        """The ticket that a CREATE left behind, found by our id; its contact may not be joined."""
+        items = self._api.batch_read("tickets", [str(change.external_id)], [*change.values, OUR_ID], by=OUR_ID)
+        return self._records.record(items[0], tuple(change.values)) if items else None
+
+    def _send(self, changes: Sequence[Change]) -> list[Written]:
+        creates = [one for one in changes if one.kind is ChangeKind.CREATE and one.external_id]
+        updates = [one for one in changes if one.kind is ChangeKind.UPDATE and one.record_id]
+        others = [one for one in changes if one not in creates and one not in updates]
+        told = "hubspot takes a CREATE with our id and an UPDATE with its own, nothing else"
+        written = [Written(one.key, error=NotSupported(told, code="not_supported")) for one in others]
+        return written + self._create(creates) + self._update(updates)
+
+    def _create(self, changes: Sequence[Change]) -> list[Written]:
+        """Upsert on our id, then join the contacts. Repeating it is harmless."""
+        if not changes:
+            return []
+        try:
+            contacts = self._contacts.resolve([one.requester for one in changes])
+        except RetryLater as error:
+            return [Written(one.key, error=error) for one in changes]
+        inputs: dict[str, Json] = {
+            one.key: {"id": one.external_id, "idProperty": OUR_ID, "properties": _texts({**self._scope, **one.values})}
+            for one in changes
+        }
+        keys = {one.external_id: one.key for one in changes}
+        outcomes = self._api.batch_write(
+            UPSERT, inputs, lambda item: keys.get((item.get("properties") or {}).get(OUR_ID))
+        )
+        made = {one.key: self._written(one, outcomes[one.key]) for one in changes}
+        return self._join(changes, made, contacts)
+
+    def _update(self, changes: Sequence[Change]) -> list[Written]:
+        if not changes:
+            return []
+        inputs: dict[str, Json] = {one.key: {"id": one.record_id, "properties": _texts(one.values)} for one in changes}
+        keys = {one.record_id: one.key for one in changes}
+        outcomes = self._api.batch_write(UPDATE, inputs, lambda item: keys.get(str(item.get("id"))))
+        return [self._written(one, outcomes[one.key]) for one in changes]
+
+    def _written(self, change: Change, outcome: Json | ConnectorError) -> Written:
+        if isinstance(outcome, ConnectorError):
+            return Written(change.key, id=change.record_id or "", error=outcome)
+        shown = outcome.get("properties") or {}
+        cleared = [name for name, value in change.values.items() if value is None]
+        told = [name for name in change.values if name in shown or name in cleared]
+        record = self._records.record({**outcome, "properties": dict.fromkeys(cleared) | shown}, told)
+        return Written(change.key, id=record.id, record=record, created=bool(outcome.get("new")))
+
+    def _join(self, changes: Sequence[Change], made: Mapping[str, Written], contacts: Found) -> list[Written]:
+        """Join each ticket to its contact. A refusal is a warning; a join of unknown outcome leaves the create open."""
+        results = {one.key: replace(made[one.key], warnings=contacts.warning(one.requester)) for one in changes}
+        joins = [one for one in changes if made[one.key].error is None and contacts.of(one.requester)]
+        if len(joins) > 1 and self._join_many([(made[one.key].id, contacts.of(one.requester)) for one in joins]):
+            return list(results.values())
+        for one in joins:
+            try:
+                self._join_one(made[one.key].id, one.requester, contacts)
+            except Refused as error:
+                told = f"no contact was joined: {error}"
+                results[one.key] = replace(results[one.key], warnings=(told,))
+            except (RetryLater, UnknownOutcome) as error:
+                told = f"the ticket is made, its contact may not be joined: {error}"
+                lost = UnknownOutcome(told, code="contact_open", answered=True, system="hubspot")
+                results[one.key] = replace(results[one.key], error=lost)
+        return list(results.values())
+
+    def _join_one(self, ticket: str, requester: Requester, contacts: Found, *, again: bool = True) -> None:
+        """Make the plain association. A remembered contact that is gone is looked up once more."""
+        contact = contacts.of(requester)
+        try:
+            if contact:
+                self._api.send("PUT", JOIN, ids={"ticket": ticket, "contact": contact})
+        except Gone:
+            self._contacts.forget(str(contact))
+            if not again:
+                raise
+            self._join_one(ticket, requester, self._contacts.resolve([requester]), again=False)
+
+    def _join_many(self, pairs: Sequence[tuple[str, str | None]]) -> bool:
+        """Whether one call joined all of them; if not, each is joined alone."""
+        inputs = [{"from": {"id": ticket}, "to": {"id": contact}} for ticket, contact in pairs]
+        try:
+            answer = self._api.send("POST", JOIN_MANY, json={"inputs": inputs}).json
+        except (Refused, UnknownOutcome):
+            return False
+        return not answer.get("errors")
+
+
+def _turns(changes: Sequence[Change]) -> list[Sequence[Change]]:
+    """Batches in which each ticket comes once: HubSpot refuses one that names a record twice."""
+    turns: defaultdict[int, list[Change]] = defaultdict(list)
+    seen: defaultdict[str, int] = defaultdict(int)
+    for change in changes:
+        turns[seen[_target(change)]].append(change)
+        seen[_target(change)] += 1
+    return [chunk for turn in turns.values() for chunk in chunks(turn, BATCH)]
+
+
+def _target(change: Change) -> str:
+    return f"id {change.record_id}" if change.record_id else f"ours {change.external_id}"
+
+
+def _texts(values: Mapping[str, Value]) -> dict[str, str]:
+    return {name: as_text(value) for name, value in values.items()}

@@ -1,0 +1,197 @@
+"""HubSpot's webhooks: who signed them, what they say, and the component that subscribes to them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from connector.adapters.base import Delivery, Event, EventKind, Json, Step
+from connector.adapters.hubspot.records import moment
+from connector.domain.errors import BadDelivery, ConfigError
+from connector.domain.ticket import Value
+
+TOLERANCE: Final = timedelta(minutes=5)
+DECODED = re.compile(r"%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
+TYPE_IDS: Final = {"0-5": "ticket", "0-46": "note", "0-1": "contact"}
+TICKET_EVENTS: Final = {"deletion": EventKind.DELETED, "restore": EventKind.RESTORED} | dict.fromkeys(
+    ("creation", "propertyChange"), EventKind.TICKET
+)
+WATCHED: Final = {
+    "ticket": ("creation", "deletion", "merge", "restore", "associationChange"),
+    "note": ("creation", "associationChange"),
+}
+STOCK_PROPERTIES: Final = (
+    *("subject", "content", "hs_pipeline", "hs_pipeline_stage", "hs_ticket_priority"),
+    *("hs_ticket_category", "hubspot_owner_id"),
+)
+NOT_OFFERED: Final = frozenset({"hs_lastmodifieddate", "createdate"})
+
+
+class Verifier:
+    """Checks signatures. Only v3 names a time; v1 and v2 can be replayed and are off unless asked for."""
+
+    def __init__(self, secrets: Sequence[str], public_url: str, accepted: frozenset[str]) -> None:
+        if unknown := accepted - {"v1", "v2", "v3"}:
+            raise ConfigError(f"signatures: unknown {', '.join(sorted(unknown))}; there are v1, v2 and v3")
+        self._secrets = [secret.encode() for secret in secrets if secret]
+        self._public_url = public_url.rstrip("/")
+        self._accepted = accepted
+
+    def verify(self, delivery: Delivery, *, now: datetime) -> None:
+        """Raises BadDelivery unless a secret of ours made the signature, within five minutes where it has a time."""
+        if not self._secrets:
+            raise BadDelivery("no client secret is configured, so no delivery can be trusted", code="no_secret")
+        version, signature, sign = self._claim(delivery, now)
+        if version not in self._accepted:
+            raise BadDelivery(f"signatures of version {version} are not accepted here", code="signature_version")
+        if not any(hmac.compare_digest(sign(secret), signature) for secret in self._secrets):
+            raise BadDelivery("the signature does not match", code="signature_wrong")
+
+    def _claim(self, delivery: Delivery, now: datetime) -> tuple[str, bytes, Callable[[bytes], bytes]]:
+        headers, uri = delivery.headers, (self._public_url + delivery.path).encode()
+        called = delivery.method.upper().encode() + uri
+        if signature := headers.get("x-hubspot-signature-v3"):
+            told = headers.get("x-hubspot-request-timestamp", "")
+            if not re.fullmatch(r"\d{1,15}", told, re.ASCII) or abs(int(told) - _milliseconds(now)) > _milliseconds():
+                raise BadDelivery("the time of the signature is missing or not of now", code="signature_time")
+            signed = _decoded(called) + delivery.body + told.encode()
+            return "v3", signature.encode(), lambda secret: base64.b64encode(hmac.digest(secret, signed, "sha256"))
+        signature, version = headers.get("x-hubspot-signature"), headers.get("x-hubspot-signature-version", "").lower()
+        if not signature or version not in ("v1", "v2"):
+            raise BadDelivery("there is no signature", code="signature_missing")
+        signed = delivery.body if version == "v1" else called + delivery.body
+        return version, signature.lower().encode(), lambda secret: hashlib.sha256(secret + signed).hexdigest().encode()
+
+
+def _decoded(uri: bytes) -> bytes:
+    """HubSpot signs the address with these few escapes decoded, and all others as they were sent."""
+    return DECODED.sub(lambda escape: chr(int(escape[0][1:], 16)), uri.decode()).encode()
+
+
+def _milliseconds(when: datetime | None = None) -> int:
+    return int(when.timestamp() * 1000) if when else int(TOLERANCE.total_seconds() * 1000)
+
+
+def parse(body: bytes, native: Callable[[str, object], Value]) -> list[Event]:
+    """The events of a delivery: an array, or one object. What we have no use for comes as OTHER."""
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadDelivery("the body is not JSON", code="unreadable") from error
+    items = [told] if isinstance(told, dict) else told
+    if not isinstance(items, list):
+        raise BadDelivery("the body is neither an event nor a list of events", code="unreadable")
+    return [event for item in items for event in _events(item if isinstance(item, dict) else {}, native)]
+
+
+def _events(item: Json, native: Callable[[str, object], Value]) -> Iterable[Event]:
+    name = str(item.get("subscriptionType") or item.get("eventType") or "unknown")
+    kind, _, what = name.partition(".")
+    kind = TYPE_IDS.get(str(item.get("objectTypeId")), kind) if kind == "object" else kind
+    if what == "associationChange":
+        yield _association(item, name, kind)
+    elif kind == "ticket" and what == "merge":
+        yield from _merges(item, name)
+    elif kind == "ticket":
+        yield _ticket(item, name, what, native)
+    else:
+        seen = kind == "note" and what in ("creation", "propertyChange", "restore")
+        subject = _id(item.get("objectId"))
+        key = _key(item, kind, what, subject)
+        yield Event(name, EventKind.COMMENT if seen else EventKind.OTHER, subject, key, moment=_moment(item))
+
+
+def _ticket(item: Json, name: str, what: str, native: Callable[[str, object], Value]) -> Event:
+    subject = _id(item.get("objectId"))
+    field = str(item["propertyName"]) if item.get("propertyName") else None
+    told = field is not None and "propertyValue" in item and not item.get("isSensitive")
+    return Event(
+        name,
+        TICKET_EVENTS.get(what, EventKind.OTHER),
+        subject,
+        _key(item, "ticket", what, subject),
+        ticket_id=subject,
+        field=field,
+        value=native(field, item["propertyValue"]) if field and told else None,
+        has_value=told,
+        moment=_moment(item),
+    )
+
+
+def _merges(item: Json, name: str) -> Iterable[Event]:
+    """One event for each ticket that is no more. A merge may end in a third record: then the primary is one too."""
+    primary = _id(item.get("primaryObjectId") or item.get("objectId"))
+    survivor = _id(item.get("newObjectId") or primary)
+    for loser in dict.fromkeys([*map(_id, item.get("mergedObjectIds") or ()), primary]):
+        if loser != survivor:
+            key = _key(item, "ticket", "merge", loser, survivor)
+            moment_ = _moment(item)
+            yield Event(name, EventKind.MERGED, loser, key, ticket_id=loser, survivor=survivor, moment=moment_)
+
+
+def _association(item: Json, name: str, kind: str) -> Event:
+    """A note put on a ticket is the one association that says something new about the ticket's timeline."""
+    words = str(item.get("associationType") or "").lower().split("_to_")
+    source = TYPE_IDS.get(str(item.get("fromObjectTypeId"))) or words[0] or kind
+    target = TYPE_IDS.get(str(item.get("toObjectTypeId"))) or words[-1].removesuffix("_unlabeled")
+    ends = {source: _id(item.get("fromObjectId")), target: _id(item.get("toObjectId"))}
+    note, ticket, removed = ends.get("note"), ends.get("ticket"), bool(item.get("associationRemoved"))
+    key = _key(item, kind, "associationChange", *sorted(f"{end} {one}" for end, one in ends.items()), str(removed))
+    if note and ticket and not removed:
+        return Event(name, EventKind.COMMENT, note, key, ticket_id=ticket, moment=_moment(item))
+    return Event(
+        name, EventKind.OTHER, ticket or _id(item.get("objectId")), key, ticket_id=ticket, moment=_moment(item)
+    )
+
+
+def _key(item: Json, kind: str, what: str, *about: str) -> str:
+    """What repeats of one event have in common. HubSpot's own event id is not promised to be unique."""
+    value = hashlib.sha256(str(item.get("propertyValue")).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    when = item.get("occurredAt") or item.get("eventId")
+    parts = (item.get("portalId"), kind, what, *about, item.get("propertyName"), item.get("messageId"), when, value)
+    return ":".join("" if part is None else str(part) for part in parts)
+
+
+def _id(told: object) -> str:
+    return "" if told is None else str(told)
+
+
+def _moment(item: Json) -> datetime | None:
+    return moment(item.get("occurredAt"))
+
+
+def subscribe_by_hand(url: str, properties: Iterable[str]) -> list[Step]:
+    """What a person does: HubSpot lets nobody register the webhooks of a project app by a call."""
+    events = [
+        {"subscriptionType": f"object.{what}", "objectType": kind, "active": True}
+        for kind, events in WATCHED.items()
+        for what in events
+    ]
+    watched = [("ticket", one) for one in dict.fromkeys([*STOCK_PROPERTIES, *properties]) if one not in NOT_OFFERED]
+    events += [
+        {"subscriptionType": "object.propertyChange", "objectType": kind, "propertyName": one, "active": True}
+        for kind, one in [*watched, ("note", "hs_note_body")]
+    ]
+    component = {
+        "uid": "nextcap-webhooks",
+        "type": "webhooks",
+        "config": {
+            "settings": {"targetUrl": url, "maxConcurrentRequests": 10},
+            "subscriptions": {"crmObjects": events, "legacyCrmObjects": [], "hubEvents": []},
+        },
+    }
+    return [
+        Step(
+            "webhooks",
+            "manual",
+            "Save what follows as src/app/webhooks/nextcap-hsmeta.json in your HubSpot project and run "
+            f"`hs project upload`:\n{json.dumps(component, indent=2)}",
+        ),
+        Step("client secret", "manual", "Copy the app's client secret (its Auth tab) into webhook_secrets"),
+    ]
