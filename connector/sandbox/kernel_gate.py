@@ -16,6 +16,8 @@ from .kernel_clock import Clock
 from .kernel_faults import Fault, Faults
 from .kernel_http import Answer, Application, DropConnection, Environ
 
+KEPT_BODY = 256 * 1024
+
 
 class Refusal(Exception):
     """Raised by a route or an action: the vendor answers `status` with `body` as JSON."""
@@ -128,7 +130,7 @@ class Gate:
             for key, value in environ.items()
             if key.startswith("HTTP_") or key in ("CONTENT_TYPE", "CONTENT_LENGTH")
         }
-        stream = environ["wsgi.input"]
+        body = environ["wsgi.input"].getvalue()
         return Call(
             at=self._clock.now(),
             method=environ["REQUEST_METHOD"],
@@ -137,7 +139,7 @@ class Gate:
             status=None if answer is None else answer.status,
             query=environ["QUERY_STRING"],
             headers=headers,
-            body=stream.getvalue(),
+            body=body if len(body) <= KEPT_BODY else b"",
         )
 
 

@@ -1,4 +1,4 @@
-"""One Next Cap for all tests of a process, as new for each of them."""
+"""One server of each kind for all tests of a process, as new for each of them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pytest
 
 from connector.sandbox.kernel import Answer, Environ, HttpServer
 from connector.sandbox.nextcap import CRM_KEY, DATA_KEY, NextCap
+
+from .counter import Counter
 
 
 class Receiver:
@@ -50,6 +52,26 @@ def receiver() -> Iterator[Receiver]:
     target.server.start()
     yield target
     target.server.stop()
+
+
+@pytest.fixture(scope="session")
+def counter_served() -> Iterator[Counter]:
+    counter = Counter()
+    counter.start()
+    yield counter
+    counter.stop()
+
+
+@pytest.fixture
+def counter(counter_served: Counter) -> Counter:
+    counter_served.reset()
+    return counter_served
+
+
+@pytest.fixture
+def client(counter: Counter) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=counter.url) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")
