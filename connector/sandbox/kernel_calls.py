@@ -16,7 +16,10 @@ KEPT = 5000
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. `status` is None where the connection was dropped; header names are in lower case, a large body is left out."""
+    """One request. `status` is None where the connection was dropped.
+
+    Header names are in lower case; a body over 256 KB is left out.
+    """
 
     at: datetime
     method: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -140,14 +141,16 @@ def test_people_act_over_the_control_api_by_the_same_rules(nextcap: NextCap, con
 def test_people_are_refused_what_does_not_exist(nextcap: NextCap) -> None:
     ticket = ticket_at(nextcap, "open")
 
-    for refused in (
+    attempts: list[Callable[[], object]] = [
         lambda: nextcap.assign(ticket, "nobody@acme.example"),
         lambda: nextcap.assign(ticket, "dan@acme.example"),
         lambda: nextcap.transfer(ticket, "Nowhere"),
         lambda: nextcap.agent_reply(ticket, "a", agent="nobody@acme.example"),
         lambda: nextcap.create_ticket(subject="a", source="fax"),
         lambda: nextcap.visitor_message("none", "a"),
-    ):
+    ]
+
+    for refused in attempts:
         with pytest.raises(Refusal):
             refused()
 
