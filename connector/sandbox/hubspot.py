@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from flask import Flask
@@ -11,7 +12,7 @@ from flask import Flask
 from .hubspot_api import Api
 from .hubspot_auth import Credentials, Tokens
 from .hubspot_batch import add_batch_routes
-from .hubspot_events import RETRIES, Announcer
+from .hubspot_events import RETRIES, Announcer, subscriptions_of
 from .hubspot_file_routes import add_file_routes
 from .hubspot_gate import Gate
 from .hubspot_link_routes import add_link_routes
@@ -81,8 +82,10 @@ class HubSpot(People):
     def configure(self, **changes: Any) -> None:
         """Change settings; those of subscriptions and retries take effect at once."""
         with self.lock:
+            trial = replace(self.settings)
+            trial.change(changes)
+            self.announcer.subscriptions = subscriptions_of(trial)
             self.settings.change(changes)
-            self.announcer.resubscribe()
             self.deliveries.retry_factor = self.settings.retry_factor
 
     def state(self) -> dict[str, Any]:

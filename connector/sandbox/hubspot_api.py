@@ -82,7 +82,7 @@ class ApiCall:
 
     def number(self, key: str, *, default: int, most: int) -> int:
         value = self.query.get(key, str(default))
-        if not value.isdigit() or not 1 <= int(value) <= most:
+        if not value.isdecimal() or not 1 <= int(value) <= most:
             raise bad_request(f"{key} must be between 1 and {most}")
         return int(value)
 

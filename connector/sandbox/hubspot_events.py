@@ -135,10 +135,6 @@ class Announcer:
         self._guard = threading.Lock()
         self.subscriptions = subscriptions_of(settings)
 
-    def resubscribe(self) -> None:
-        """Take the subscriptions of the changed settings."""
-        self.subscriptions = subscriptions_of(self._settings)
-
     def announce(self, change: Change) -> None:
         """Send an event for every subscription that wants this change and that the scopes allow."""
         if not self._settings.webhook_url:

@@ -211,6 +211,6 @@ def check_address(secret: str, file_id: str, query: Mapping[str, str], *, now: d
     """Refuse a temporary address that is forged or over."""
     expires = query.get("Expires", "")
     given = query.get("Signature", "")
-    is_ours = expires.isdigit() and hmac.compare_digest(given, sign_address(secret, file_id, int(expires)))
+    is_ours = expires.isdecimal() and hmac.compare_digest(given, sign_address(secret, file_id, int(expires)))
     if not is_ours or now.timestamp() >= int(expires):
         raise Refusal(403, "ACCESS_DENIED", "The address is not valid or has expired")

@@ -71,7 +71,7 @@ def links_of_one(call: ApiCall, start: ObjectType, start_id: str, end: ObjectTyp
     call.need(start.read, end.read)
     limit = call.number("limit", default=PAGE_LIMIT, most=PAGE_LIMIT)
     after = call.query.get("after", "0")
-    if not after.isdigit():
+    if not after.isdecimal():
         raise bad_request("after is not a paging cursor")
     call.portal.links.types((start.name, end.name))
     found = call.portal.linked(call.portal.live(start, start_id), end)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .hubspot_api import Api, ApiCall, Reply
-from .hubspot_body import Body, child, objects, optional_text, required_text
+from .hubspot_body import Body, child, objects, optional_text, required_text, texts
 from .hubspot_errors import Refusal, bad_request, not_found
 from .hubspot_links import LinkType
 from .hubspot_portal import Portal
@@ -52,7 +52,7 @@ def list_records(call: ApiCall, kind: ObjectType) -> Reply:
     histories = call.listed("propertiesWithHistory")
     limit = call.number("limit", default=10, most=HISTORY_PAGE_LIMIT if histories else PAGE_LIMIT)
     after = call.query.get("after", "0")
-    if not after.isdigit():
+    if not after.isdecimal():
         raise bad_request("after is not a paging cursor")
     archived = call.flag("archived")
     view = call.view(kind, call.listed("properties"), histories)
@@ -123,10 +123,7 @@ def search_records(call: ApiCall, kind: ObjectType) -> Reply:
     call.need(kind.read)
     body = call.body
     found = search(call.portal, kind, body, size=len(call.raw.decode("utf-8", "replace")))
-    names = body.get("properties") or []
-    if not isinstance(names, list):
-        raise bad_request("properties must be a list of names")
-    view = call.view(kind, names)
+    view = call.view(kind, texts(body, "properties"))
     answer: dict[str, Any] = {
         "total": found.total,
         "results": [view.show(record, shown) for record, shown in found.hits],

@@ -72,7 +72,7 @@ def _number(body: Body, key: str, default: int) -> int:
     value = body.get(key)
     if value in (None, ""):
         return default
-    if isinstance(value, bool) or not str(value).isdigit():
+    if isinstance(value, bool) or not str(value).isdecimal():
         raise bad_request(f"{key} must be an integer")
     return int(value)
 

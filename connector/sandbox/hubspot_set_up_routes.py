@@ -128,7 +128,7 @@ def list_owners(call: ApiCall) -> Reply:
     limit = call.number("limit", default=OWNER_PAGE, most=500)
     found = call.portal.owners.listed(email=call.query.get("email"), archived=call.flag("archived"))
     after = call.query.get("after", "0")
-    if not after.isdigit():
+    if not after.isdecimal():
         raise bad_request("after is not a paging cursor")
     rest = [owner for owner in found if int(owner.id) > int(after)]
     body: dict[str, object] = {"results": [owner.as_json() for owner in rest[:limit]]}

@@ -15,6 +15,10 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "file_duplicates": ("name", "content"),
     "batch_order": ("reversed", "asked"),
 }
+RULE_KEYS: Mapping[str, frozenset[str]] = {
+    "portal_rules": frozenset({"stage", "requires"}),
+    "workflows": frozenset({"property", "becomes", "set"}),
+}
 
 
 @dataclass(slots=True)
@@ -78,19 +82,24 @@ class Settings:
     workflows: list[dict[str, Any]] = field(default_factory=list)
 
     def change(self, wanted: Mapping[str, Any]) -> None:
-        """Set several knobs; nothing is set if one of them is unknown or of the wrong kind."""
+        """Set several knobs; ValueError, and nothing is set, if one of them is unknown or of a wrong kind."""
         known = {one.name for one in fields(self)}
         for name, value in wanted.items():
             if name not in known:
                 raise ValueError(f"no setting {name!r}; there are {', '.join(sorted(known))}")
-            if name in CHOICES and value not in CHOICES[name]:
-                raise ValueError(f"{name} must be one of {', '.join(CHOICES[name])}")
-            present = getattr(self, name)
-            if not isinstance(value, (int, float) if isinstance(present, float) else type(present)):
-                raise ValueError(f"{name} must be of type {type(present).__name__}")
+            _check(name, value, present=getattr(self, name))
         for name, value in wanted.items():
             setattr(self, name, value)
 
     def view(self) -> dict[str, Any]:
         """All knobs as JSON."""
         return asdict(self)
+
+
+def _check(name: str, value: Any, *, present: object) -> None:
+    if name in CHOICES and value not in CHOICES[name]:
+        raise ValueError(f"{name} must be one of {', '.join(CHOICES[name])}")
+    if not isinstance(value, (int, float) if isinstance(present, float) else type(present)):
+        raise ValueError(f"{name} must be of type {type(present).__name__}")
+    if name in RULE_KEYS and isinstance(value, list) and any(set(rule) != RULE_KEYS[name] for rule in value):
+        raise ValueError(f"each of {name} must have exactly {', '.join(sorted(RULE_KEYS[name]))}")

@@ -214,6 +214,14 @@ def _tickets(group: str) -> list[Property]:
         *_make(group, "string", "textarea", "content"),
         *_make(group, "string", "file", "hs_file_upload"),
         *_external(group, "hs_pipeline", "hs_pipeline_stage"),
+        *_ticket_choices(group),
+        *_ticket_facts(group),
+        Property("hs_external_object_ids", "External object ids", "string", "text", group, unique=True),
+    ]
+
+
+def _ticket_choices(group: str) -> list[Property]:
+    return [
         _choice(
             group,
             "hs_ticket_priority",
@@ -243,6 +251,12 @@ def _tickets(group: str) -> list[Property]:
             "select",
             [("CHAT", "Chat"), ("EMAIL", "Email"), ("FORM", "Form"), ("PHONE", "Phone")],
         ),
+    ]
+
+
+def _ticket_facts(group: str) -> list[Property]:
+    """What HubSpot works out itself."""
+    return [
         *_make(
             group,
             "datetime",
@@ -254,7 +268,6 @@ def _tickets(group: str) -> list[Property]:
         *_make(group, "bool", "booleancheckbox", "hs_is_closed hs_in_helpdesk", read_only=True),
         *_make(group, "number", "number", "time_to_close hs_num_associated_conversations created_by", read_only=True),
         *_make(group, "string", "text", "hs_conversations_originating_thread_id", read_only=True),
-        Property("hs_external_object_ids", "External object ids", "string", "text", group, unique=True),
         *(
             Property(name, _label(name), "string", "text", group, unique=True, read_only=True)
             for name in ("hs_auto_generated_from_thread_id", "hs_unique_creation_key")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -39,6 +40,13 @@ class TestUpsert:
         assert new == {"t1": False, "t3": True}
         assert hubspot.state()["creates"] == {"t1": 1, "t2": 1, "t3": 1}
         assert [one["properties"]["subject"] for one in hubspot.tickets_of("t1")] == ["Again"]
+
+    def test_many_at_once_create_one(self, api: httpx.Client, hubspot: HubSpot) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda _: upsert(api, ours("t1")), range(12)))
+
+        assert [answer.json()["results"][0]["new"] for answer in answers].count(True) == 1
+        assert hubspot.state()["creates"] == {"t1": 1}
 
     def test_results_are_told_apart_by_id_and_trace_not_by_place(self, api: httpx.Client) -> None:
         results = upsert(api, ours("t1"), ours("t2")).json()["results"]
@@ -156,6 +164,30 @@ def test_an_update_does_not_know_merged_or_archived_ids(api: httpx.Client, hubsp
     failed = [error["context"]["objectWriteTraceId"] for error in answer.json()["errors"]]
     assert failed == [[archived], [loser]]
     assert read(api, live)["subject"] == "B"
+
+
+@pytest.mark.usefixtures("fields")
+def test_an_update_goes_by_a_unique_property(api: httpx.Client) -> None:
+    ticket = made(api, nextcap_ticket_id="t1")
+    inputs = [
+        {"id": key, "idProperty": "nextcap_ticket_id", "properties": {"subject": "B"}, "objectWriteTraceId": key}
+        for key in ("t1", "t2")
+    ]
+
+    answer = batch(api, "update", inputs)
+
+    assert [one["id"] for one in answer.json()["results"]] == [ticket]
+    assert answer.json()["errors"][0]["context"] == {"ids": ["t2"], "objectWriteTraceId": ["t2"]}
+
+
+def test_the_order_and_the_fields_of_an_envelope_are_settings(api: httpx.Client, hubspot: HubSpot) -> None:
+    ids = [made(api) for _ in range(3)]
+    hubspot.configure(batch_order="asked", surplus_fields=True)
+
+    body = batch(api, "read", [{"id": one} for one in ids]).json()
+
+    assert [one["id"] for one in body["results"]] == ids
+    assert "futureField" in body
 
 
 def test_a_create_takes_associations_whose_targets_exist(api: httpx.Client) -> None:

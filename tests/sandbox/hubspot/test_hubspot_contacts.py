@@ -45,6 +45,12 @@ def test_further_addresses_count_as_taken(api: httpx.Client, hubspot: HubSpot) -
     assert contact in refused(answer, 409, "CONFLICT")["message"]
     refused(api.get(f"{CONTACTS}/eve@home.example", params=by_address), 404, "OBJECT_NOT_FOUND")
 
+    upserted = api.post(
+        f"{CONTACTS}/batch/upsert",
+        json={"inputs": [{"id": "eve@home.example", "idProperty": "email", "properties": {"firstname": "E"}}]},
+    )
+    assert contact in refused(upserted, 409, "CONFLICT")["message"]
+
     hubspot.configure(find_by_additional_email=True)
     assert api.get(f"{CONTACTS}/eve@home.example", params=by_address).json()["id"] == contact
 
@@ -61,9 +67,11 @@ def test_a_merged_contact_keeps_the_losers_address_and_answers_for_it(api: httpx
 
 def test_a_forgotten_contact_is_gone_for_good(api: httpx.Client, hubspot: HubSpot) -> None:
     contact = made(api, CONTACTS, email="eve@example.com")
+    ticket = hubspot.create_ticket("A", contact="eve@example.com")
 
     hubspot.forget_contact(contact)
 
+    assert hubspot.ticket(ticket)["contacts"] == []
     refused(api.get(f"{CONTACTS}/{contact}?archived=true"), 404, "OBJECT_NOT_FOUND")
     assert made(api, CONTACTS, email="eve@example.com") != contact
 

@@ -44,6 +44,28 @@ def test_a_day_in_the_pages(api: httpx.Client) -> None:
     assert {"from": f"tickets/{ticket}", "to": f"contacts/{contact['id']}", "types": [16]} in state(api)["associations"]
 
 
+def test_contacts_come_and_go(api: httpx.Client, hubspot: HubSpot) -> None:
+    ticket = made(api)
+    contact = act(api, "create_contact", email="eve@example.com", first_name="Eve")
+    act(api, "set_contact", contact=contact, properties={"firstname": "Eva"})
+
+    act(api, "associate_contact", ticket=ticket, contact=contact)
+    assert hubspot.ticket(ticket)["contacts"] == [contact]
+    act(api, "dissociate_contact", ticket=ticket, contact=contact)
+
+    assert hubspot.ticket(ticket)["contacts"] == []
+    assert state(api)["contacts"][0]["properties"]["firstname"] == "Eva"
+
+
+def test_a_note_that_waits_for_its_ticket_is_forgotten_in_a_reset(api: httpx.Client, hubspot: HubSpot) -> None:
+    hubspot.configure(note_link_delay=30.0)
+    hubspot.write_note(made(api), "<p>A</p>")
+
+    hubspot.reset()
+
+    assert hubspot.timers == []
+
+
 def test_people_are_refused_too(api: httpx.Client) -> None:
     ticket = made(api)
 
@@ -109,7 +131,16 @@ def test_a_lost_answer_has_been_applied(api: httpx.Client, hubspot: HubSpot) -> 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"no_such": 1}, {"burst": "many"}, {"unset": "gone"}, {"scopes": "tickets"}, {"retry_after": 1}]
+    "wrong",
+    [
+        {"no_such": 1},
+        {"burst": "many"},
+        {"unset": "gone"},
+        {"scopes": "tickets"},
+        {"retry_after": 1},
+        {"portal_rules": [{"stage": "Closed"}]},
+        {"workflows": [{"property": "subject"}]},
+    ],
 )
 def test_a_wrong_setting_changes_nothing(api: httpx.Client, hubspot: HubSpot, wrong: dict[str, Any]) -> None:
     before = hubspot.settings_view()

@@ -94,6 +94,18 @@ def test_hubspot_sets_the_dates_of_closing_and_reopening(api: httpx.Client) -> N
     assert reopened["hs_is_closed"] == "false"
 
 
+def test_a_ticket_that_moves_between_closed_stages_stays_closed(api: httpx.Client, hubspot: HubSpot) -> None:
+    spam = hubspot.add_stage("Spam", state="CLOSED")
+    ticket = made(api, hs_pipeline_stage="4")
+    closed = read(api, ticket, "closed_date")["closed_date"]
+    hubspot.clock.advance(60)
+
+    hubspot.move_stage(ticket, "Spam")
+
+    shown = read(api, ticket, "closed_date", "hs_pipeline_stage")
+    assert (shown["closed_date"], shown["hs_pipeline_stage"]) == (closed, spam)
+
+
 def test_the_modification_date_moves_on_a_write_that_changes_nothing(api: httpx.Client, hubspot: HubSpot) -> None:
     ticket = made(api)
     before = read(api, ticket)["hs_lastmodifieddate"]

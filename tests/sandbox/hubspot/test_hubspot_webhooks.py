@@ -277,6 +277,18 @@ def test_doubles_dropped_and_turned_deliveries_are_on_request(hubspot: HubSpot, 
     assert [one["objectId"] for one in receiver.events(hubspot)] == [twice, twice, lost]
 
 
+def test_what_was_dropped_can_be_looked_at(hubspot: HubSpot, receiver: Receiver) -> None:
+    hubspot.configure(event_window=1.0)
+    hubspot.deliveries.drop(1)
+    hubspot.create_ticket("A")
+
+    (dropped,) = hubspot.deliveries.all()
+
+    assert dropped.state == "dropped"
+    assert [one["subscriptionType"] for one in json.loads(dropped.body)] == list(dropped.events)
+    assert receiver.got == []
+
+
 def test_two_events_may_share_an_id(hubspot: HubSpot, receiver: Receiver) -> None:
     hubspot.configure(repeat_event_ids=True)
     hubspot.create_ticket("A")
@@ -319,10 +331,10 @@ def test_a_subscription_needs_the_scope_of_its_object(hubspot: HubSpot, receiver
 def test_subscriptions_that_hubspot_does_not_offer_are_refused(
     api: httpx.Client, hubspot: HubSpot, wanted: dict[str, str]
 ) -> None:
-    before = hubspot.state()["subscriptions"]
+    before = hubspot.settings_view(), hubspot.state()["subscriptions"]
 
     assert api.post("/_control/settings", json={"subscriptions": [wanted]}).status_code == 400
-    assert hubspot.state()["subscriptions"] == before
+    assert (hubspot.settings_view(), hubspot.state()["subscriptions"]) == before
 
 
 def test_without_a_target_nothing_is_sent(api: httpx.Client, hubspot: HubSpot) -> None:
