@@ -47,7 +47,7 @@ def upload(call: ApiCall) -> Reply:
     if not file_name or "/" in file_name:
         raise bad_request(f"{file_name!r} is not a file name")
     kept = files.upload(
-        folder=folder_path if folder_id is None else files.folder_path(folder_id),  # type: ignore[arg-type]  # one of the two is given
+        folder=str(folder_path) if folder_id is None else files.folder_path(folder_id),
         file_name=file_name,
         content=part.stream.read(),
         media_type=part.mimetype or "application/octet-stream",
