@@ -105,7 +105,11 @@ def _drain(engine: Engine, name: str, keeper: _Keeper) -> Drained:
         while engine.now() < deadline:
             closed = closed_until(engine, name)
             if closed is not None:
-                return Drained(worked, closed)
+                wait = (closed - engine.now()).total_seconds()
+                if wait > engine.timing.linger:
+                    return Drained(worked, closed)
+                engine.pause(max(0.0, wait))
+                continue
             _keep_spacing(engine, name)
             placing.place(engine, name)
             claimed = _claim(engine, name, keeper)
@@ -182,16 +186,21 @@ def _recover(engine: Engine, system: str) -> None:
 
 def _linger(engine: Engine, name: str) -> bool:
     """Wait for what falls due within a second; False where nothing does."""
-    now = engine.now()
-    within = timedelta(seconds=engine.timing.linger)
-    with engine.db.read() as connection:
-        soon = links.next_due(connection, name, within=within, now=now)
-        record = deliveries.next_unplaced(connection, name)
-    moments = [moment for moment in (soon, record) if moment is not None and moment <= now + within]
-    if not moments:
+    moment = next_moment(engine, name, within=timedelta(seconds=engine.timing.linger))
+    if moment is None:
         return False
-    engine.pause(max(0.02, (min(moments) - now).total_seconds()))
+    engine.pause(max(0.02, (moment - engine.now()).total_seconds()))
     return True
+
+
+def next_moment(engine: Engine, name: str, *, within: timedelta = timedelta(seconds=30)) -> datetime | None:
+    """When this connection's next link or record falls due, if that is soon."""
+    now = engine.now()
+    with engine.db.read() as connection:
+        due = links.next_due(connection, name, within=within, now=now)
+        record = deliveries.next_unplaced(connection, name)
+    moments = [moment for moment in (due, record) if moment is not None and moment <= now + within]
+    return min(moments) if moments else None
 
 
 def _has_due(engine: Engine, name: str) -> bool:

@@ -39,6 +39,15 @@ def sweep(engine: Engine, ring_alone: Callable[[int, str], None]) -> list[str]:
     return sorted(names)
 
 
+def poll_when_due(engine: Engine, seconds: float) -> int:
+    """The poll, unless another process did it less than this many seconds ago."""
+    with engine.db.read() as connection:
+        last = small.get_cursor(connection, NEXTCAP, CURSOR)
+    if last is not None and (engine.now() - last[1]).total_seconds() < seconds:
+        return 0
+    return poll_nextcap(engine)
+
+
 def poll_nextcap(engine: Engine) -> int:
     """List what moved in Next Cap since the last look, one call as a rule. How many tickets were marked.
 

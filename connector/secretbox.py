@@ -1,0 +1,156 @@
+"""Secrets at rest: what a vendor hands out once is kept encrypted in the store, under keys that can be rotated."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import overload
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from connector.adapters.hubspot.auth import Token
+from connector.domain.errors import ConfigError, RetryLater
+from connector.engine.context import utc_now
+from connector.store import connections, small
+from connector.store.database import Database
+
+LOOK_AGAIN = 5.0
+LEASE = 30.0
+TURN = 0.1
+
+
+class SecretBox:
+    """Encrypts under the newest key, reads under any of them. The name is part of what is sealed."""
+
+    def __init__(self, db: Database, keys: Sequence[str]) -> None:
+        """`keys` are newest first. Without any, only `put` and a stored `get` complain."""
+        self._db = db
+        derived = [Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())) for key in keys]
+        self._fernet = MultiFernet(derived) if derived else None
+
+    def put(self, name: str, value: str) -> None:
+        """Seal and commit a secret."""
+        sealed = self._key().encrypt(json.dumps([name, value]).encode()).decode()
+        with self._db.write() as connection:
+            small.put_secret(connection, name, sealed, utc_now())
+
+    def get(self, name: str) -> str | None:
+        """A secret, or None where there is none. Raises ConfigError where no configured key opens it."""
+        with self._db.read() as connection:
+            sealed = small.get_secret(connection, name)
+        if sealed is None:
+            return None
+        try:
+            inside, value = json.loads(self._key().decrypt(sealed.encode()))
+        except InvalidToken as problem:
+            raise ConfigError(
+                f"the stored secret {name} cannot be opened with SECRET_KEY; add the former key to the comma list"
+            ) from problem
+        if inside != name:
+            raise ConfigError(f"the stored secret {name} belongs to another name; the store was tampered with")
+        return str(value)
+
+    def _key(self) -> MultiFernet:
+        if self._fernet is None:
+            raise ConfigError("SECRET_KEY is not set; it is needed to keep secrets that vendors hand out")
+        return self._fernet
+
+
+class LiveSecrets(Sequence[str]):
+    """The configured secrets, and the one that a vendor handed out once, looked up anew every few seconds."""
+
+    def __init__(self, configured: Sequence[str], box: SecretBox, name: str) -> None:
+        self._configured = list(configured)
+        self._box = box
+        self._name = name
+        self._known: list[str] = []
+        self._read_at = -LOOK_AGAIN
+
+    def _all(self) -> list[str]:
+        if time.monotonic() - self._read_at >= LOOK_AGAIN:
+            kept = self._box.get(self._name)
+            self._known = [kept] if kept else []
+            self._read_at = time.monotonic()
+        return self._configured + self._known
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        return self._all()[index]
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __repr__(self) -> str:
+        return f"LiveSecrets({len(self._configured)} configured)"
+
+
+class StoredToken:
+    """A connection's rotated OAuth token: sealed in the store, renewed by one process at a time."""
+
+    def __init__(self, db: Database, box: SecretBox, name: str) -> None:
+        self._db = db
+        self._box = box
+        self._name = name
+        self._threads = threading.Lock()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Wait for the renewal's lease, at most half a minute, and hold it."""
+        row = f"token:{self._name}"
+        owner = uuid.uuid4().hex
+        with self._threads:
+            lease = self._acquire(row, owner)
+            try:
+                yield
+            finally:
+                with self._db.write() as connection:
+                    connections.give_back(connection, lease)
+
+    def _acquire(self, row: str, owner: str) -> connections.Lease:
+        for _ in range(int(LEASE / TURN)):
+            now = utc_now()
+            with self._db.write() as connection:
+                connections.ensure(connection, [row])
+                until = now + timedelta(seconds=LEASE)
+                lease = connections.acquire(connection, row, owner=owner, now=now, until=until)
+            if lease is not None:
+                return lease
+            time.sleep(TURN)
+        raise RetryLater("another process is renewing the token", code="renewing", system=self._name)
+
+    def load(self) -> Token | None:
+        """The token in force, or None before the first renewal."""
+        kept = self._box.get(f"token:{self._name}")
+        if kept is None:
+            return None
+        told = json.loads(kept)
+        moments = (datetime.fromisoformat(told[name]) for name in ("obtained_at", "expires_at"))
+        return Token(told["access"], told["refresh"], *moments, told["seed"])
+
+    def save(self, token: Token) -> None:
+        """Keep the token before anybody uses it."""
+        told = {"access": token.access, "refresh": token.refresh, "seed": token.seed}
+        told |= {"obtained_at": token.obtained_at.isoformat(), "expires_at": token.expires_at.isoformat()}
+        self._box.put(f"token:{self._name}", json.dumps(told))
+
+
+def local_key(folder: Path) -> str:
+    """A key for an embedded installation, made once and kept beside its database, readable by its owner alone."""
+    path = folder / "connector.key"
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(Fernet.generate_key().decode())
+    return path.read_text().strip()

@@ -1,0 +1,91 @@
+"""`/healthz`, `/readyz` and `/metrics`: whether we live, whether we can work, and how it goes."""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Blueprint, Response, jsonify, request
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+from connector.engine import status
+from connector.store.database import StoreAway
+from connector.wiring import Runtime
+
+
+def blueprint(runtime: Runtime) -> Blueprint:
+    """The routes that platforms and monitors ask."""
+    routes = Blueprint("health", __name__)
+
+    @routes.get("/healthz")
+    def healthz() -> Response:
+        return jsonify(status="ok")
+
+    @routes.get("/readyz")
+    def readyz() -> tuple[Response, int]:
+        return _ready(runtime)
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        return _metrics(runtime)
+
+    return routes
+
+
+def _ready(runtime: Runtime) -> tuple[Response, int]:
+    """Ready: the database answers and every migration is in. A broker that is away is a degradation, no more."""
+    try:
+        current = runtime.db.is_current()
+    except StoreAway:
+        return jsonify(status="not ready", reason="the database does not answer"), 503
+    if not current:
+        return jsonify(status="not ready", reason="migrations are missing: run `connector db upgrade`"), 503
+    broker = runtime.broker_answers()
+    return jsonify(status="ok" if broker else "degraded", broker="ok" if broker else "away"), 200
+
+
+def _metrics(runtime: Runtime) -> Response:
+    token = runtime.settings.metrics_token
+    if token is not None:
+        given = request.headers.get("Authorization", "").encode()
+        if not hmac.compare_digest(given, f"Bearer {token.get_secret_value()}".encode()):
+            return Response(status=401)
+    registry = CollectorRegistry()
+    registry.register(_StoreCollector(runtime))
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class _StoreCollector(Collector):
+    """Reads the store, so that every process of an installation tells the same figures."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> list[Metric]:
+        """The gauges of each connection, and the counters that all processes add to."""
+        figures = status.figures(self._runtime.engine)
+        families: list[Metric] = []
+        for name, text, attribute in (
+            ("connector_due_links", "Links with work that is due", "due"),
+            ("connector_oldest_due_seconds", "Age of the oldest change that has not crossed", "oldest_seconds"),
+            ("connector_parked_items", "What waits for a person", "parked"),
+            ("connector_alone_links", "Tickets that failed for their own reason", "alone"),
+            ("connector_circuit_open", "1 while the vendor is not called because it failed", "closed"),
+            ("connector_paused", "1 while a person has paused the connection", "paused"),
+        ):
+            family = GaugeMetricFamily(name, text, labels=["connection"])
+            for figure in figures.connections:
+                family.add_metric([figure.name], float(getattr(figure, attribute)))
+            families.append(family)
+        for counter, values in figures.counters.items():
+            total = CounterMetricFamily(f"connector_{counter}", counter.replace("_", " "), labels=["label"])
+            for label, value in values.items():
+                total.add_metric([label], value)
+            families.append(total)
+        return families

@@ -1,0 +1,67 @@
+"""`POST /webhooks/<source>`: raw bytes in, one transaction, the answer that the sender takes for "got it"."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from flask import Blueprint, Response, request
+
+from connector import log
+from connector.adapters.base import Delivery
+from connector.domain.errors import BadDelivery
+from connector.engine import intake
+from connector.engine.context import NEXTCAP
+from connector.store.database import StoreAway
+from connector.wiring import Runtime
+
+logger = log.get(__name__)
+
+
+def blueprint(runtime: Runtime) -> Blueprint:
+    """The routes that vendors post to."""
+    routes = Blueprint("hooks", __name__)
+
+    @routes.post("/webhooks/<source>")
+    def receive(source: str) -> Response:
+        return _receive(runtime, source)
+
+    return routes
+
+
+def _receive(runtime: Runtime, source: str) -> Response:
+    """202 stored (an unknown kind and an unreadable body too), 401 not the vendor's, 404 nobody, 503 try again."""
+    if source != NEXTCAP and source not in runtime.engine.crms:
+        return _answer(404)
+    delivery = Delivery(
+        method=request.method,
+        path=_raw_path(),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=request.get_data(cache=False, parse_form_data=False),
+    )
+    try:
+        receipt = intake.receive(runtime.engine, source, delivery)
+    except BadDelivery as problem:
+        logger.warning("delivery_refused", source=source, code=problem.code, header_names=sorted(delivery.headers))
+        return _answer(401)
+    except StoreAway:
+        logger.error("store_away", source=source)
+        response = _answer(503)
+        response.headers["Retry-After"] = "5"
+        return response
+    if not receipt.readable:
+        logger.warning("delivery_parked", source=source, bytes=len(delivery.body))
+    return _answer(202)
+
+
+def _answer(status: int) -> Response:
+    return Response(status=status)
+
+
+def _raw_path() -> str:
+    """Path and query as they were called, escapes untouched; servers differ in where they keep them."""
+    raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI")
+    if isinstance(raw, str) and raw:
+        return raw if raw.startswith("/") else "/" + raw.partition("://")[2].partition("/")[2]
+    path = quote(request.environ.get("PATH_INFO", "/").encode("latin-1"), safe="/:@!$&'()*+,;=-._~")
+    query = request.environ.get("QUERY_STRING", "")
+    return f"{path}?{query}" if query else path

@@ -1,0 +1,274 @@
+"""The one module that builds and joins concrete things."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import redis as redis_client
+
+from connector import config, log, secretbox
+from connector.adapters.base import Adapter
+from connector.adapters.budget import Limit
+from connector.adapters.transport import Call, Credentials, HeaderCredentials, Transport
+from connector.adapters.wires import HttpxWire, HubSpotWire
+from connector.engine.budget import SqlBudget
+from connector.engine.context import NEXTCAP, Bell, Engine, Health, no_bell, utc_now
+from connector.engine.mappings import Import, Mappings
+from connector.engine.prepare import schema_from_json
+from connector.secretbox import LiveSecrets, SecretBox, StoredToken
+from connector.store import connections, small
+from connector.store.database import Database, StoreAway
+
+logger = log.get(__name__)
+
+WEBHOOK_SECRET = "nextcap_webhook"
+
+
+@dataclass(slots=True)
+class Runtime:
+    """Everything of one process, joined. Close it when the process ends."""
+
+    settings: config.Settings
+    db: Database
+    engine: Engine
+    mappings: Mappings
+    secrets: SecretBox
+    wires: Sequence[HttpxWire]
+    _calls: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count_call(self, call: Call) -> None:
+        """Note one vendor call, for the health of its system and the metrics."""
+        self.engine.health.note(call.system, call.status or 0)
+        status = f"{call.status // 100}xx" if call.status else "silent"
+        with self._lock:
+            self._calls["vendor_calls", f"{call.system}:{call.method} {call.route}:{status}"] += 1
+
+    def flush_counters(self) -> None:
+        """Add what was counted since the last time to the store; a database that is away loses nothing."""
+        with self._lock:
+            amounts, self._calls = self._calls, Counter()
+        if not amounts:
+            return
+        try:
+            with self.db.write() as connection:
+                small.count(connection, amounts)
+        except StoreAway:
+            with self._lock:
+                self._calls.update(amounts)
+
+    def import_mappings(self) -> list[Import]:
+        """Take over mapping files that are new or changed, if they pass."""
+        results = self.mappings.import_changed(by="file")
+        for one in results:
+            if one.state in ("refused", "unreadable"):
+                logger.error("mapping_refused", connection=one.connection, problems=list(one.problems[:5]))
+            elif one.state == "activated":
+                logger.info("mapping_activated", connection=one.connection)
+        return results
+
+    def broker_answers(self) -> bool:
+        """Whether the queue can be reached; always true where this process is the queue."""
+        url = self.settings.queue.url
+        if url.startswith("memory"):
+            return True
+        try:
+            client = redis_client.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, **tls(self.settings))
+            return bool(client.ping())
+        except redis_client.RedisError:
+            return False
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        for wire in self.wires:
+            wire.close()
+        self.db.close()
+
+
+def tls(settings: config.Settings) -> dict[str, Any]:
+    """What redis-py must be told about certificates, so that one setting means the same everywhere."""
+    if not settings.queue.url.startswith("rediss://") or settings.queue.check_certificate:
+        return {}
+    return {"ssl_cert_reqs": None}
+
+
+def build(settings: config.Settings | None = None, *, bell: Bell | None = None, upgrade: bool = False) -> Runtime:
+    """Build one process's runtime. Opens no vendor connection. Raises ConfigError."""
+    settings = settings or config.load()
+    db = Database(config.store_url(settings))
+    if upgrade:
+        db.upgrade()
+    files = {name: config.absolute(settings, one.mapping) for name, one in settings.connections.items()}
+    mappings = Mappings(db, files)
+    runtime: list[Runtime] = []
+    observe = partial(_observe, runtime)
+    box = SecretBox(db, _keys(settings))
+    wires: list[HttpxWire] = []
+    engine = Engine(
+        db=db,
+        nextcap=_nextcap(settings, db, box, wires, observe),
+        crms={name: _crm(settings, name, one, db, box, wires, observe) for name, one in settings.connections.items()},
+        mappings=mappings,
+        labels={name: one.label or LABELS.get(one.crm, name) for name, one in settings.connections.items()},
+        bell=bell or no_bell,
+        health=Health(),
+    )
+    made = Runtime(settings, db, engine, mappings, box, wires)
+    runtime.append(made)
+    _ensure_rows(made)
+    return made
+
+
+def with_engine(runtime: Runtime, **changes: Any) -> Runtime:
+    """The same runtime with parts of its engine replaced (the bell of an embedded process)."""
+    runtime.engine = replace(runtime.engine, **changes)
+    return runtime
+
+
+def _observe(runtime: list[Runtime], call: Call) -> None:
+    if runtime:
+        runtime[0].count_call(call)
+
+
+def _ensure_rows(runtime: Runtime) -> None:
+    """Every configured connection has its row, where the schema is there to hold it."""
+    try:
+        if runtime.db.is_current():
+            with runtime.db.write() as connection:
+                connections.ensure(connection, [NEXTCAP, *runtime.engine.names])
+                for name, adapter in runtime.engine.crms.items():
+                    stored = connections.state(connection, name).schema
+                    learn = getattr(adapter, "learn", None)
+                    if stored and learn is not None:
+                        learn(schema_from_json(stored))
+    except StoreAway:
+        return
+
+
+def _keys(settings: config.Settings) -> list[str]:
+    if settings.secret_key:
+        return [key.get_secret_value() for key in settings.secret_key]
+    url = config.store_url(settings)
+    if url.startswith("sqlite:///") and ":memory:" not in url:
+        return [secretbox.local_key(Path(url.removeprefix("sqlite:///")).parent)]
+    return []
+
+
+def _nextcap(
+    settings: config.Settings, db: Database, box: SecretBox, wires: list[HttpxWire], observe: Callable[[Call], None]
+) -> Adapter:
+    from connector.adapters.nextcap import NextCap, rate, sort
+
+    ours = settings.nextcap
+    wire = HttpxWire()
+    wires.append(wire)
+
+    def transport(key: str, bucket: str) -> Transport:
+        return Transport(
+            system=NEXTCAP,
+            base_url=ours.api_url,
+            wire=wire,
+            credentials=HeaderCredentials("X-Api-Key", key),
+            budget=SqlBudget(db, bucket, {"default": Limit(ours.calls_per_minute, 60.0)}, now=utc_now),
+            sort=sort,
+            rate=rate,
+            observe=observe,
+        )
+
+    configured = [secret.get_secret_value() for secret in ours.webhook_secrets]
+    return NextCap(
+        transport(_shown(ours.api_key), NEXTCAP),
+        data_transport=transport(_shown(ours.data_key), "nextcap-data") if ours.data_key else None,
+        secrets=LiveSecrets(configured, box, WEBHOOK_SECRET),
+        signature=ours.signature,
+        pinned=partial(_pinned, db),
+        pin=partial(_pin, db),
+        on_secret=partial(box.put, WEBHOOK_SECRET),
+        web_url=ours.web_url,
+    )
+
+
+def _pinned(db: Database) -> str | None:
+    with db.read() as connection:
+        found = small.get_cursor(connection, NEXTCAP, "signature")
+    return found[0] if found else None
+
+
+def _pin(db: Database, profile: str) -> None:
+    with db.write() as connection:
+        small.set_cursor(connection, NEXTCAP, "signature", profile, utc_now())
+
+
+def _shown(secret: Any) -> str:
+    return str(secret.get_secret_value()) if secret else ""
+
+
+def _crm(
+    settings: config.Settings,
+    name: str,
+    one: config.ConnectionSettings,
+    db: Database,
+    box: SecretBox,
+    wires: list[HttpxWire],
+    observe: Callable[[Call], None],
+) -> Adapter:
+    """The adapter of one connection: adding a CRM is one line in this table."""
+    builders: Mapping[str, Callable[..., Adapter]] = {"hubspot": _hubspot}
+    return builders[one.crm](settings, name, one, db, box, wires, observe)
+
+
+LABELS = {"hubspot": "HubSpot"}
+
+
+def _hubspot(
+    settings: config.Settings,
+    name: str,
+    one: config.ConnectionSettings,
+    db: Database,
+    box: SecretBox,
+    wires: list[HttpxWire],
+    observe: Callable[[Call], None],
+) -> Adapter:
+    from connector.adapters.hubspot import HubSpot, rate, sort
+    from connector.adapters.hubspot.auth import Anonymous, OAuthCredentials, StaticCredentials
+
+    wire = HubSpotWire()
+    wires.append(wire)
+    limits = {"default": Limit(one.calls_per_10_seconds, 10.0), "search": Limit(4, 1.0)}
+
+    def transport(credentials: Credentials) -> Transport:
+        return Transport(
+            system=name,
+            base_url=one.api_url,
+            wire=wire,
+            credentials=credentials,
+            budget=SqlBudget(db, name, limits, now=utc_now),
+            sort=sort,
+            rate=rate,
+            observe=observe,
+        )
+
+    if one.access_token:
+        credentials: Credentials = StaticCredentials(_shown(one.access_token))
+    else:
+        credentials = OAuthCredentials(
+            transport(Anonymous()),
+            client_id=one.client_id or "",
+            client_secret=_shown(one.client_secret),
+            refresh_token=_shown(one.refresh_token),
+            store=StoredToken(db, box, name),
+        )
+    secrets = [secret.get_secret_value() for secret in one.webhook_secrets]
+    return HubSpot(
+        transport(credentials),
+        webhook_secrets=secrets,
+        public_url=settings.public_url,
+        path=f"/webhooks/{name}",
+        signatures=frozenset(one.signatures),
+    )

@@ -1,0 +1,84 @@
+"""The Celery application: doorbells only. A lost message costs a sweep, a double one an empty query."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery, signals
+from celery.app.task import Task
+
+from connector import config, log
+from connector.wiring import Runtime, build
+from workers.bell import bell_for, broker
+from workers.schedule import SCHEDULE
+
+_runtime: Runtime | None = None
+
+
+def runtime() -> Runtime:
+    """This process's engine, built on first use and never before a fork."""
+    global _runtime
+    if _runtime is None:
+        settings = config.load()
+        _runtime = build(settings, bell=bell_for(settings))
+    return _runtime
+
+
+def _app() -> Celery:
+    settings = config.load()
+    app = Celery("connector", include=["workers.tasks"])
+    app.conf.update(_conf(settings))
+    return app
+
+
+def _conf(settings: config.Settings) -> dict[str, Any]:
+    return broker(settings) | {
+        "task_acks_late": False,
+        "task_reject_on_worker_lost": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_soft_shutdown_timeout": 10.0,
+        "worker_enable_soft_shutdown_on_idle": False,
+        "task_soft_time_limit": 45,
+        "task_time_limit": 60,
+        "worker_max_tasks_per_child": 5000,
+        "worker_max_memory_per_child": 220_000,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "worker_send_task_events": True,
+        "task_send_sent_event": False,
+        "timezone": "UTC",
+        "enable_utc": True,
+        "beat_schedule": SCHEDULE,
+    }
+
+
+app = _app()
+
+
+@signals.setup_logging.connect
+def _set_up_logging(**_: object) -> None:
+    log.configure(level=config.load().log_level, json=True)
+
+
+@signals.worker_process_init.connect
+def _after_fork(**_: object) -> None:
+    """A child builds its own connections."""
+    global _runtime
+    if _runtime is not None:
+        _runtime.db.forget_connections()
+        _runtime = None
+
+
+@signals.worker_init.connect
+@signals.beat_init.connect
+def _import_mappings(**_: object) -> None:
+    """Once a process, before any child is forked."""
+    first = build()
+    first.import_mappings()
+    first.close()
+
+
+@signals.task_postrun.connect
+def _keep_count(sender: Task[..., Any] | None = None, **_: object) -> None:
+    if _runtime is not None and sender is not None:
+        _runtime.flush_counters()

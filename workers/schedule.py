@@ -1,0 +1,12 @@
+"""What beat says, and how often. A doubled beat is harmless: every tick takes a lease or asks an indexed question."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "sweep": {"task": "sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "poll-nextcap": {"task": "poll_nextcap", "schedule": 5.0, "options": {"expires": 5}},
+    "import-mappings": {"task": "import_mappings", "schedule": 10.0, "options": {"expires": 10}},
+    "purge": {"task": "purge", "schedule": 3600.0, "options": {"expires": 600}},
+}
