@@ -25,7 +25,7 @@ READ_TRIES: Final = 3
 READ_TRIES_WITHIN: Final = 2.0
 UNAUTHORIZED_WAIT: Final = 60.0
 LONGEST_VENDOR_MESSAGE: Final = 300
-UNSAFE_PATH = re.compile(r"[\x00-\x20\x7f\\?#]|[^\x00-\x7f]|^//|/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+UNSAFE_PATH = re.compile(r"[\x00-\x20\x7f\\?#]|[^\x00-\x7f]|^//|/(?:\.|%2e){1,2}(?:/|$)|%2f|%5c", re.IGNORECASE)
 
 Query = Mapping[str, str | Sequence[str]]
 
@@ -85,7 +85,7 @@ class Response:
         """The body as JSON. An unreadable one raises RetryLater after a read, UnknownOutcome after a write."""
         try:
             return jsonlib.loads(self.content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._unreadable() from error
 
     @property
@@ -93,7 +93,7 @@ class Response:
         """The body as JSON, or None where it is empty or something else: for error bodies."""
         try:
             return jsonlib.loads(self.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def _unreadable(self) -> ConnectorError:

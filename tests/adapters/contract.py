@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -23,7 +24,6 @@ from connector.adapters.transport import Request, Response
 from connector.adapters.wires import HttpxWire
 from connector.domain.errors import (
     BadDelivery,
-    ConnectorError,
     Gone,
     NotSupported,
     Refused,
@@ -130,6 +130,11 @@ class Arena(ABC):
 
     def note(self, ticket_id: str, key: str, text: str, kind: CommentKind = CommentKind.NOTE) -> NewComment:
         return NewComment(key, ticket_id, kind, text, author="Ana Agent", created_at=self.now())
+
+    def recognise(self, note: NewComment, sent_at: datetime, *taken: str) -> str | None:
+        """The entry that the engine would adopt for this comment now."""
+        timeline = self.adapter.comments([note.ticket_id])[note.ticket_id]
+        return self.adapter.recognise(note, timeline, sent_at=sent_at, taken=frozenset(taken))
 
     def is_said(self, ticket_id: str, text: str) -> int:
         """How many entries of the timeline hold this text."""
@@ -285,14 +290,17 @@ class AdapterContract:
     # -- comments
 
     def test_a_note_is_added_once_and_nobody_outside_sees_it(self, arena: Arena) -> None:
-        ticket = arena.new_ticket()
+        """Words that look like mark-up must not make our own entry a stranger's."""
+        ticket, sent_at = arena.new_ticket(), arena.now()
+        note = arena.note(ticket, "key-1", GREETING)
 
-        written = arena.add(arena.note(ticket, "key-1", GREETING))["key-1"]
+        written = arena.add(note)["key-1"]
         entry = next(one for one in arena.timeline(ticket) if one.id == written.id)
 
         assert written.error is None
         assert entry.kind is CommentKind.NOTE
-        assert fingerprint(GREETING) in fingerprint(entry.text)
+        assert "Grüße aus 東京 👋" in entry.text
+        assert arena.recognise(note, sent_at) == written.id
         assert arena.customer_sees(ticket) == []
 
     def test_a_reply_reaches_the_customer_only_where_the_vendor_can(self, arena: Arena) -> None:
@@ -351,16 +359,16 @@ class AdapterContract:
     def test_a_comment_of_unknown_outcome_is_found_once(self, arena: Arena) -> None:
         ticket, sent_at = arena.new_ticket(), arena.now()
         note = arena.note(ticket, "key-1", "Only once, please")
-        before = arena.adapter.probe_comment(note, sent_at=sent_at, taken=frozenset())
+        before = arena.recognise(note, sent_at)
         arena.fault("lost_answer", method="POST", path="note")
 
         written = arena.add(note)["key-1"]
-        found = arena.adapter.probe_comment(note, sent_at=sent_at, taken=frozenset())
+        found = arena.recognise(note, sent_at)
 
         assert before is None
         assert isinstance(written.error, UnknownOutcome)
         assert found in {one.id for one in arena.timeline(ticket)}
-        assert arena.adapter.probe_comment(note, sent_at=sent_at, taken=frozenset({found})) is None
+        assert arena.recognise(note, sent_at, found or "") is None
 
     def test_a_comment_that_was_never_made_is_not_found(self, arena: Arena) -> None:
         ticket, sent_at = arena.new_ticket(), arena.now()
@@ -370,7 +378,7 @@ class AdapterContract:
         written = arena.add(note)["key-1"]
 
         assert isinstance(written.error, UnknownOutcome)
-        assert arena.adapter.probe_comment(note, sent_at=sent_at, taken=frozenset()) is None
+        assert arena.recognise(note, sent_at) is None
 
     # -- trouble
 
@@ -502,13 +510,8 @@ class AdapterContract:
     @pytest.mark.parametrize("hostile", ["../members", "..", "a/../../b", "//evil.test", "x?y=z", "a#b", "%2e%2e"])
     def test_an_id_cannot_lead_elsewhere(self, arena: Arena, hostile: str) -> None:
         """An id comes from outside: it names nothing, or the call is refused, but it never becomes a path."""
-        try:
-            records = dict(arena.adapter.read([hostile], arena.fields))
-        except ConnectorError as error:
-            assert isinstance(error, Refused)
-            return
-
-        assert records == {}
+        with suppress(Refused):
+            assert dict(arena.adapter.read([hostile], arena.fields)) == {}
 
     # -- webhooks
 

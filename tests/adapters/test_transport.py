@@ -117,6 +117,8 @@ def test_an_answer_comes_back_with_its_call_told() -> None:
         "/tickets/../keys",
         "/tickets/%2e%2E/keys",
         "/tickets/.",
+        "/tickets/a%2F..%2fkeys",
+        "/tickets/a%5Ckeys",
         "/tickets?x=1",
         "/tickets#x",
         "/tickets/a b",

@@ -1,0 +1,245 @@
+"""Next Cap as one side of every link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from connector.adapters.base import (
+    Capabilities,
+    Change,
+    Check,
+    Delivery,
+    Event,
+    NewComment,
+    Step,
+    Written,
+)
+from connector.adapters.nextcap.answers import TICKET, TICKETS, Api, Raw, hidden, moment_of, pick, ticket_path
+from connector.adapters.nextcap.events import parse
+from connector.adapters.nextcap.records import comment_of, is_whole, person_of, record_of
+from connector.adapters.nextcap.setup import Setup, schema
+from connector.adapters.nextcap.writes import Writes
+from connector.adapters.signing import PROFILES, Profile, profile_named, verify
+from connector.adapters.transport import Transport
+from connector.domain.errors import BadDelivery, ConfigError, Gone, NotSupported, Refused
+from connector.domain.schema import Schema
+from connector.domain.ticket import Comment, Person, Record, Requester
+
+FEW: Final = 4
+"""From so many tickets on, a list call is cheaper than a call for each."""
+PAGES_TO_READ: Final = 2
+MEMBERS: Final = "/external/crm/members"
+NEWEST_FIRST: Final = {"sort_by": "updatedAt", "sort_order": "desc"}
+
+
+class NextCap:
+    """The adapter of Next Cap's CRM API.
+
+    Its transport must use `answers.sort` and `answers.rate`. Writes have no batches, no expected version and no
+    documented idempotency: `recognise` and `probe_create` find what an unknown outcome left behind.
+    """
+
+    name = "nextcap"
+    external_id = ""
+    capabilities = Capabilities(public_comments=True, idempotent_create=False)
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        secrets: Sequence[str],
+        data_transport: Transport | None = None,
+        signature: str = "auto",
+        pinned: Callable[[], str | None] = lambda: None,
+        pin: Callable[[str], None] = lambda _: None,
+        on_secret: Callable[[str], None] | None = None,
+        web_url: str = "",
+        widget_id: str | None = None,
+        seat_id: str | None = None,
+        idempotency: bool = True,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`secrets` is read at every delivery and may grow.
+
+        `signature` is a profile's name, or `auto`: the first that verifies is given to `pin`, and whatever `pinned`
+        answers is the only one accepted. `web_url` holds `{id}` or `{number}`. `widget_id` is given to new tickets;
+        `seat_id` is our own user, else learned.
+        """
+        self._api = Api(transport, idempotency=idempotency)
+        self._secrets = secrets
+        self._fixed = None if signature == "auto" else profile_named(signature)
+        self._pinned = pinned
+        self._pin = pin
+        self._web_url = web_url
+        self._writes = Writes(self._api, web_url=web_url, widget_id=widget_id, seat_id=seat_id)
+        data_api = Api(data_transport) if data_transport else None
+        self._setup = Setup(self._api, data_api, secrets=secrets, on_secret=on_secret, now=now)
+
+    # -- webhooks
+
+    def verify(self, delivery: Delivery, *, now: datetime) -> None:
+        """Check the signature; in `auto` mode the first layout that holds is the only one from then on."""
+        profiles = self._accepted()
+        found = verify(delivery.headers, delivery.body, secrets=self._secrets, profiles=profiles, now=now)
+        if len(profiles) > 1:
+            self._pin(found.name)
+
+    def _accepted(self) -> Sequence[Profile]:
+        if self._fixed:
+            return (self._fixed,)
+        pinned = self._pinned()
+        if pinned is None:
+            return PROFILES
+        try:
+            return (profile_named(pinned),)
+        except ConfigError as error:
+            told = "nextcap: the pinned signature profile is not known; set nextcap.signature"
+            raise BadDelivery(told, code="unknown_profile") from error
+
+    def parse(self, delivery: Delivery) -> Sequence[Event]:
+        """The events of a delivery; those that are not about tickets have the kind OTHER."""
+        return parse(delivery, web_url=self._web_url)
+
+    # -- reading
+
+    def read(self, ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Record]:
+        """The tickets with all their fields; those that our seat does not see are left out.
+
+        Several are looked for among those updated last, a hundred a call, and only the rest are read one by one.
+        """
+        missing = list(dict.fromkeys(ids))
+        found: dict[str, Record] = {}
+        if len(missing) >= FEW:
+            found = self._read_listed(set(missing))
+        for ticket_id in missing:
+            if ticket_id not in found:
+                try:
+                    found[ticket_id] = self._record(self._api.ticket(ticket_id))
+                except Gone:
+                    continue
+        return {ticket_id: _with_every(fields, record) for ticket_id, record in found.items()}
+
+    def _read_listed(self, wanted: set[str]) -> dict[str, Record]:
+        found: dict[str, Record] = {}
+        for number, page in enumerate(self._api.pages(TICKETS, "", NEWEST_FIRST, "tickets"), start=1):
+            for raw in page:
+                ticket_id = str(pick(raw, "id"))
+                if ticket_id in wanted and is_whole(raw):
+                    found[ticket_id] = self._record(raw)
+            if number == PAGES_TO_READ or len(wanted) - len(found) < FEW:
+                return found
+        return found
+
+    def _record(self, raw: Raw) -> Record:
+        return record_of(raw, whole=True, web_url=self._web_url)
+
+    def changes(self, since: datetime, fields: Sequence[str]) -> Sequence[Record]:
+        """Every ticket updated since then, newest last; a field that the list does not name is absent."""
+        found: dict[str, Record] = {}
+        for page in self._api.pages(TICKETS, "", NEWEST_FIRST, "tickets"):
+            for raw in page:
+                updated = moment_of(pick(raw, "updated_at"))
+                if updated is not None and updated < since:
+                    return list(reversed(found.values()))
+                record = record_of(raw, whole=is_whole(raw), web_url=self._web_url)
+                found[record.id] = _with_every(fields, record) if is_whole(raw) else record
+        return list(reversed(found.values()))
+
+    def requesters(self, ids: Sequence[str]) -> Mapping[str, Requester]:
+        """The customers of these tickets, as the tickets themselves name them."""
+        return {ticket_id: record.requester for ticket_id, record in self.read(ids, ()).items()}
+
+    def fate(self, record_id: str) -> Gone:  # noqa: ARG002 - the answer is the same for all
+        """Next Cap neither deletes nor merges tickets: one that is not shown is out of our seat's sight."""
+        return Gone("nextcap: our seat does not see this ticket, or it is not there", code="not_visible")
+
+    def comments(
+        self,
+        ids: Sequence[str],
+        *,
+        since: datetime | None = None,  # noqa: ARG002 - the timeline takes no filter
+    ) -> Mapping[str, Sequence[Comment]]:
+        """The replies and notes of these tickets, oldest first. Raises Gone for one that our seat does not see."""
+        return {ticket_id: self._timeline(ticket_id) for ticket_id in ids}
+
+    def _timeline(self, ticket_id: str) -> list[Comment]:
+        try:
+            pages = self._api.pages(ticket_path(ticket_id, "/events"), f"{TICKET}/events", None, "events")
+            found = [comment for page in pages for raw in page if (comment := comment_of(raw))]
+        except Refused as refusal:
+            raise hidden(refusal) from refusal
+        return sorted(found, key=lambda comment: (comment.created_at, comment.id))
+
+    def people(self) -> Sequence[Person]:
+        """Every seat. Raises NotSupported where the directory is closed to ours."""
+        try:
+            return [person_of(raw) for page in self._api.pages(MEMBERS, "", None, "members") for raw in page]
+        except Refused as refusal:
+            if refusal.status != 403:
+                raise
+            told = "the team directory is closed to this seat: its role lacks team:invite"
+            raise NotSupported(told, code="no_directory") from refusal
+
+    def find(
+        self,
+        field: str,
+        values: Sequence[str],  # noqa: ARG002 - not supported
+        fields: Sequence[str],  # noqa: ARG002 - not supported
+    ) -> Mapping[str, Sequence[Record]]:
+        """Not supported: its search covers subject and description only."""
+        raise NotSupported(f"Next Cap cannot look tickets up by {field}", code="no_find")
+
+    def tickets_of(
+        self,
+        comment_ids: Sequence[str],  # noqa: ARG002 - not supported
+    ) -> Mapping[str, Sequence[str]]:
+        """Not supported, and never needed: its events name the ticket."""
+        raise NotSupported("Next Cap cannot look up the ticket of an entry", code="no_tickets_of")
+
+    # -- writing
+
+    def write(self, changes: Sequence[Change]) -> Sequence[Written]:
+        """One call each, in the given order, more where an object must be read first."""
+        return [self._writes.write(change) for change in changes]
+
+    def add_comments(self, comments: Sequence[NewComment]) -> Sequence[Written]:
+        """Replies, which Next Cap mails to the customer, and internal notes. A later one waits for an earlier."""
+        return self._writes.add_comments(comments)
+
+    def recognise(
+        self, comment: NewComment, timeline: Sequence[Comment], *, sent_at: datetime, taken: frozenset[str]
+    ) -> str | None:
+        """The entry with the same words and kind, made since shortly before the sending."""
+        return self._writes.recognise(comment, timeline, sent_at=sent_at, taken=taken)
+
+    def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:
+        """The ticket whose metadata holds the change's metadata, among the two hundred newest."""
+        return self._writes.probe_create(change, sent_at=sent_at)
+
+    # -- set-up
+
+    def schema(self) -> Schema:
+        """A fixed list: Next Cap has no way to ask for it."""
+        return schema()
+
+    def ensure_schema(self, *, dry_run: bool) -> Sequence[Step]:  # noqa: ARG002 - nothing is written
+        """Nothing to make: our reference lives in a ticket's metadata."""
+        return []
+
+    def subscribe(self, url: str, *, dry_run: bool) -> Sequence[Step]:
+        """Register our webhook with the Data key, or say how a person does it."""
+        return self._setup.subscribe(url, dry_run=dry_run)
+
+    def check(self) -> Sequence[Check]:
+        """What each key may do, and whether the clocks agree."""
+        return self._setup.check()
+
+
+def _with_every(fields: Sequence[str], record: Record) -> Record:
+    """The record with every field that was asked for: one that a whole reading does not name is empty."""
+    absent = {name: None for name in fields if name not in record.fields}
+    if not absent:
+        return record
+    return Record(record.id, {**record.fields, **absent}, record.version, record.number, record.requester)

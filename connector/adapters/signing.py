@@ -1,0 +1,172 @@
+"""The layouts in which Next Cap may sign a webhook, as data, and the check that one of them holds.
+
+Which layout is in use is not public, so the list is closed and each row still demands a valid MAC over the whole raw
+body. What stands around the signature (`sha256=`, `v1=`, `t=…,v1=…`, several of them) is taken off alike for all rows.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Final
+
+from connector.domain.errors import BadDelivery, ConfigError
+
+SIGNATURE_HEADERS: Final = (
+    "x-nextcap-signature",
+    "x-webhook-signature",
+    "x-nextcap-webhook-signature",
+    "x-signature",
+    "x-signature-256",
+    "x-hub-signature-256",
+    "webhook-signature",
+)
+TIMESTAMP_HEADERS: Final = ("x-nextcap-timestamp", "x-webhook-timestamp", "webhook-timestamp")
+ID_HEADERS: Final = (
+    "x-nextcap-delivery",
+    "x-nextcap-delivery-id",
+    "x-webhook-delivery",
+    "x-webhook-id",
+    "webhook-id",
+)
+SIGNED: Final = ("body", "timestamp.body", "id.timestamp.body")
+PREFIXES: Final = ("sha256=", "sha512=", "v1=", "v1,")
+STANDARD_SECRET: Final = "whsec_"  # noqa: S105 - the public prefix of a secret, not one
+TOLERANCE: Final = timedelta(seconds=300)
+LARGEST_BODY: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One layout: the header, how the MAC is made and written, and which bytes it covers."""
+
+    header: str
+    algorithm: str
+    encoding: str
+    signed: str
+
+    @property
+    def name(self) -> str:
+        """As the configuration and the store name it: `x-nextcap-signature/sha256/hex/body`."""
+        return f"{self.header}/{self.algorithm}/{self.encoding}/{self.signed}"
+
+    @property
+    def has_time(self) -> bool:
+        """Whether the sender vouches for a time."""
+        return "timestamp" in self.signed
+
+
+PROFILES: Final = tuple(
+    Profile(header, algorithm, encoding, signed)
+    for header, algorithm, encoding, signed in product(
+        SIGNATURE_HEADERS, ("sha256", "sha512"), ("hex", "base64"), SIGNED
+    )
+)
+"""The closed list, likeliest first."""
+
+
+def profile_named(name: str) -> Profile:
+    """The row of that name. Raises ConfigError for any other."""
+    for profile in PROFILES:
+        if profile.name == name:
+            return profile
+    raise ConfigError(f"nextcap.signature: no profile {name!r}; use auto, or a name such as {PROFILES[0].name}")
+
+
+def verify(
+    headers: Mapping[str, str], body: bytes, *, secrets: Sequence[str], profiles: Sequence[Profile], now: datetime
+) -> Profile:
+    """The first of these profiles under which one of the secrets signs the body. Raises BadDelivery without one.
+
+    Headers have lower-case names. A signed time further than five minutes from `now`, either way, is refused.
+    """
+    if len(body) > LARGEST_BODY:
+        raise BadDelivery("nextcap: the delivery is larger than 1 MiB", code="too_large")
+    keys = [key for secret in secrets if secret for key in _keys(secret)]
+    if not keys:
+        raise BadDelivery("nextcap: no webhook secret is configured, so nothing can be believed", code="no_secret")
+    if not any(headers.get(profile.header) for profile in profiles):
+        raise BadDelivery("nextcap: the delivery carries no signature", code="no_signature")
+    for profile in profiles:
+        if _matches(profile, headers, body, keys):
+            if profile.has_time:
+                _check_time(_timestamp(profile, headers), now)
+            return profile
+    raise BadDelivery("nextcap: the signature does not match", code="bad_signature")
+
+
+def _matches(profile: Profile, headers: Mapping[str, str], body: bytes, keys: Sequence[bytes]) -> bool:
+    before = _signed_prefix(profile, headers)
+    if before is None:
+        return False
+    given = list(_signatures(headers.get(profile.header, ""), profile.encoding))
+    found = False
+    for key in keys:
+        expected = hmac.new(key, before + body, getattr(hashlib, profile.algorithm)).digest()
+        for signature in given:
+            found |= hmac.compare_digest(signature, expected)
+    return found
+
+
+def _signed_prefix(profile: Profile, headers: Mapping[str, str]) -> bytes | None:
+    """What is signed before the body; None where the delivery lacks a part of it."""
+    parts = []
+    if profile.signed.startswith("id."):
+        parts.append(_first(headers, ID_HEADERS))
+    if profile.has_time:
+        parts.append(_timestamp(profile, headers))
+    return "".join(f"{part}." for part in parts).encode("utf-8", "surrogateescape") if all(parts) else None
+
+
+def _timestamp(profile: Profile, headers: Mapping[str, str]) -> str:
+    inline = re.search(r"(?:^|[,;\s])t=([^,;\s]+)", headers.get(profile.header, ""))
+    return inline[1] if inline else _first(headers, TIMESTAMP_HEADERS)
+
+
+def _first(headers: Mapping[str, str], names: Sequence[str]) -> str:
+    return next((headers[name].strip() for name in names if headers.get(name)), "")
+
+
+def _signatures(value: str, encoding: str) -> Iterator[bytes]:
+    """Every signature in a header's value, decoded; what cannot be decoded is no signature."""
+    for part in re.split(r"[;\s]+|,(?!(?<=v1,))", value):
+        text = next((part[len(prefix) :] for prefix in PREFIXES if part.startswith(prefix)), part)
+        try:
+            yield bytes.fromhex(text) if encoding == "hex" else base64.b64decode(text, validate=True)
+        except (ValueError, binascii.Error):
+            continue
+
+
+def _keys(secret: str) -> Iterator[bytes]:
+    """The secret's own bytes and, where it has the Standard Webhooks form, what its base64 stands for."""
+    yield secret.encode()
+    if secret.startswith(STANDARD_SECRET):
+        try:
+            yield base64.b64decode(secret.removeprefix(STANDARD_SECRET), validate=True)
+        except (ValueError, binascii.Error):
+            return
+
+
+def _check_time(told: str, now: datetime) -> None:
+    moment = _moment(told)
+    if moment is None or abs(now - moment) > TOLERANCE:
+        raise BadDelivery("nextcap: the signed time is missing or more than five minutes away", code="stale")
+
+
+def _moment(told: str) -> datetime | None:
+    """A time written as Unix seconds, milliseconds, or ISO 8601."""
+    try:
+        if re.fullmatch(r"\d{1,13}(\.\d+)?", told):
+            seconds = float(told)
+            return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
+        moment = datetime.fromisoformat(told)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
