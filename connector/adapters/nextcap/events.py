@@ -47,6 +47,7 @@ def _event(envelope: Raw, delivery: Delivery, place: int, web_url: str) -> Event
     ticket_id = _ticket_id(body)
     if not ticket_id:
         raise BadDelivery(f"nextcap: a {name[:60]} event names no ticket", code="no_ticket_id")
+    record = _record(body, ticket_id, web_url)
     is_comment = bool(set(name.lower().removeprefix("ticket.").split("_")) & (NOTE_WORDS | REPLY_WORDS))
     return Event(
         name=name,
@@ -54,8 +55,8 @@ def _event(envelope: Raw, delivery: Delivery, place: int, web_url: str) -> Event
         subject=ticket_id,
         key=key,
         ticket_id=ticket_id,
-        record=_record(body, ticket_id, web_url),
-        moment=moment,
+        record=record,
+        moment=moment or (record.version if record else None),
     )
 
 

@@ -1,0 +1,9 @@
+"""Next Cap keeps the adapter contract, against its imitation over real HTTP."""
+
+from __future__ import annotations
+
+from tests.adapters.contract import AdapterContract
+
+
+class TestNextCapContract(AdapterContract):
+    """The promises of every adapter."""

@@ -1,0 +1,417 @@
+"""Reading Next Cap: few calls, either casing, paging with or without `meta`, and timelines that fail closed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connector.adapters.nextcap import NextCap, rate, sort
+from connector.adapters.nextcap.answers import moment_of
+from connector.adapters.nextcap.records import comment_of, record_of
+from connector.adapters.transport import Rate, Request, Response
+from connector.domain.errors import Gone, NeedsReview, NotSupported, Refused, RetryLater
+from connector.domain.ticket import CommentKind, Requester, normal
+
+from .arena import NextCapArena
+
+AT = "2026-04-07T14:30:00.000Z"
+CUSTOM = ("custom_fields.plan", "metadata.hubspot")
+
+
+def calls(arena: NextCapArena, template: str, method: str = "GET") -> int:
+    return arena.imitation.calls.count(method, f"/api/v1/external/crm{template}")
+
+
+@pytest.mark.parametrize(("count", "listed", "single"), [(1, 0, 1), (3, 0, 3), (4, 1, 0), (90, 1, 0)])
+def test_from_four_tickets_on_a_list_is_cheaper(arena: NextCapArena, count: int, listed: int, single: int) -> None:
+    ids = [arena.new_ticket() for _ in range(count)]
+
+    assert set(arena.adapter.read(ids, ())) == set(ids)
+    assert (calls(arena, "/tickets"), calls(arena, "/tickets/<ticket_id>")) == (listed, single)
+
+
+def test_tickets_that_are_not_among_the_newest_are_read_one_by_one(arena: NextCapArena) -> None:
+    """Two hundred are looked through, no more."""
+    old = [arena.new_ticket() for _ in range(5)]
+    for _ in range(205):
+        arena.new_ticket()
+
+    assert set(arena.adapter.read(old, ())) == set(old)
+    assert (calls(arena, "/tickets"), calls(arena, "/tickets/<ticket_id>")) == (2, 5)
+
+
+def test_a_second_page_is_not_read_for_a_few(arena: NextCapArena) -> None:
+    old = [arena.new_ticket() for _ in range(3)]
+    new = [arena.new_ticket() for _ in range(100)]
+
+    assert set(arena.adapter.read([*old, *new[:10]], ())) == {*old, *new[:10]}
+    assert (calls(arena, "/tickets"), calls(arena, "/tickets/<ticket_id>")) == (1, 3)
+
+
+def test_a_list_reading_and_a_single_one_are_equal(arena: NextCapArena) -> None:
+    made = arena.imitation.create_ticket(
+        subject="Hilfe", custom_fields={"plan": "pro", "none": None}, customer_phone="+43 1", department="Sales"
+    )
+    others = [arena.new_ticket() for _ in range(3)]
+
+    single = arena.adapter.read([made["id"]], CUSTOM)[made["id"]]
+    listed = arena.adapter.read([made["id"], *others], CUSTOM)[made["id"]]
+
+    assert single == listed
+    assert single.fields["custom_fields.plan"] == "pro"
+    assert single.fields["metadata.hubspot"] is None
+
+
+@pytest.mark.parametrize("casing", ["snake", "camel"])
+@pytest.mark.parametrize("list_meta", [True, False])
+def test_variants_of_the_answers_are_read_alike(arena: NextCapArena, casing: str, list_meta: bool) -> None:
+    ids = [arena.new_ticket() for _ in range(130)]
+    arena.imitation.customer_reply(ids[0], "Thanks")
+    plain = (arena.adapter.read(ids, ()), arena.adapter.comments([ids[0]]), arena.adapter.people())
+
+    arena.imitation.configure(casing=casing, list_meta=list_meta)
+
+    assert (arena.adapter.read(ids, ()), arena.adapter.comments([ids[0]]), arena.adapter.people()) == plain
+
+
+@pytest.mark.parametrize("paged", [True, False])
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("meta", [True, False])
+def test_a_long_timeline_is_read_whole_and_in_order(
+    arena: NextCapArena, paged: bool, newest_first: bool, meta: bool
+) -> None:
+    arena.imitation.configure(timeline_paged=paged, timeline_newest_first=newest_first, list_meta=meta)
+    ticket = arena.new_ticket()
+    count = 120 if paged else 90
+    for number in range(count):
+        arena.imitation.agent_note(ticket, f"note {number}")
+        arena.imitation.clock.advance(1)
+
+    texts = [comment.text for comment in arena.adapter.comments([ticket])[ticket]]
+
+    assert texts == [f"note {number}" for number in range(count)]
+
+
+def test_the_timeline_of_a_ticket_we_cannot_see_is_gone(arena: NextCapArena) -> None:
+    for ticket in (arena.gone_ticket(), "no-such-ticket"):
+        with pytest.raises(Gone):
+            arena.adapter.comments([ticket])
+
+
+def test_only_what_people_said_is_a_comment(arena: NextCapArena) -> None:
+    """The description, status changes and assignments are not."""
+    ticket = arena.imitation.create_ticket(subject="Hilfe", description="first words")["id"]
+    arena.imitation.move(ticket, "open")
+    arena.imitation.assign(ticket, "ben@acme.example")
+    arena.imitation.agent_reply(ticket, "a reply")
+    arena.imitation.agent_note(ticket, "a public note", internal=False)
+    arena.imitation.agent_note(ticket, "a secret note")
+    arena.imitation.customer_reply(ticket, "an answer")
+
+    found = {comment.text: comment.kind for comment in arena.adapter.comments([ticket])[ticket]}
+
+    assert found == {
+        "a reply": CommentKind.REPLY,
+        "a public note": CommentKind.REPLY,
+        "a secret note": CommentKind.NOTE,
+        "an answer": CommentKind.CUSTOMER_REPLY,
+    }
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind"),
+    [
+        ({"type": "note"}, CommentKind.NOTE),
+        ({"type": "note", "is_internal": None}, CommentKind.NOTE),
+        ({"type": "note", "is_internal": "false"}, CommentKind.NOTE),
+        ({"type": "ticket.note_added", "visibility": "internal"}, CommentKind.NOTE),
+        ({"eventType": "NOTE", "isInternal": False}, CommentKind.REPLY),
+        ({"kind": "note", "visibility": "public"}, CommentKind.REPLY),
+        ({"type": "comment"}, CommentKind.NOTE),
+        ({"type": "ticket.reply"}, CommentKind.REPLY),
+        ({"type": "agent_reply"}, CommentKind.REPLY),
+        ({"type": "reply", "internal": True}, CommentKind.NOTE),
+        ({"type": "reply", "actor": {"type": "customer", "id": 5}}, CommentKind.CUSTOMER_REPLY),
+        ({"type": "reply", "actor_type": "agent"}, CommentKind.REPLY),
+        ({"action": "customer_reply"}, CommentKind.CUSTOMER_REPLY),
+        ({"type": "status_changed"}, None),
+        ({"type": "created"}, None),
+        ({"type": "note_deleted"}, None),
+        ({"type": "assigned"}, None),
+        ({}, None),
+    ],
+)
+def test_what_is_not_certainly_public_is_a_note(entry: dict[str, Any], kind: CommentKind | None) -> None:
+    comment = comment_of({"id": "1", "content": "words", "created_at": AT, **entry})
+
+    assert (comment.kind if comment else None) is kind
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"content": "words"},
+        {"body": "words"},
+        {"text": "words"},
+        {"data": {"content": "words"}},
+        {"payload": {"content": "words"}},
+    ],
+)
+def test_the_words_are_found_wherever_they_are(fields: dict[str, Any]) -> None:
+    comment = comment_of({"id": "1", "type": "reply", "createdAt": AT, **fields})
+
+    assert comment is not None
+    assert (comment.text, comment.created_at) == ("words", datetime(2026, 4, 7, 14, 30, tzinfo=UTC))
+
+
+def test_an_entry_without_an_id_keeps_the_same_made_up_one() -> None:
+    entry = {"type": "note", "content": "words", "created_at": AT}
+
+    first, again, other = (comment_of({**entry, "content": words}) for words in ("words", "words", "others"))
+
+    assert first
+    assert again
+    assert other
+    assert first.id == again.id != other.id
+
+
+def test_an_entry_of_files_alone_is_a_comment_and_an_empty_one_is_none() -> None:
+    files = [{"attachment_id": "a1", "fileName": "x.png", "mimeType": "image/png", "fileSize": 3}]
+
+    comment = comment_of({"id": "1", "type": "reply", "attachments": files})
+
+    assert comment is not None
+    assert [(one.id, one.name, one.content_type, one.size) for one in comment.attachments] == [
+        ("a1", "x.png", "image/png", 3)
+    ]
+    assert comment_of({"id": "1", "type": "reply", "content": " "}) is None
+
+
+def test_mark_up_is_read_as_words_and_kept_beside_them() -> None:
+    comment = comment_of({"id": "1", "type": "reply", "content": "<p>Hello<br>there</p>", "created_at": AT})
+
+    assert comment is not None
+    assert (comment.text, comment.html) == ("Hello\nthere", "<p>Hello<br>there</p>")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"customer_email": " Eve@X.example ", "customer_name": "Eve", "customer_phone": "1"},
+        {"customerEmail": "eve@x.example", "customerName": "Eve", "customerPhone": "1"},
+        {"requester": {"email": "eve@x.example", "name": "Eve", "phone": "1"}},
+        {"customer": {"email": "eve@x.example", "name": "Eve", "phone": "1"}},
+        {"customer_email": None, "contact": {"email": "eve@x.example", "name": "Eve", "phone": "1"}},
+        {"visitor": {"email": "eve@x.example", "name": "Eve"}, "phone": "1"},
+    ],
+)
+def test_the_customer_is_found_under_every_likely_name(raw: dict[str, Any]) -> None:
+    record = record_of({"id": "7", **raw}, whole=False)
+
+    assert record.requester == Requester("eve@x.example", "Eve", "1")
+    assert record.fields["requester.email"] == "eve@x.example"
+
+
+def test_a_ticket_without_a_customer_is_still_a_ticket() -> None:
+    assert record_of({"id": "7"}, whole=True).requester == Requester()
+
+
+def test_values_are_in_normal_form_and_nested_things_have_names() -> None:
+    raw = {
+        "id": "7",
+        "ticketNumber": 1042,
+        "description": "a\r\nb",
+        "category": "",
+        "tags": [{"name": "b"}, "a", None],
+        "department": {"id": "d1", "name": "Sales"},
+        "assigned_agent": {"id": "u1", "name": "Ben"},
+        "custom_fields": {
+            "plan": "pro",
+            "seats": 3,
+            "vip": True,
+            "sites": ["b", "a"],
+            "more": {"b": 1, "a": 2},
+            "no": "",
+        },
+        "metadata": None,
+        "updated_at": AT,
+    }
+
+    record = record_of(raw, whole=False, web_url="https://app.example/t/{id}?n={number}")
+
+    assert record.number == "1042"
+    assert record.version == datetime(2026, 4, 7, 14, 30, tzinfo=UTC)
+    assert dict(record.fields) == {
+        "id": "7",
+        "number": "1042",
+        "description": "a\nb",
+        "category": None,
+        "tags": ("a", "b"),
+        "department_id": "d1",
+        "department.name": "Sales",
+        "assigned_agent_id": "u1",
+        "custom_fields": 'more: {"a": 2, "b": 1}\nplan: pro\nseats: 3\nsites: a, b\nvip: True',
+        "custom_fields.plan": "pro",
+        "custom_fields.seats": 3,
+        "custom_fields.vip": True,
+        "custom_fields.sites": ("a", "b"),
+        "custom_fields.more": '{"a": 2, "b": 1}',
+        "custom_fields.no": None,
+        "metadata": None,
+        "url": "https://app.example/t/7?n=1042",
+    }
+    assert all(normal(value) == value for value in record.fields.values())
+
+
+def test_a_sweep_ends_where_it_has_passed_the_moment(arena: NextCapArena) -> None:
+    for _ in range(250):
+        arena.new_ticket()
+    arena.imitation.clock.advance(60)
+    since = arena.now()
+    arena.imitation.clock.advance(1)
+    changed = arena.new_ticket()
+
+    records = arena.adapter.changes(since, ())
+
+    assert [record.id for record in records] == [changed]
+    assert calls(arena, "/tickets") == 1
+
+
+def test_a_sweep_goes_on_as_far_as_it_must(arena: NextCapArena) -> None:
+    made = [arena.new_ticket() for _ in range(230)]
+
+    records = arena.adapter.changes(arena.now() - timedelta(hours=1), ())
+
+    assert {record.id for record in records} == set(made)
+
+
+def test_a_closed_directory_is_not_supported(arena: NextCapArena) -> None:
+    arena.imitation.configure(permissions=["tickets:view"])
+
+    with pytest.raises(NotSupported):
+        arena.adapter.people()
+
+
+def test_people_say_who_can_be_assigned(arena: NextCapArena) -> None:
+    people = {person.name: (person.email, person.active) for person in arena.adapter.people()}
+
+    assert people["Ben Agent"] == ("ben@acme.example", True)
+    assert people["Dan Gone"] == ("dan@acme.example", False)
+    assert people["CRM connector"][0] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        (AT, datetime(2026, 4, 7, 14, 30, tzinfo=UTC)),
+        ("2026-04-07T16:30:00+02:00", datetime(2026, 4, 7, 14, 30, tzinfo=UTC)),
+        ("2026-04-07T14:30:00", datetime(2026, 4, 7, 14, 30, tzinfo=UTC)),
+        (1775572200, datetime(2026, 4, 7, 14, 30, tzinfo=UTC)),
+        (1775572200000, datetime(2026, 4, 7, 14, 30, tzinfo=UTC)),
+        ("soon", None),
+        (None, None),
+        (True, None),
+        (1e300, None),
+    ],
+)
+def test_times_are_read_however_they_are_written(value: object, moment: datetime | None) -> None:
+    assert moment_of(value) == moment
+
+
+READ = Request("GET", "/external/crm/tickets/7", "/external/crm/tickets/:id")
+DATE = "Tue, 07 Apr 2026 14:30:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        (
+            {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "59", "x-ratelimit-reset": "1775572230"},
+            Rate(60, 59, 30.0),
+        ),
+        (
+            {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1775572230000"},
+            Rate(60, 0, 30.0),
+        ),
+        ({"x-ratelimit-remaining": "3", "x-ratelimit-reset": "20"}, Rate(None, 3, 20.0)),
+        ({"x-ratelimit-limit": "many"}, None),
+        ({}, None),
+    ],
+)
+def test_limit_headers_are_read_by_the_vendors_own_clock(headers: dict[str, str], told: Rate | None) -> None:
+    assert rate(Response(200, {"date": DATE, **headers})) == told
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "after"),
+    [
+        ({}, b'{"error": {"code": "RATE_LIMITED", "retryAfter": 7}}', 7.0),
+        ({"retry-after": "9"}, b'{"error": {"retryAfter": 7}}', 9.0),
+        ({"retry-after": "Tue, 07 Apr 2026 14:30:12 GMT"}, b"", 12.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1775572220"}, b"", 20.0),
+        ({}, b"<html>", 60.0),
+        ({"retry-after": "0"}, b"", 1.0),
+        ({"retry-after": "86400"}, b"", 300.0),
+    ],
+)
+def test_a_limit_waits_as_long_as_it_is_told_within_reason(headers: dict[str, str], body: bytes, after: float) -> None:
+    error = sort(READ, Response(429, {"date": DATE, **headers}, body))
+
+    assert isinstance(error, RetryLater)
+    assert (error.scope, error.after) == ("connection", pytest.approx(after))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "code", "field"),
+    [
+        (
+            400,
+            b'{"error": {"code": "VALIDATION_ERROR", "details": [{"field": "priority"}]}}',
+            Refused,
+            "validation_error",
+            "priority",
+        ),
+        (400, b'{"error": {"code": "X", "details": {"priority": "no"}}}', Refused, "x", "priority"),
+        (400, b'{"error": "no"}', Refused, "http_400", None),
+        (400, b'{"message": "no", "statusCode": 400}', Refused, "http_400", None),
+        (400, b'{"error": {"message": "Invalid status transition"}}', Refused, "illegal_move", "status"),
+        (400, b"<html>", Refused, "http_400", None),
+        (400, b'{"error": {"details": "text"}}', Refused, "http_400", None),
+        (403, b'{"error": {"code": "FORBIDDEN"}}', Refused, "forbidden", None),
+        (402, b'{"error": {"code": "quota_exceeded"}}', NeedsReview, "quota_exceeded", None),
+        (404, b"", Gone, "gone", None),
+        (409, b"[]", Refused, "http_409", None),
+    ],
+)
+def test_refusals_are_understood_in_every_form(
+    status: int, body: bytes, kind: type[Exception], code: str, field: str | None
+) -> None:
+    error = sort(READ, Response(status, {}, body))
+
+    assert type(error) is kind
+    assert error.code == code
+    assert getattr(error, "field", None) == field
+
+
+@pytest.mark.parametrize("status", [408, 425, 500, 503])
+def test_what_may_pass_is_left_to_the_transport(status: int) -> None:
+    assert sort(READ, Response(status, {}, b'{"error": {"code": "INTERNAL_ERROR"}}')) is None
+
+
+def test_a_refusals_words_are_cut_and_on_one_line() -> None:
+    error = sort(READ, Response(400, {}, b'{"error": {"message": "' + b"x\\n " * 1000 + b'"}}'))
+
+    assert len(str(error)) < 400
+    assert "\n" not in str(error)
+
+
+def test_what_next_cap_cannot_do_is_said(arena: NextCapArena) -> None:
+    adapter: NextCap = arena.adapter
+
+    for ask in (lambda: adapter.find("subject", ["x"], ()), lambda: adapter.tickets_of(["1"])):
+        with pytest.raises(NotSupported):
+            ask()
+    assert adapter.fate("7").code == "not_visible"
+    assert adapter.requesters([arena.new_ticket()]) != {}
