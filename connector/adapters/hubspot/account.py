@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -30,30 +31,31 @@ class People:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._known: dict[str, Person | None] = {}
+        self._known: dict[str, Person] = {}
+        self._missed: set[str] = set()
 
     def all(self) -> list[Person]:
         """Everybody who can own a ticket, and those who have left as inactive."""
-        known: dict[str, Person | None] = {}
+        known: dict[str, Person] = {}
         people: dict[str, Person] = {}
         for archived in ("true", "false"):
             for item in self._api.pages(OWNERS, {"archived": archived}):
                 person = _person(item)
                 people[person.id] = known[person.id] = person
-                if user := item.get("userId") or item.get("userIdIncludingInactive"):
-                    known[f"user {user}"] = person
-        self._known = known
+                known[f"user {item.get('userId') or item.get('userIdIncludingInactive')}"] = person
+        self._known, self._missed = known, set()
         return list(people.values())
 
     def find(self, told: str) -> Person | None:
-        """The person of an owner or user id. Asks HubSpot once for an id not met before; None without the scope."""
-        if told not in self._known and f"user {told}" not in self._known:
-            try:
+        """The person of an owner or user id. One not met before is asked for once; None without the scope."""
+        person = self._known.get(told) or self._known.get(f"user {told}")
+        if person is None and told not in self._missed:
+            missed = self._missed | {told}
+            with suppress(Refused):
                 self.all()
-            except Refused:
-                self._known[told] = None
-            self._known.setdefault(told, None)
-        return self._known.get(told) or self._known.get(f"user {told}")
+            self._missed = missed
+            person = self._known.get(told) or self._known.get(f"user {told}")
+        return person
 
 
 def _person(item: Json) -> Person:

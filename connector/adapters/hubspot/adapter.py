@@ -50,7 +50,7 @@ class HubSpot:
         mapping reads, for the subscriptions.
         """
         api = Api(transport, versions)
-        catalogue, people = Catalogue(api), People(api)
+        catalogue, people = Catalogue(api, clock), People(api)
         records = Records(api, catalogue)
         tickets = Tickets(api, records, Contacts(api), scope or {})
         notes = Notes(api, people.find, clock)

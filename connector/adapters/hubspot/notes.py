@@ -103,8 +103,7 @@ class Notes:
 
     def _comment(self, item: Json) -> Comment:
         shown: Mapping[str, str | None] = item.get("properties") or {}
-        people = [self._author(told) for name in AUTHORS if (told := shown.get(name))]
-        author = next((one for one in people if one), None)
+        author = next((one for name in AUTHORS if (told := shown.get(name)) and (one := self._author(told))), None)
         times = (shown.get("hs_timestamp"), shown.get("hs_createdate"), item.get("createdAt"))
         files = filter(None, (shown.get("hs_attachment_ids") or "").split(";"))
         return Comment(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
 from connector.adapters.base import Json
 from connector.adapters.hubspot.api import BATCH, Api, next_page
 from connector.adapters.hubspot.schema import OUR_ID, Catalogue
-from connector.domain.errors import Gone, RetryLater
+from connector.domain.errors import Gone, Refused, RetryLater
 from connector.domain.ticket import Record, Requester, Value
 
 MERGED: Final = "hs_merged_object_ids"
@@ -32,11 +33,14 @@ class Records:
 
     def read(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Record]:
         """The live tickets by id. Archived, merged away and unknown ones are left out: `fate` says which it is."""
+        if ids:
+            self.expect(fields)
         items = self._api.batch_read("tickets", ids, [*fields, MODIFIED])
         return {str(item["id"]): self.record(item, fields) for item in items if str(item["id"]) in ids}
 
     def find(self, field: str, values: Sequence[str], fields: Sequence[str]) -> dict[str, list[Record]]:
         """The tickets whose field holds one of the values. Only our own id is looked up at once; others by search."""
+        self.expect([*fields, field])
         if field == OUR_ID:
             items = self._api.batch_read("tickets", values, [*fields, OUR_ID, MODIFIED], by=OUR_ID)
             found = [self.record(item, [*fields, OUR_ID]) for item in items]
@@ -103,23 +107,25 @@ class Records:
         people = {str(item["id"]): _requester(item.get("properties") or {}) for item in items}
         return {ticket: people[contact] for ticket, contact in firsts.items() if contact in people}
 
-    def record(self, item: Json, fields: Sequence[str]) -> Record:
-        """A ticket as HubSpot shows it; a field that the account does not have is left out, never read as empty.
+    def expect(self, fields: Iterable[str]) -> None:
+        """Know how these properties are written before their values come: a set and a text look the same."""
+        self._catalogue.expect(fields)
 
-        Where unset properties come as null, one that does not come at all does not exist.
-        """
+    def record(self, item: Json, fields: Sequence[str]) -> Record:
+        """A ticket as HubSpot shows it. What is not among its properties is left out, not empty. Makes no call."""
         shown: Mapping[str, object] = item.get("properties") or {}
-        shows_null = any(name in shown and shown[name] is None for name in fields)
         values: dict[str, Value] = {
             name: self._catalogue.native(name, shown.get(name))
             for name in fields
-            if self._catalogue.knows(name) and (name in shown or not shows_null)
+            if shown.get(name) or self._catalogue.knows(name)
         }
         return Record(str(item["id"]), values, version=moment(item.get("updatedAt") or shown.get(MODIFIED)))
 
     def _survivor(self, record_id: str) -> str:
         """The ticket that lists this id among those merged into it, or nothing. Search proposes, the list decides."""
-        ids = self._search(_filter(MERGED, "CONTAINS_TOKEN", value=record_id))
+        ids: list[str] = []
+        with suppress(Refused):
+            ids = self._search(_filter(MERGED, "CONTAINS_TOKEN", value=record_id))
         for item in self._api.batch_read("tickets", ids, [MERGED]):
             if record_id in str((item.get("properties") or {}).get(MERGED) or "").split(";"):
                 return str(item["id"])

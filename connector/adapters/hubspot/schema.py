@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from connector.adapters.base import Json, Step
@@ -14,6 +15,9 @@ from connector.domain.ticket import Value, normal
 
 PIPELINE: Final = "hs_pipeline"
 STAGE: Final = "hs_pipeline_stage"
+KEPT: Final = timedelta(minutes=10)
+"""A property that somebody archives is read as empty for no longer than this."""
+
 REQUIRED: Final = frozenset({"subject", STAGE})
 OUR_ID: Final = "nextcap_ticket_id"
 GROUP: Final = {"name": "nextcap", "label": "Next Cap", "displayOrder": -1}
@@ -37,29 +41,38 @@ OUR_PROPERTIES: Final[Sequence[Mapping[str, Any]]] = (
 
 
 class Catalogue:
-    """What is known of the account's ticket properties: read once when it is first needed, again by `refresh`."""
+    """What is known of the account's ticket properties, so that a set is told from a text, and empty from not there."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, clock: Callable[[], datetime]) -> None:
         self._api = api
+        self._clock = clock
         self._fields: Mapping[str, FieldSchema] = {}
+        self._missed: frozenset[str] = frozenset()
+        self._stale_at = clock()
 
     def refresh(self) -> Schema:
         """Properties, pipelines and stages as they are now."""
         return self._read(self._api.send("GET", PIPELINES).json.get("results") or ())
 
     def learn(self, schema: Schema) -> None:
-        """Take a schema that was read before, so that no call is needed to know how values are written."""
+        """Take a schema that was read before, so that no call is needed."""
         self._fields = {one.name: one for one in schema.fields}
+        self._stale_at = self._clock() + KEPT
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Read the properties if what is known is old, or if one of these is new; an unknown name is asked for once."""
+        new = set(names) - self._fields.keys() - self._missed
+        if new or self._clock() >= self._stale_at:
+            self._read(())
+            self._missed |= new - self._fields.keys()
 
     def knows(self, name: str) -> bool:
-        """Whether tickets have such a property. Reads the properties if that has not happened yet."""
-        if not self._fields:
-            self._read(())
+        """Whether tickets have such a property. Makes no call."""
         return name in self._fields
 
     def is_choice(self, name: str) -> bool:
-        """Whether the property takes only listed values."""
-        return self.knows(name) and bool(self._fields[name].options)
+        """Whether the property takes only listed values. Makes no call."""
+        return name in self._fields and bool(self._fields[name].options)
 
     def native(self, name: str, text: object) -> Value:
         """A property's value in normal form: a multiple choice is a set. Makes no call."""

@@ -13,7 +13,7 @@ from connector.adapters.hubspot.contacts import Contacts, Found
 from connector.adapters.hubspot.records import Records
 from connector.adapters.hubspot.schema import OUR_ID, as_text
 from connector.domain.errors import ConnectorError, Gone, NotSupported, Refused, RetryLater, UnknownOutcome
-from connector.domain.ticket import Record, Requester, Value
+from connector.domain.ticket import Record, Value
 
 UPSERT: Final = "/crm/objects/{objects}/tickets/batch/upsert"
 UPDATE: Final = "/crm/objects/{objects}/tickets/batch/update"
@@ -35,6 +35,10 @@ class Tickets:
 
         After one that may still be repeated or is unknown, the later ones of that ticket are held back.
         """
+        try:
+            self._records.expect([name for change in changes for name in change.values])
+        except ConnectorError as error:
+            return [Written(change.key, error=error) for change in changes]
         outcomes: list[Written] = []
         open_ends: set[str] = set()
         for batch in _turns(changes):
@@ -49,8 +53,8 @@ class Tickets:
 
     def probe(self, change: Change) -> Record | None:
         """The ticket that a CREATE left behind, found by our id; its contact may not be joined."""
-        items = self._api.batch_read("tickets", [str(change.external_id)], [*change.values, OUR_ID], by=OUR_ID)
-        return self._records.record(items[0], tuple(change.values)) if items else None
+        found = self._records.find(OUR_ID, [str(change.external_id)], tuple(change.values))
+        return next(iter(found[str(change.external_id)]), None)
 
     def _send(self, changes: Sequence[Change]) -> list[Written]:
         creates = [one for one in changes if one.kind is ChangeKind.CREATE and one.external_id]
@@ -98,42 +102,52 @@ class Tickets:
 
     def _join(self, changes: Sequence[Change], made: Mapping[str, Written], contacts: Found) -> list[Written]:
         """Join each ticket to its contact. A refusal is a warning; a join of unknown outcome leaves the create open."""
-        results = {one.key: replace(made[one.key], warnings=contacts.warning(one.requester)) for one in changes}
-        joins = [one for one in changes if made[one.key].error is None and contacts.of(one.requester)]
-        if len(joins) > 1 and self._join_many([(made[one.key].id, contacts.of(one.requester)) for one in joins]):
-            return list(results.values())
-        for one in joins:
+        results = dict(made)
+        ready = [one for one in changes if made[one.key].error is None]
+        joined = self._join_many(
+            [(made[one.key].id, contact) for one in ready if (contact := contacts.of(one.requester))]
+        )
+        for one in ready:
             try:
-                self._join_one(made[one.key].id, one.requester, contacts)
+                if isinstance(joined, ConnectorError) and contacts.of(one.requester):
+                    raise joined
+                warnings = (
+                    contacts.warning(one.requester) if joined else self._join_one(made[one.key].id, one, contacts)
+                )
+                results[one.key] = replace(made[one.key], warnings=warnings)
             except Refused as error:
-                told = f"no contact was joined: {error}"
-                results[one.key] = replace(results[one.key], warnings=(told,))
+                results[one.key] = replace(made[one.key], warnings=(f"no contact was joined: {error}",))
             except (RetryLater, UnknownOutcome) as error:
                 told = f"the ticket is made, its contact may not be joined: {error}"
                 lost = UnknownOutcome(told, code="contact_open", answered=True, system="hubspot")
-                results[one.key] = replace(results[one.key], error=lost)
+                results[one.key] = replace(made[one.key], error=lost)
         return list(results.values())
 
-    def _join_one(self, ticket: str, requester: Requester, contacts: Found, *, again: bool = True) -> None:
-        """Make the plain association. A remembered contact that is gone is looked up once more."""
-        contact = contacts.of(requester)
+    def _join_one(self, ticket: str, change: Change, contacts: Found, *, again: bool = True) -> tuple[str, ...]:
+        """Make the plain association; the warning if there is no contact. One that is gone is looked up once more."""
+        contact = contacts.of(change.requester)
+        if contact is None:
+            return contacts.warning(change.requester)
         try:
-            if contact:
-                self._api.send("PUT", JOIN, ids={"ticket": ticket, "contact": contact})
+            self._api.send("PUT", JOIN, ids={"ticket": ticket, "contact": contact})
         except Gone:
-            self._contacts.forget(str(contact))
+            self._contacts.forget(contact)
             if not again:
                 raise
-            self._join_one(ticket, requester, self._contacts.resolve([requester]), again=False)
+            return self._join_one(ticket, change, self._contacts.resolve([change.requester]), again=False)
+        return ()
 
-    def _join_many(self, pairs: Sequence[tuple[str, str | None]]) -> bool:
-        """Whether one call joined all of them; if not, each is joined alone."""
+    def _join_many(self, pairs: Sequence[tuple[str, str]]) -> bool | ConnectorError:
+        """Whether one call joined all of them: if it was refused, each is joined alone; trouble is everybody's."""
+        if len(pairs) < 2:
+            return False
         inputs = [{"from": {"id": ticket}, "to": {"id": contact}} for ticket, contact in pairs]
         try:
-            answer = self._api.send("POST", JOIN_MANY, json={"inputs": inputs}).json
-        except (Refused, UnknownOutcome):
+            return not self._api.send("POST", JOIN_MANY, json={"inputs": inputs}).json.get("errors")
+        except Refused:
             return False
-        return not answer.get("errors")
+        except (RetryLater, UnknownOutcome) as error:
+            return error
 
 
 def _turns(changes: Sequence[Change]) -> list[Sequence[Change]]:

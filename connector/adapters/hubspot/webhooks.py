@@ -8,7 +8,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Delivery, Event, EventKind, Json, Step
@@ -16,7 +16,8 @@ from connector.adapters.hubspot.records import moment
 from connector.domain.errors import BadDelivery, ConfigError
 from connector.domain.ticket import Value
 
-TOLERANCE: Final = timedelta(minutes=5)
+TOLERANCE: Final = 5 * 60 * 1000
+MILLISECONDS = re.compile(r"\d{1,15}", re.ASCII)
 DECODED = re.compile(r"%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 TYPE_IDS: Final = {"0-5": "ticket", "0-46": "note", "0-1": "contact"}
 TICKET_EVENTS: Final = {"deletion": EventKind.DELETED, "restore": EventKind.RESTORED} | dict.fromkeys(
@@ -54,28 +55,32 @@ class Verifier:
             raise BadDelivery("the signature does not match", code="signature_wrong")
 
     def _claim(self, delivery: Delivery, now: datetime) -> tuple[str, bytes, Callable[[bytes], bytes]]:
-        headers, uri = delivery.headers, (self._public_url + delivery.path).encode()
+        headers, uri = delivery.headers, (self._public_url + delivery.path).encode("utf-8", "replace")
         called = delivery.method.upper().encode() + uri
         if signature := headers.get("x-hubspot-signature-v3"):
             told = headers.get("x-hubspot-request-timestamp", "")
-            if not re.fullmatch(r"\d{1,15}", told, re.ASCII) or abs(int(told) - _milliseconds(now)) > _milliseconds():
+            if not MILLISECONDS.fullmatch(told) or abs(int(told) - int(now.timestamp() * 1000)) > TOLERANCE:
                 raise BadDelivery("the time of the signature is missing or not of now", code="signature_time")
             signed = _decoded(called) + delivery.body + told.encode()
-            return "v3", signature.encode(), lambda secret: base64.b64encode(hmac.digest(secret, signed, "sha256"))
+            return (
+                "v3",
+                signature.encode("utf-8", "replace"),
+                lambda secret: base64.b64encode(hmac.digest(secret, signed, "sha256")),
+            )
         signature, version = headers.get("x-hubspot-signature"), headers.get("x-hubspot-signature-version", "").lower()
         if not signature or version not in ("v1", "v2"):
             raise BadDelivery("there is no signature", code="signature_missing")
         signed = delivery.body if version == "v1" else called + delivery.body
-        return version, signature.lower().encode(), lambda secret: hashlib.sha256(secret + signed).hexdigest().encode()
+        return (
+            version,
+            signature.lower().encode("utf-8", "replace"),
+            lambda secret: hashlib.sha256(secret + signed).hexdigest().encode(),
+        )
 
 
 def _decoded(uri: bytes) -> bytes:
     """HubSpot signs the address with these few escapes decoded, and all others as they were sent."""
     return DECODED.sub(lambda escape: chr(int(escape[0][1:], 16)), uri.decode()).encode()
-
-
-def _milliseconds(when: datetime | None = None) -> int:
-    return int(when.timestamp() * 1000) if when else int(TOLERANCE.total_seconds() * 1000)
 
 
 def parse(body: bytes, native: Callable[[str, object], Value]) -> list[Event]:
@@ -101,10 +106,10 @@ def _events(item: Json, native: Callable[[str, object], Value]) -> Iterable[Even
     elif kind == "ticket":
         yield _ticket(item, name, what, native)
     else:
-        seen = kind == "note" and what in ("creation", "propertyChange", "restore")
         subject = _id(item.get("objectId"))
+        heard = subject and kind == "note" and what in ("creation", "propertyChange", "restore")
         key = _key(item, kind, what, subject)
-        yield Event(name, EventKind.COMMENT if seen else EventKind.OTHER, subject, key, moment=_moment(item))
+        yield Event(name, EventKind.COMMENT if heard else EventKind.OTHER, subject, key, moment=_moment(item))
 
 
 def _ticket(item: Json, name: str, what: str, native: Callable[[str, object], Value]) -> Event:
@@ -113,7 +118,7 @@ def _ticket(item: Json, name: str, what: str, native: Callable[[str, object], Va
     told = field is not None and "propertyValue" in item and not item.get("isSensitive")
     return Event(
         name,
-        TICKET_EVENTS.get(what, EventKind.OTHER),
+        TICKET_EVENTS.get(what, EventKind.OTHER) if subject else EventKind.OTHER,
         subject,
         _key(item, "ticket", what, subject),
         ticket_id=subject,
@@ -128,11 +133,11 @@ def _merges(item: Json, name: str) -> Iterable[Event]:
     """One event for each ticket that is no more. A merge may end in a third record: then the primary is one too."""
     primary = _id(item.get("primaryObjectId") or item.get("objectId"))
     survivor = _id(item.get("newObjectId") or primary)
-    for loser in dict.fromkeys([*map(_id, item.get("mergedObjectIds") or ()), primary]):
+    merged = item.get("mergedObjectIds")
+    for loser in dict.fromkeys([*map(_id, merged if isinstance(merged, list) else [merged or primary]), primary]):
         if loser != survivor:
-            key = _key(item, "ticket", "merge", loser, survivor)
-            moment_ = _moment(item)
-            yield Event(name, EventKind.MERGED, loser, key, ticket_id=loser, survivor=survivor, moment=moment_)
+            key, at = _key(item, "ticket", "merge", loser, survivor), _moment(item)
+            yield Event(name, EventKind.MERGED, loser, key, ticket_id=loser, survivor=survivor, moment=at)
 
 
 def _association(item: Json, name: str, kind: str) -> Event:

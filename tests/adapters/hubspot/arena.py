@@ -24,7 +24,7 @@ VERSION = re.compile(r"/\d{4}-\d{2}")
 
 
 class HubSpotArena(Arena):
-    """A portal set up by `ensure_schema`. Search is up to date unless a test asks for its lag."""
+    """An adapter and a portal. Search is up to date unless a test asks for its lag."""
 
     fields = ("subject", "content", "hs_pipeline_stage", "hs_ticket_priority", "hs_ticket_category")
     text_field = "subject"
@@ -46,8 +46,6 @@ class HubSpotArena(Arena):
         self.budget = MemoryBudget()
         self.credentials = credentials or StaticCredentials(sandbox.credentials.static_token)
         self.adapter = self.hubspot = self.new_adapter(**options)
-        self.adapter.ensure_schema(dry_run=False)
-        self.forget_calls()
 
     def new_adapter(self, **options: Any) -> HubSpot:
         """An adapter that knows nothing yet, as a new process has it."""
@@ -62,6 +60,11 @@ class HubSpotArena(Arena):
         )
         known = {"webhook_secrets": [self.sandbox.settings.client_secret], "public_url": PUBLIC_URL, "clock": self.now}
         return HubSpot(transport, **{**known, **options})
+
+    def set_up(self) -> None:
+        """Make our properties exist."""
+        self.hubspot.ensure_schema(dry_run=False)
+        self.forget_calls()
 
     def forget_calls(self) -> None:
         self.wire.urls.clear()

@@ -1,0 +1,40 @@
+"""One imitation of HubSpot for all of these tests, as new for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from connector.sandbox.hubspot import HubSpot as Imitation
+from tests.adapters.hubspot.arena import HubSpotArena
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Imitation]:
+    imitation = Imitation()
+    imitation.start()
+    yield imitation
+    imitation.stop()
+
+
+@pytest.fixture
+def portal(served: Imitation) -> Imitation:
+    """A portal that nobody has set up for us."""
+    served.reset()
+    return served
+
+
+@pytest.fixture
+def blank(portal: Imitation) -> Iterator[HubSpotArena]:
+    """An adapter and a portal in which nothing of ours exists."""
+    arena = HubSpotArena(portal)
+    yield arena
+    arena.wire.wire.close()
+
+
+@pytest.fixture
+def arena(blank: HubSpotArena) -> HubSpotArena:
+    """An adapter and a portal in which our properties exist."""
+    blank.set_up()
+    return blank

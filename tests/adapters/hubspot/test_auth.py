@@ -1,0 +1,197 @@
+"""Tokens: renewed ahead of time, once for everybody, kept before they are used."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+import pytest
+
+from connector.adapters.budget import MemoryBudget
+from connector.adapters.hubspot import Anonymous, OAuthCredentials, StaticCredentials, Token, rate, sort
+from connector.adapters.transport import Transport
+from connector.adapters.wires import HttpxWire
+from connector.domain.errors import RetryLater
+from connector.sandbox.hubspot import HubSpot as Imitation
+from tests.adapters.contract import AdapterContract
+from tests.adapters.hubspot.arena import HubSpotArena
+
+
+class MemoryStore:
+    """A token store of one process that remembers what was kept when."""
+
+    def __init__(self) -> None:
+        self.guard = threading.RLock()
+        self.kept: list[Token] = []
+
+    def lock(self) -> AbstractContextManager[object]:
+        return self.guard
+
+    def load(self) -> Token | None:
+        return self.kept[-1] if self.kept else None
+
+    def save(self, token: Token) -> None:
+        self.kept.append(token)
+
+
+Make = Callable[..., OAuthCredentials]
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def make(portal: Imitation, store: MemoryStore) -> Iterator[Make]:
+    """Credentials of the portal's app over real HTTP."""
+    wire = HttpxWire()
+    transport = Transport(
+        system="hubspot",
+        base_url=portal.url,
+        wire=wire,
+        credentials=Anonymous(),
+        budget=MemoryBudget(),
+        sort=sort,
+        rate=rate,
+    )
+
+    def credentials(refresh_token: str = portal.credentials.refresh_token) -> OAuthCredentials:
+        return OAuthCredentials(
+            transport,
+            client_id=portal.credentials.client_id,
+            client_secret=portal.settings.client_secret,
+            refresh_token=refresh_token,
+            store=store,
+            clock=portal.now,
+        )
+
+    yield credentials
+    wire.close()
+
+
+class TestHubSpotByOAuth(AdapterContract):
+    """The same promises hold with an OAuth app."""
+
+    @pytest.fixture
+    def arena(self, portal: Imitation, make: Make) -> Iterator[HubSpotArena]:
+        arena = HubSpotArena(portal, make())
+        arena.renews_credentials = True
+        arena.set_up()
+        yield arena
+        arena.wire.wire.close()
+
+
+def test_a_token_serves_until_five_minutes_before_its_end(portal: Imitation, make: Make) -> None:
+    credentials = make()
+
+    first = credentials.headers()
+    portal.clock.advance(1499)
+    same = credentials.headers()
+    portal.clock.advance(2)
+    later = credentials.headers()
+
+    assert first == same != later
+    assert portal.tokens.refreshes == 2
+
+
+def test_a_token_is_kept_before_it_is_used(portal: Imitation, make: Make, store: MemoryStore) -> None:
+    class Full(MemoryStore):
+        def save(self, token: Token) -> None:
+            raise OSError("no room")
+
+    store.__class__ = Full
+
+    with pytest.raises(OSError, match="no room"):
+        make().headers()
+
+
+def test_another_process_finds_the_token_in_the_store(portal: Imitation, make: Make) -> None:
+    first, second = make(), make()
+
+    assert first.headers() == second.headers()
+    assert portal.tokens.refreshes == 1
+
+
+def test_many_threads_renew_once(portal: Imitation, make: Make) -> None:
+    credentials = make()
+    seen: list[str] = []
+    threads = [threading.Thread(target=lambda: seen.append(credentials.headers()["Authorization"])) for _ in range(8)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    assert len(seen) == 8
+    assert len(set(seen)) == 1
+    assert portal.tokens.refreshes == 1
+
+
+def test_a_refusal_renews_unless_somebody_just_did(portal: Imitation, make: Make) -> None:
+    first, second = make(), make()
+    used = first.headers()
+    second.headers()
+    portal.clock.advance(60)
+
+    assert first.renew()
+    assert second.renew()
+    assert first.headers() == second.headers() != used
+    assert portal.tokens.refreshes == 2
+
+
+def test_a_token_of_this_second_is_not_renewed_for_every_refusal(portal: Imitation, make: Make) -> None:
+    """Many calls in flight with the old token are refused at once: one renewal is enough."""
+    credentials = make()
+    credentials.headers()
+    portal.clock.advance(60)
+
+    for _ in range(5):
+        credentials.renew()
+
+    assert portal.tokens.refreshes == 2
+
+
+def test_an_app_that_was_removed_is_disconnected_and_says_what_to_do(portal: Imitation, make: Make) -> None:
+    credentials = make()
+    portal.uninstall()
+
+    with pytest.raises(RetryLater, match="install the app again") as caught:
+        credentials.headers()
+
+    assert (caught.value.code, caught.value.scope) == ("disconnected", "connection")
+    assert caught.value.after
+    assert portal.credentials.refresh_token not in str(caught.value)
+
+
+def test_a_new_refresh_token_in_the_configuration_replaces_the_stored_one(
+    portal: Imitation, make: Make, store: MemoryStore
+) -> None:
+    """Else a connection that was disconnected could not be repaired by its operator."""
+    with pytest.raises(RetryLater):
+        make("na1-an-old-one").headers()
+    now: datetime = portal.now()
+    store.save(Token("stale", "na1-an-old-one", now, now.replace(year=now.year + 1), "of the old one"))
+
+    assert make().headers()["Authorization"] != "Bearer stale"
+
+
+def test_a_silent_token_address_is_only_late(portal: Imitation, make: Make) -> None:
+    portal.faults.add("lost_answer", path="oauth")
+
+    with pytest.raises(RetryLater) as caught:
+        make().headers()
+
+    assert caught.value.code == "no_token"
+
+
+def test_nothing_of_a_token_is_shown(portal: Imitation, make: Make, store: MemoryStore) -> None:
+    credentials = make()
+    credentials.headers()
+    (token,) = store.kept
+
+    shown = repr([token, credentials, StaticCredentials("pat-secret")])
+
+    assert not [secret for secret in (token.access, token.refresh, "pat-secret") if secret in shown]

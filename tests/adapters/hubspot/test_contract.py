@@ -1,0 +1,14 @@
+"""HubSpot keeps every promise of the adapter contract."""
+
+from __future__ import annotations
+
+from connector.adapters.base import Adapter
+from tests.adapters.contract import AdapterContract
+from tests.adapters.hubspot.arena import HubSpotArena
+
+
+class TestHubSpot(AdapterContract):
+    def test_it_is_an_adapter_for_the_type_checker_too(self, arena: HubSpotArena) -> None:
+        adapter: Adapter = arena.hubspot
+
+        assert adapter.external_id == "nextcap_ticket_id"
