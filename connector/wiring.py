@@ -27,7 +27,7 @@ from connector.store.database import Database, StoreAway
 
 logger = log.get(__name__)
 
-WEBHOOK_SECRET = "nextcap_webhook"
+HANDED_OUT = "nextcap_webhook"
 
 
 @dataclass(slots=True)
@@ -185,11 +185,11 @@ def _nextcap(
     return NextCap(
         transport(_shown(ours.api_key), NEXTCAP),
         data_transport=transport(_shown(ours.data_key), "nextcap-data") if ours.data_key else None,
-        secrets=LiveSecrets(configured, box, WEBHOOK_SECRET),
+        secrets=LiveSecrets(configured, box, HANDED_OUT),
         signature=ours.signature,
         pinned=partial(_pinned, db),
         pin=partial(_pin, db),
-        on_secret=partial(box.put, WEBHOOK_SECRET),
+        on_secret=partial(box.put, HANDED_OUT),
         web_url=ours.web_url,
     )
 

@@ -240,6 +240,9 @@ def _send(engine: Engine, adapter: Adapter, side: Side, pairs: Sequence[tuple[Wo
         raise
     for work, effect in pairs:
         _keep_outcome(engine, side, work, effect, outcomes.get(_mark(work, effect)), deadline=until)
+    errors = [one.error for one in outcomes.values() if isinstance(one.error, RetryLater)]
+    if any(error.scope == "connection" for error in errors):
+        raise next(error for error in errors if error.scope == "connection")
 
 
 def _keep_outcome(
@@ -264,7 +267,8 @@ def _keep_outcome(
         elif isinstance(error, RetryLater):
             effects.set_state(connection, effect.id, INTENDED)
             work.waits_for.add(side)
-            work.fail(error)
+            if error.scope == "record":
+                work.fail(error)
         else:
             effects.set_state(connection, effect.id, REFUSED)
             work.parkings.append(Parking(effect.key, error.code, f"a {effect.payload['kind']} was refused: {error}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from connector.adapters.base import Change, ChangeKind, Written
 from connector.domain.decision import STATUS, Shadow
 from connector.domain.errors import NeedsReview, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.domain.plan import agrees
 from connector.domain.rules import MISSING, Direction, Directories, Rule, Untranslatable
-from connector.domain.status import parse_status
+from connector.domain.status import parse_status, status_agrees
 from connector.domain.ticket import Record, Requester, Side, Value, normal
 from connector.engine.context import Engine
 from connector.engine.effects import attempt, one_outcome
@@ -40,7 +41,7 @@ def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Dire
     outcomes = {one.key: one for one in attempt(engine.crms[name], changes)}
     for work in fresh:
         lost = UnknownOutcome("the answer said nothing of this record", code="unreported", answered=True)
-        _keep_record(engine, work, outcomes.get(str(work.link.id), Written("", error=lost)))
+        _keep_record(engine, work, outcomes.get(str(work.link.id), Written("", error=lost)), people)
 
 
 def _is_twin(engine: Engine, name: str, work: Work) -> bool:
@@ -147,7 +148,7 @@ def _put(work: Work, values: dict[str, Value], rule: Rule, field: str, translate
         work.parkings.append(Parking(rule.name, problem.code, str(problem)))
 
 
-def _keep_record(engine: Engine, work: Work, written: Written) -> None:
+def _keep_record(engine: Engine, work: Work, written: Written, people: Directories) -> None:
     """The record is made: link it in its own transaction, with the shadows that its answer shows."""
     for warning in written.warnings:
         work.say("warning", warning)
@@ -162,7 +163,7 @@ def _keep_record(engine: Engine, work: Work, written: Written) -> None:
         else:
             work.fail(error)
         return
-    shadows = _shadows_after_create(work, written)
+    shadows = _shadows_after_create(work, written, people)
     _join(engine, work, written.id, shadows)
     if not work.is_live:
         return
@@ -175,12 +176,23 @@ def _keep_record(engine: Engine, work: Work, written: Written) -> None:
     work.say("created", f"created in {engine.label(work.link.connection)}", record=written.id, new=written.created)
 
 
-def _shadows_after_create(work: Work, written: Written) -> dict[str, Shadow]:
+def _shadows_after_create(work: Work, written: Written, people: Directories) -> dict[str, Shadow]:
     assert work.nextcap is not None  # noqa: S101 - a record was made from it
     ours = observe(work.mapping, Side.NEXTCAP, work.nextcap)
     theirs = observe(work.mapping, Side.CRM, written.record) if written.record else {}
-    parked = {one.field for one in work.parkings}
-    return {name: Shadow(value, theirs.get(name)) for name, value in ours.items() if name not in parked}
+    pairs = {name: (value, theirs.get(name)) for name, value in ours.items()}
+    return _settled(work, pairs, people)
+
+
+def _settled(work: Work, pairs: Mapping[str, tuple[Value, Value]], people: Directories) -> dict[str, Shadow]:
+    """Shadows for what says the same on both sides. What does not (a vendor's default) is first contact next."""
+    settled = {}
+    for name, (ours, theirs) in pairs.items():
+        rule = work.mapping.rule(name)
+        same = status_agrees(work.mapping.status, ours, theirs, frozenset()) if rule is None else False
+        if same or (rule is not None and agrees(rule, ours, theirs, people)):
+            settled[name] = Shadow(ours, theirs)
+    return settled
 
 
 def create_in_nextcap(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
@@ -202,7 +214,7 @@ def create_in_nextcap(engine: Engine, name: str, works: Sequence[Work], people: 
                 _doubt(engine, work, written)
                 continue
             found = written.record or Record(written.id, {})
-        _keep_ticket(engine, work, found)
+        _keep_ticket(engine, work, found, people)
 
 
 def _ticket_change(work: Work, name: str, requester: Requester, people: Directories) -> Change:
@@ -266,7 +278,7 @@ def _doubt(engine: Engine, work: Work, written: Written) -> None:
         work.fail(error)
 
 
-def _keep_ticket(engine: Engine, work: Work, record: Record) -> None:
+def _keep_ticket(engine: Engine, work: Work, record: Record, people: Directories) -> None:
     """The ticket is made: link it in its own transaction, then see what it shows."""
     assert work.crm is not None  # noqa: S101 - filtered by the caller
     with engine.db.write() as connection:
@@ -285,12 +297,9 @@ def _keep_ticket(engine: Engine, work: Work, record: Record) -> None:
         return
     theirs = observe(work.mapping, Side.CRM, work.crm)
     ours = observe(work.mapping, Side.NEXTCAP, work.nextcap)
-    work.shadows = {name: Shadow(value, theirs.get(name)) for name, value in ours.items() if name in theirs}
+    work.shadows = _settled(work, {name: (value, theirs.get(name)) for name, value in ours.items()}, people)
     # A new ticket begins as `new`, whatever the CRM shows: its stage is still to be carried.
     work.shadows[STATUS] = Shadow(ours.get(STATUS), None)
-    for rule in work.mapping.rules:
-        if rule.direction is Direction.TO_CRM:
-            work.shadows.pop(rule.name, None)
 
 
 def _intend(engine: Engine, kind: str, side: Side, works: Sequence[Work], payloads: Sequence[dict[str, Any]]) -> None:

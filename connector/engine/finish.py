@@ -32,7 +32,6 @@ def finish_all(engine: Engine, works: Sequence[Work]) -> None:
 def interrupted(engine: Engine, works: Sequence[Work], problem: RetryLater) -> None:
     """The vendor's own trouble: keep what was done, count no try, and come back when the cause may have ended."""
     now = engine.now()
-    problem.system = problem.system or works[0].link.connection
     until = note_failure(engine, problem)
     for work in works:
         if work.is_live:
@@ -53,13 +52,18 @@ def abandoned(engine: Engine, works: Sequence[Work]) -> None:
 
 
 def note_failure(engine: Engine, problem: RetryLater) -> datetime:
-    """Close the vendor's circuit for as long as it asks, or for a growing while; when to try again."""
+    """Close the vendor's circuit for as long as it asks, or for a growing while; when to try again.
+
+    A limit that is used up is a wait, not a failure: what comes after it goes on at full width.
+    """
     now = engine.now()
     with engine.db.write() as connection:
-        connections.ensure(connection, [problem.system])
         failures = connections.state(connection, problem.system).failures
         wait = timedelta(seconds=problem.after) if problem.after is not None else backoff(failures, engine.timing)
-        connections.fail(connection, problem.system, cause=str(problem), until=now + wait)
+        if problem.code == "rate_limited" and problem.after is not None:
+            connections.hold(connection, problem.system, cause=str(problem), until=now + wait)
+        else:
+            connections.fail(connection, problem.system, cause=str(problem), until=now + wait)
     return now + wait
 
 

@@ -159,12 +159,17 @@ def _from_crm(
     subjects = {event.ticket_id or event.subject for event in events}
     known = links.by_record(connection, name, sorted(subjects))
     opened = effects.open_of(connection, [row.id for row in known.values()])
+    entries = sorted({event.subject for event in events if event.kind is EventKind.COMMENT})
+    ours = effects.made_by_us(connection, name, entries)
     outcomes: Outcomes = []
     looks: dict[int, Look] = {}
     moments: dict[int, dict[str, str]] = {}
     unplaced: dict[str, set[str]] = {TICKET: set(), COMMENT: set()}
     for event in events:
         row = known.get(event.ticket_id or event.subject)
+        if event.kind is EventKind.COMMENT and event.subject in ours:
+            outcomes.append((row.ticket_id if row else None, "echo: an entry that we made ourselves"))
+            continue
         if row is None:
             outcomes.append((None, _consider_unknown(event, unplaced)))
             continue

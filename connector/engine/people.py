@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from connector.adapters.base import Adapter
-from connector.domain.errors import NotSupported, Refused
+from connector.domain.errors import NotSupported, Refused, RetryLater
 from connector.domain.rules import Directories
 from connector.engine.context import NEXTCAP, Engine
 from connector.store import journal, small
@@ -50,6 +50,10 @@ def _refresh(engine: Engine, name: str, adapter: Adapter, *, force: bool) -> Non
         return
     try:
         everybody = adapter.people()
+    except RetryLater:
+        if known is None:
+            raise
+        return  # An hour-old directory is better than none; the next pass asks again.
     except (NotSupported, Refused) as problem:
         with engine.db.write() as connection:
             small.set_cursor(connection, name, CURSOR, "refused", now)

@@ -32,6 +32,7 @@ def work_batch(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Wo
         directory = people.directories(engine, name)
         _run(engine, name, works, directory)
     except RetryLater as problem:
+        problem.system = problem.system or name
         finish.interrupted(engine, works, problem)
         raise
     except LostLease:

@@ -98,6 +98,11 @@ def fail(connection: sa.Connection, name: str, *, cause: str, until: datetime | 
     return int(row.failures)
 
 
+def hold(connection: sa.Connection, name: str, *, cause: str, until: datetime) -> None:
+    """The vendor asks everybody to wait until then."""
+    connection.execute(connections.update().where(connections.c.name == name).values(closed_until=until, cause=cause))
+
+
 def recover(connection: sa.Connection, name: str, now: datetime) -> bool:
     """A call went through: the cause has ended, and what waited for it is due at once. True where there was one."""
     row = connection.execute(

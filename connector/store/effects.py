@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from connector.domain.ticket import Side
 from connector.store.links import upsert
-from connector.store.tables import effects
+from connector.store.tables import effects, links
 
 INTENDED, SENDING, DONE, REFUSED, UNKNOWN = "intended", "sending", "done", "refused", "unknown"
 OPEN = (INTENDED, SENDING, UNKNOWN)
@@ -99,6 +99,16 @@ def known_entries(connection: sa.Connection, link_id: int, side: Side) -> frozen
         )
     )
     return frozenset(row.key[len(prefix) :] for row in crossed) | frozenset(row.remote_id for row in ours)
+
+
+def made_by_us(connection: sa.Connection, name: str, entry_ids: Sequence[str]) -> frozenset[str]:
+    """Which of these CRM entries of a connection were made by effects of ours."""
+    query = (
+        sa.select(effects.c.remote_id)
+        .join(links, links.c.id == effects.c.link_id)
+        .where(effects.c.remote_id.in_(list(entry_ids)), effects.c.side == Side.CRM, links.c.connection == name)
+    )
+    return frozenset(row.remote_id for row in connection.execute(query)) if entry_ids else frozenset()
 
 
 def last_position(connection: sa.Connection, link_id: int) -> int:

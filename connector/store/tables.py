@@ -169,6 +169,7 @@ effects = sa.Table(
     sa.UniqueConstraint("link_id", "key"),
     sa.UniqueConstraint("link_id", "side", "remote_id"),
     sa.Index("ix_effects_open", "link_id", "state"),
+    sa.Index("ix_effects_remote", "remote_id"),
 )
 
 journal = sa.Table(

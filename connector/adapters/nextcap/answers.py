@@ -23,7 +23,7 @@ Raw: TypeAlias = Mapping[str, Any]
 
 PER_PAGE: Final = 100
 USUAL_PAGE_SIZES: Final = (20, 50, PER_PAGE)
-SHORTEST_WAIT, USUAL_WAIT, LONGEST_WAIT = 1.0, 60.0, 300.0
+SHORTEST_WAIT, LONGEST_WAIT = 1.0, 300.0
 NAMESPACE: Final = UUID("6c1d5a0e-2f0c-4f5e-9b1c-3a2c7e4d8f10")
 TICKETS: Final = "/external/crm/tickets"
 TICKET: Final = f"{TICKETS}/:id"
@@ -226,8 +226,8 @@ def _field(error: Raw) -> str | None:
     return next((str(name) for name in named if name), None)
 
 
-def _wait(error: Raw, response: Response) -> float:
-    """The longest of what the answer asks for, within reason; a minute where it does not say."""
+def _wait(error: Raw, response: Response) -> float | None:
+    """The longest of what the answer asks for, within reason; None where it does not say."""
     told = [
         _number(pick(error, "retry_after")),
         retry_after(response),
@@ -237,7 +237,7 @@ def _wait(error: Raw, response: Response) -> float:
     if reset is not None and response.headers.get("x-ratelimit-remaining", "0") == "0":
         told.append(_seconds_until(reset, response))
     waits = [one for one in told if one is not None]
-    return min(max(max(waits, default=USUAL_WAIT), SHORTEST_WAIT), LONGEST_WAIT)
+    return min(max(max(waits), SHORTEST_WAIT), LONGEST_WAIT) if waits else None
 
 
 def _until_date(response: Response) -> float | None:

@@ -290,3 +290,4 @@ def _effects() -> None:
         sa.UniqueConstraint("link_id", "side", "remote_id", name=op.f("uq_effects_link_id_side_remote_id")),
     )
     op.create_index("ix_effects_open", "effects", ["link_id", "state"], unique=False)
+    op.create_index("ix_effects_remote", "effects", ["remote_id"], unique=False)
