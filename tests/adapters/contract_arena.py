@@ -1,0 +1,121 @@
+"""What the contract's promises need of a vendor: an adapter, its imitation, and what people do there."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from connector.adapters.base import Adapter, Change, ChangeKind, Delivery, NewComment, Written
+from connector.adapters.transport import Request, Response
+from connector.adapters.wires import HttpxWire
+from connector.domain.text import fingerprint
+from connector.domain.ticket import Comment, CommentKind, Record, Value
+from connector.sandbox.kernel import Imitation
+
+GREETING = "Grüße aus 東京 👋 — “quoted” <b>not bold</b> & more"
+
+
+class RecordingWire:
+    """A real wire that remembers where it was sent."""
+
+    def __init__(self) -> None:
+        self.wire = HttpxWire()
+        self.urls: list[str] = []
+
+    def send(self, request: Request, *, url: str, headers: Mapping[str, str], timeout: float) -> Response:
+        self.urls.append(url)
+        return self.wire.send(request, url=url, headers=headers, timeout=timeout)
+
+
+class Arena(ABC):
+    """An adapter joined to an imitation of its vendor, and what people do there."""
+
+    adapter: Adapter
+    imitation: Imitation
+    wire: RecordingWire
+    base_url: str
+    """The one address that the adapter may call."""
+    secrets: Sequence[str]
+    """What must never be seen in a repr or an error."""
+    fields: Sequence[str]
+    """Native fields of a ticket to read; `text_field` and `option_field` are among them."""
+    text_field: str
+    option_field: str
+    option: str
+    """Another value of `option_field` than a new ticket has, which may be written by an UPDATE."""
+    bad_option: str
+    unknown_field: str
+    renews_credentials: bool
+    rate_limited: Mapping[str, object]
+    """How the vendor answers over the limit, as a fault: status, headers, body. It asks for `limit_wait` seconds."""
+    limit_wait: float
+    longest_comment: int
+
+    @abstractmethod
+    def new_ticket(self) -> str:
+        """A ticket that people made; its id."""
+
+    @abstractmethod
+    def gone_ticket(self) -> str:
+        """The id of a ticket that we cannot see, or not any more."""
+
+    @abstractmethod
+    def creation(self, key: str, external_id: str) -> Change:
+        """A CREATE as the engine would ask for it."""
+
+    @abstractmethod
+    def say(self, ticket_id: str, text: str) -> None:
+        """Somebody adds an internal note in the vendor's own pages."""
+
+    @abstractmethod
+    def customer_sees(self, ticket_id: str) -> Sequence[str]:
+        """The comments of a ticket that its customer can see or was sent."""
+
+    @abstractmethod
+    def tickets(self) -> int:
+        """How many tickets the vendor has."""
+
+    @abstractmethod
+    def delivery(self, ticket_id: str) -> Delivery:
+        """A genuine, fresh webhook request about this ticket, as it arrived."""
+
+    # -- for all arenas alike
+
+    def now(self) -> datetime:
+        return self.imitation.now()
+
+    def fault(self, kind: str, **rule: object) -> None:
+        """What happens to coming calls."""
+        self.imitation.faults.add(kind, **rule)
+
+    def read(self, ticket_id: str) -> Record:
+        return self.adapter.read([ticket_id], self.fields)[ticket_id]
+
+    def write(self, *changes: Change) -> dict[str, Written]:
+        return {written.key: written for written in self.adapter.write(changes)}
+
+    def update(self, ticket_id: str, values: Mapping[str, Value], key: str = "update-1") -> Written:
+        return self.write(Change(ChangeKind.UPDATE, key, values, ticket_id))[key]
+
+    def create(self, key: str, external_id: str) -> Written:
+        return self.write(self.creation(key, external_id))[key]
+
+    def add(self, *comments: NewComment) -> dict[str, Written]:
+        return {written.key: written for written in self.adapter.add_comments(comments)}
+
+    def timeline(self, ticket_id: str) -> list[Comment]:
+        return sorted(self.adapter.comments([ticket_id])[ticket_id], key=lambda one: (one.created_at, one.id))
+
+    def note(self, ticket_id: str, key: str, text: str, kind: CommentKind = CommentKind.NOTE) -> NewComment:
+        return NewComment(key, ticket_id, kind, text, author="Ana Agent", created_at=self.now())
+
+    def recognise(self, note: NewComment, sent_at: datetime, *taken: str) -> str | None:
+        """The entry that the engine would adopt for this comment now."""
+        timeline = self.adapter.comments([note.ticket_id])[note.ticket_id]
+        return self.adapter.recognise(note, timeline, sent_at=sent_at, taken=frozenset(taken))
+
+    def is_said(self, ticket_id: str, text: str) -> int:
+        """How many entries of the timeline hold this text."""
+        wanted = fingerprint(text)
+        return sum(wanted in fingerprint(one.text) for one in self.timeline(ticket_id))
