@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from connector.adapters.base import Capabilities, Change, Delivery, Event, NewComment, Step
+from connector.adapters.base import Capabilities, Change, Delivery, Event, Step
 from connector.adapters.hubspot.account import Doctor, People
 from connector.adapters.hubspot.api import BATCH, DEFAULT_VERSIONS, Api, Sender
 from connector.adapters.hubspot.contacts import Contacts
@@ -41,13 +41,13 @@ class HubSpot:
         versions: Mapping[str, str] = DEFAULT_VERSIONS,
         signatures: frozenset[str] = V3_ONLY,
         scope: Mapping[str, Value] | None = None,
-        watched: Sequence[str] = (),
+        watched: Callable[[], Iterable[str]] = tuple,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`public_url` is our address as HubSpot calls it, which signatures cover; `path` is where our hook is.
 
-        `scope` is what every ticket of the connection has (its pipeline). `watched` are the properties that the
-        mapping reads, for the subscriptions.
+        `scope` is what every ticket of the connection has (its pipeline). `watched` names the properties that the
+        mapping reads now, for the subscriptions.
         """
         api = Api(transport, versions)
         catalogue, people = Catalogue(api, clock), People(api)
@@ -75,11 +75,6 @@ class HubSpot:
         """The ticket that a CREATE of unknown outcome left behind; repeating the CREATE is as safe."""
         return self._tickets.probe(change)
 
-    def probe_comment(self, comment: NewComment, *, sent_at: datetime, taken: frozenset[str]) -> str | None:
-        """The note that an `add_comments` of unknown outcome left behind, found by association and marker."""
-        timeline = self.comments([comment.ticket_id])[comment.ticket_id]
-        return recognise(comment, timeline, sent_at=sent_at, taken=taken)
-
     def subscribe(self, url: str, *, dry_run: bool) -> list[Step]:  # noqa: ARG002 - nothing here writes
         """What a person must do: no call registers the webhooks of a project app."""
-        return subscribe_by_hand(url, self._watched)
+        return subscribe_by_hand(url, self._watched())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -192,6 +193,32 @@ def test_doctor_survives_an_outage(arena: HubSpotArena, portal: Imitation) -> No
         portal.start()
 
     assert {"account", "properties", "pipeline", "reading tickets"} <= set(found)
+
+
+DOCUMENTED = ["tickets", "crm.objects.contacts.read", "crm.objects.contacts.write", "crm.objects.owners.read"]
+
+
+def test_the_scopes_of_the_manual_are_enough(blank: HubSpotArena, portal: Imitation) -> None:
+    portal.configure(scopes=DOCUMENTED)
+
+    blank.set_up()
+    written = blank.create("key-1", "outside-1")
+    note = blank.add(blank.note(written.id, "note-1", "Hello"))["note-1"]
+
+    assert (written.error, written.warnings, note.error) == (None, (), None)
+    assert unwell(blank) == {}
+    manual = (Path(__file__).parents[3] / "docs/crm/hubspot.md").read_text()
+    assert not [scope for scope in DOCUMENTED if f"`{scope}`" not in manual]
+
+
+def test_every_line_of_the_doctor_is_in_the_manual(arena: HubSpotArena) -> None:
+    manual = (Path(__file__).parents[3] / "docs/crm/hubspot.md").read_text()
+
+    assert not [
+        one.what
+        for one in arena.hubspot.check()
+        if f"`{one.what.replace('reading ', '')}`" not in manual and f"`{one.what}`" not in manual
+    ]
 
 
 # -- versions
