@@ -18,6 +18,7 @@ from connector.domain.ticket import Record, Value
 UPSERT: Final = "/crm/objects/{objects}/tickets/batch/upsert"
 UPDATE: Final = "/crm/objects/{objects}/tickets/batch/update"
 JOIN: Final = "/crm/objects/{objects}/tickets/:ticket/associations/default/contacts/:contact"
+CONFLICT: Final = 409
 JOIN_MANY: Final = "/crm/associations/{associations}/tickets/contacts/batch/associate/default"
 
 
@@ -92,6 +93,8 @@ class Tickets:
         return [self._written(one, outcomes[one.key]) for one in changes]
 
     def _written(self, change: Change, outcome: Json | ConnectorError) -> Written:
+        if isinstance(outcome, Refused) and outcome.status == CONFLICT:
+            outcome = RetryLater(f"{outcome}; read it again", code="conflict", scope="record", system="hubspot")
         if isinstance(outcome, ConnectorError):
             return Written(change.key, id=change.record_id or "", error=outcome)
         shown = outcome.get("properties") or {}

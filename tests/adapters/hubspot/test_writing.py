@@ -321,6 +321,18 @@ def test_an_archived_ticket_is_gone_and_is_not_made_anew(arena: HubSpotArena) ->
     assert arena.tickets() == before
 
 
+def test_a_ticket_that_somebody_else_writes_just_now_is_read_again(arena: HubSpotArena, portal: Imitation) -> None:
+    first, second = arena.new_ticket(), arena.new_ticket()
+    warm(arena)
+    portal.fail("conflict", path="batch/update", times=2)
+
+    written = arena.write(update(first, "first", subject="New"), update(second, "second", subject="New"))
+
+    assert isinstance(written["first"].error, RetryLater)
+    assert (written["first"].error.scope, written["first"].error.code) == ("record", "conflict")
+    assert written["second"].error is None
+
+
 def test_a_rule_of_the_portal_is_told_in_its_own_words(arena: HubSpotArena, portal: Imitation) -> None:
     portal.configure(portal_rules=[{"stage": "Closed", "requires": "hs_resolution"}])
     ticket = arena.new_ticket()
