@@ -17,6 +17,7 @@ from connector.adapters.base import Adapter
 from connector.adapters.budget import Limit
 from connector.adapters.transport import Call, Credentials, HeaderCredentials, Transport
 from connector.adapters.wires import HttpxWire, HubSpotWire
+from connector.domain.errors import ConfigError
 from connector.engine.budget import SqlBudget
 from connector.engine.context import NEXTCAP, Bell, Engine, Health, no_bell, utc_now
 from connector.engine.mappings import Import, Mappings
@@ -113,7 +114,10 @@ def build(settings: config.Settings | None = None, *, bell: Bell | None = None, 
     engine = Engine(
         db=db,
         nextcap=_nextcap(settings, db, box, wires, observe),
-        crms={name: _crm(settings, name, one, db, box, wires, observe) for name, one in settings.connections.items()},
+        crms={
+            name: _crm(settings, name, one, db, mappings, box, wires, observe)
+            for name, one in settings.connections.items()
+        },
         mappings=mappings,
         labels={name: one.label or LABELS.get(one.crm, name) for name, one in settings.connections.items()},
         bell=bell or no_bell,
@@ -214,13 +218,14 @@ def _crm(
     name: str,
     one: config.ConnectionSettings,
     db: Database,
+    mappings: Mappings,
     box: SecretBox,
     wires: list[HttpxWire],
     observe: Callable[[Call], None],
 ) -> Adapter:
     """The adapter of one connection: adding a CRM is one line in this table."""
     builders: Mapping[str, Callable[..., Adapter]] = {"hubspot": _hubspot}
-    return builders[one.crm](settings, name, one, db, box, wires, observe)
+    return builders[one.crm](settings, name, one, db, mappings, box, wires, observe)
 
 
 LABELS = {"hubspot": "HubSpot"}
@@ -231,16 +236,17 @@ def _hubspot(
     name: str,
     one: config.ConnectionSettings,
     db: Database,
+    mappings: Mappings,
     box: SecretBox,
     wires: list[HttpxWire],
     observe: Callable[[Call], None],
 ) -> Adapter:
-    from connector.adapters.hubspot import HubSpot, rate, sort
+    from connector.adapters.hubspot import LIMITS, HubSpot, rate, sort
     from connector.adapters.hubspot.auth import Anonymous, OAuthCredentials, StaticCredentials
 
     wire = HubSpotWire()
     wires.append(wire)
-    limits = {"default": Limit(one.calls_per_10_seconds, 10.0), "search": Limit(4, 1.0)}
+    limits = LIMITS | {"default": Limit(one.calls_per_10_seconds, 10.0)}
 
     def transport(credentials: Credentials) -> Transport:
         return Transport(
@@ -271,4 +277,14 @@ def _hubspot(
         public_url=settings.public_url,
         path=f"/webhooks/{name}",
         signatures=frozenset(one.signatures),
+        watched=partial(_watched, mappings, name),
     )
+
+
+def _watched(mappings: Mappings, name: str) -> tuple[str, ...]:
+    """The CRM fields that the active mapping looks at; none before there is one."""
+    try:
+        with mappings.db.read() as connection:
+            return mappings.active(connection, name).crm_fields()
+    except (ConfigError, StoreAway):
+        return ()

@@ -89,11 +89,13 @@ def _decide(rule: Rule, link: LinkState, nextcap: Values, crm: Values, people: D
 
 def _first_contact(rule: Rule, ours: Value, theirs: Value, people: Directories) -> Decision:
     """A field without a shadow: new in the mapping, or the link joined two records that were there before."""
-    if agrees(rule, ours, theirs, people):
+    fills = rule.first is First.FILL_EMPTY
+    one_is_empty = (ours is None) != (theirs is None)
+    if not (fills and one_is_empty) and agrees(rule, ours, theirs, people):
         return _decision(rule, Outcome.AGREED, "first_agreed", "both sides already say the same", ours, theirs)
-    if rule.first is First.NEXTCAP or (rule.first is First.FILL_EMPTY and theirs is None):
+    if rule.first is First.NEXTCAP or (fills and theirs is None):
         return _carry(rule, Side.NEXTCAP, "first contact: Next Cap's value is taken", ours, theirs, people)
-    if rule.first is First.CRM or (rule.first is First.FILL_EMPTY and ours is None):
+    if rule.first is First.CRM or (fills and ours is None):
         return _carry(rule, Side.CRM, "first contact: the CRM's value is taken", ours, theirs, people)
     if rule.first is First.ASK:
         return _decision(rule, Outcome.HELD, "first_ask", "first contact: a person chooses", ours, theirs)

@@ -16,7 +16,7 @@ from connector.domain.rules import MISSING, Direction, Directories, Rule, Untran
 from connector.domain.status import parse_status, status_agrees
 from connector.domain.ticket import Record, Requester, Side, Value, normal
 from connector.engine.context import Engine
-from connector.engine.effects import attempt, one_outcome
+from connector.engine.effects import attempt, one_outcome, raise_waits
 from connector.engine.reading import fields_of, read_nextcap, take_crm, take_nextcap
 from connector.engine.work import Parking, Work, name_of, observe
 from connector.store import effects, links
@@ -42,6 +42,7 @@ def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Dire
     for work in fresh:
         lost = UnknownOutcome("the answer said nothing of this record", code="unreported", answered=True)
         _keep_record(engine, work, outcomes.get(str(work.link.id), Written("", error=lost)), people)
+    raise_waits(outcomes.values())
 
 
 def _is_twin(engine: Engine, name: str, work: Work) -> bool:
@@ -160,7 +161,7 @@ def _keep_record(engine: Engine, work: Work, written: Written, people: Directori
             ours = observe(work.mapping, Side.NEXTCAP, work.nextcap).get(named)
             work.parkings.append(Parking(named, error.code, str(error), ours, None))
             work.again = True
-        else:
+        elif not (isinstance(error, RetryLater) and error.scope == "connection"):
             work.fail(error)
         return
     shadows = _shadows_after_create(work, written, people)
@@ -190,7 +191,7 @@ def _settled(work: Work, pairs: Mapping[str, tuple[Value, Value]], people: Direc
     for name, (ours, theirs) in pairs.items():
         rule = work.mapping.rule(name)
         same = status_agrees(work.mapping.status, ours, theirs, frozenset()) if rule is None else False
-        if same or (rule is not None and agrees(rule, ours, theirs, people)):
+        if same or (rule is not None and _is_settled(rule, ours, theirs, people)):
             settled[name] = Shadow(ours, theirs)
     return settled
 
@@ -276,6 +277,11 @@ def _doubt(engine: Engine, work: Work, written: Written) -> None:
         work.end("not_supported", str(error))
     else:
         work.fail(error)
+
+
+def _is_settled(rule: Rule, ours: Value, theirs: Value, people: Directories) -> bool:
+    """Both say the same, and neither is empty where the other is not: that would still be filled."""
+    return (ours is None) == (theirs is None) and agrees(rule, ours, theirs, people)
 
 
 def _keep_ticket(engine: Engine, work: Work, record: Record, people: Directories) -> None:

@@ -6,7 +6,7 @@ it shows of our values is ours and settled. A walk through Next Cap's states is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -99,26 +99,32 @@ def write_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
     for work, pairs in jobs:
         written = outcomes.get(str(work.link.id)) or Written(str(work.link.id), error=_unreported())
         _keep_values(engine, work, Side.CRM, pairs, written)
+    raise_waits(outcomes.values())
 
 
 def attempt(adapter: Adapter, changes: Sequence[Change]) -> Sequence[Written]:
-    """Write, and have every trouble in the outcomes, except the connection's own, which is raised.
+    """Write, and have every trouble in the outcomes.
 
     A batch that got no usable answer as a whole is the connection's: its effects stay open and are settled by reading.
     """
     try:
-        return adapter.write(changes)
-    except UnknownOutcome as problem:
-        if len(changes) > 1:
-            text = f"{problem}; what was applied is found by reading"
-            raise RetryLater(text, code=problem.code, system=problem.system) from problem
-        return [Written(change.key, error=problem) for change in changes]
-    except RetryLater as problem:
-        if problem.scope == "connection" or len(changes) > 1:
-            raise RetryLater(str(problem), code=problem.code, after=problem.after, system=problem.system) from problem
-        return [Written(change.key, error=problem) for change in changes]
+        outcomes = adapter.write(changes)
     except ConnectorError as problem:
-        return [Written(change.key, error=problem) for change in changes]
+        outcomes = [Written(change.key, error=problem) for change in changes]
+    errors = [one.error for one in outcomes]
+    if len(changes) > 1 and all(isinstance(error, UnknownOutcome) for error in errors):
+        lost = errors[0]
+        assert isinstance(lost, UnknownOutcome)  # noqa: S101 - all of them are
+        text = f"{lost}; what was applied is found by reading"
+        raise RetryLater(text, code=lost.code, system=lost.system) from lost
+    return outcomes
+
+
+def raise_waits(outcomes: Iterable[Written]) -> None:
+    """Raise the connection's own trouble, once every outcome of a batch has been kept."""
+    for one in outcomes:
+        if isinstance(one.error, RetryLater) and one.error.scope == "connection":
+            raise one.error
 
 
 def _unreported() -> ConnectorError:
@@ -215,8 +221,9 @@ def _not_written(work: Work, side: Side, pairs: Pairs, error: ConnectorError) ->
         return
     kind = UPDATE_CRM if side is Side.CRM else UPDATE_NEXTCAP
     work.dropped += [one.id for one in work.open_effects if one.kind == kind]
-    if not isinstance(error, Refused) or isinstance(error, RetryLater):
-        work.fail(error)
+    if not isinstance(error, Refused):
+        if not (isinstance(error, RetryLater) and error.scope == "connection"):
+            work.fail(error)
         return
     named = [name for name in pairs if error.field and native_of(work.mapping, name, side) == error.field]
     for name in named or list(pairs):
@@ -264,8 +271,7 @@ def one_outcome(engine: Engine, change: Change) -> Written:
     written = next(iter(attempt(engine.nextcap, [change])), None)
     if written is None:
         return Written(change.key, error=_unreported())
-    if isinstance(written.error, RetryLater) and written.error.scope == "connection":
-        raise written.error
+    raise_waits([written])
     return written
 
 
