@@ -71,6 +71,13 @@ def of_ticket(engine: Engine, word: str) -> list[TicketStory]:
         return found or _unlinked(engine, connection, word)
 
 
+def failing(engine: Engine) -> list[Line]:
+    """Tickets that failed for their own reason, each tried again alone, those that fail longest first."""
+    names = ("connection", "number", "nextcap_id", "record_id", "attempts", "failing_since", "due_at", "cause")
+    with engine.db.read() as connection:
+        return [{name: getattr(row, name) for name in names} for row in story.failing(connection)]
+
+
 def _ticket(
     engine: Engine, connection: sa.Connection, ticket: sa.Row[Any], circuits: Mapping[str, sa.Row[Any]]
 ) -> TicketStory:
@@ -183,8 +190,8 @@ def _queued(standing: Standing) -> str:
     if standing.ticket.lease_until and standing.ticket.lease_until > now:
         return "being worked right now"
     if link.attempts:
-        told = f"failed {link.attempts} time(s) since {moment(link.failing_since or now)}: {link.cause or 'no reason kept'}"
-        return f"{told}; tried again at {moment(link.due_at)}"
+        told = f"failed {link.attempts} time(s) since {moment(link.failing_since or now)}, tried again at "
+        return f"{told}{moment(link.due_at)}: {link.cause or 'no reason kept'}"
     if link.due_at > now:
         reason = f" ({link.cause})" if link.cause else ""
         return f"looked at again at {moment(link.due_at)}{reason}"

@@ -56,3 +56,15 @@ def arrived(
 def waiting_records(connection: sa.Connection, subject: str) -> list[sa.Row[Any]]:
     """Records of that id that wait to be placed: an event named them and no link knows them yet."""
     return list(connection.execute(sa.select(unplaced).where(unplaced.c.subject == subject)))
+
+
+def failing(connection: sa.Connection, limit: int = 100) -> list[sa.Row[Any]]:
+    """Links that failed for their own reason and are tried again, those that fail longest first."""
+    query = (
+        sa.select(links, tickets.c.number, tickets.c.nextcap_id)
+        .join(tickets, tickets.c.id == links.c.ticket_id)
+        .where(links.c.attempts > 0, links.c.due_at.is_not(None))
+        .order_by(links.c.failing_since, links.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(query))

@@ -1,0 +1,219 @@
+"""`run`, `demo` and `sandbox`: processes that stay until they are asked to end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+from connector.cli import common, show
+
+if TYPE_CHECKING:
+    from connector.config import Settings
+    from connector.embedded import Embedded
+    from connector.engine.mappings import Import
+    from connector.sandbox.server import Sandbox
+    from connector.wiring import Runtime
+
+STOP_WITHIN = 18.0
+"""Seconds for a clean end: platforms kill after twenty or thirty, and a kill loses nothing but time."""
+THREADS = 8
+WEBHOOK_SECRET = "sandbox-nextcap-webhook-secret"  # noqa: S105 - the imitation's, printed for everybody
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=8000, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+def run(port: int, host: str) -> None:
+    """Run everything in one process: web, workers and timers.
+
+    PORT is honoured. SIGTERM and Ctrl-C end it within 20 seconds; what was under way goes on at the next start.
+    """
+    from connector import log
+    from connector.doctor.configuration import queue_fits, store_fits
+
+    found = common.usable(common.settings())
+    common.fitting(store_fits(found), queue_fits(found))
+    log.configure(level=found.log_level)
+    with common.database(found, create=True) as db:
+        db.upgrade()
+    _serve(found, host, port)
+
+
+def _serve(found: Settings, host: str, port: int) -> None:
+    from waitress.server import create_server  # type: ignore[import-untyped]  # waitress ships no types
+
+    from connector.embedded import Embedded
+    from connector.web.app import create_app
+    from connector.wiring import build, with_engine
+
+    runtime = build(found, upgrade=True)
+    take_over_mappings(runtime)
+    embedded = Embedded(runtime)
+    with_engine(runtime, bell=embedded.ring, pause=embedded.pause)
+    try:
+        server = create_server(create_app(runtime), host=host, port=port, threads=THREADS, ident=None)
+    except OSError as problem:
+        raise click.UsageError(f"cannot listen on {host}:{port}: {problem.strerror}") from problem
+    embedded.start()
+    click.echo(_greeting(found, host, int(server.effective_port)))
+    ended = until_signal(server.run)
+    server.close()
+    _stop(embedded, runtime, within=ended.at + STOP_WITHIN - time.monotonic())
+    click.echo(f"ended by {ended.by}")
+
+
+def _greeting(found: Settings, host: str, port: int) -> str:
+    address = f"http://{host}:{port}"
+    return (
+        f"listening on {address}, webhooks expected at {found.public_url.rstrip('/')}/webhooks/…; "
+        f"open {address}/readyz next, and ask `connector doctor`"
+    )
+
+
+def take_over_mappings(runtime: Runtime) -> None:
+    """Import the mapping files. Raises ConfigError with every problem where one does not pass and none is in force."""
+    from connector.domain.errors import ConfigError
+    from connector.store import small
+
+    fatal: list[str] = []
+    for one in runtime.import_mappings():
+        if one.state not in ("refused", "unreadable"):
+            continue
+        with runtime.db.read() as connection:
+            active = small.active_version(connection, one.connection)
+        if active is None:
+            fatal += _every_problem(one)
+        else:
+            click.echo(f"{one.path} does not pass; version {active[:8]} stays in force", err=True)
+    if fatal:
+        raise ConfigError("\n".join(fatal), code="mapping")
+
+
+def _every_problem(one: Import) -> list[str]:
+    from connector.engine.mappings import check_text
+
+    if one.state == "unreadable":
+        return list(one.problems)
+    return check_text(one.path.read_text(encoding="utf-8"), name=str(one.path))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What asked a process to end, and when by the monotonic clock."""
+
+    by: str
+    at: float
+
+
+def until_signal(serve: Callable[[], object]) -> Ended:
+    """Serve in this thread until SIGTERM or SIGINT comes. Later ones change nothing: the end has begun."""
+    ended: list[Ended] = []
+
+    def end(number: int, _frame: object) -> None:
+        if not ended:
+            ended.append(Ended(signal.Signals(number).name, time.monotonic()))
+            raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, end)
+        serve()
+    return ended[0] if ended else Ended("itself", time.monotonic())
+
+
+def _stop(embedded: Embedded, runtime: Runtime, *, within: float) -> None:
+    """Let begun work come to its end, but not for ever: what is left is due again at the next start."""
+    ending = threading.Thread(target=embedded.stop, args=(within,), daemon=True)
+    ending.start()
+    ending.join(within)
+    if ending.is_alive():
+        click.echo("ended in the middle of a call; it is settled at the next start", err=True)
+        os._exit(0)
+    runtime.close()
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Stay until Ctrl-C, to look around.")
+def demo(keep: bool) -> None:
+    """Show both sides at work, with imitations; needs no account."""
+    raise SystemExit(import_module("connector.demo").main(keep=keep))
+
+
+@click.command()
+@click.option("--nextcap-port", type=click.IntRange(0, 65535), default=8101, show_default=True)
+@click.option("--hubspot-port", type=click.IntRange(0, 65535), default=8102, show_default=True)
+@click.option(
+    "--connector", default="http://127.0.0.1:8000", show_default=True, help="Where the imitations send webhooks."
+)
+@common.as_json
+def sandbox(nextcap_port: int, hubspot_port: int, connector: str, as_json: bool) -> None:
+    """Run imitations of Next Cap and the CRMs.
+
+    For trials without an account. Prints their addresses, keys, secrets, control API and a configuration that fits.
+    """
+    from connector.sandbox.server import Sandbox
+
+    started = Sandbox(nextcap_port=nextcap_port, hubspot_port=hubspot_port)
+    try:
+        started.start()
+    except OSError as problem:
+        raise click.UsageError(f"cannot listen: {problem.strerror}") from problem
+    try:
+        told = _introduce(started, connector.rstrip("/"))
+        show.as_json(told) if as_json else click.echo(_introduction(told))
+        until_signal(threading.Event().wait)
+    finally:
+        started.stop()
+
+
+def _introduce(started: Sandbox, connector: str) -> dict[str, str]:
+    """Make the imitations call this connector, as their operators would; what those would copy."""
+    from connector.adapters.nextcap.setup import EVENTS
+    from connector.sandbox.nextcap import CRM_KEY, DATA_KEY
+
+    started.nextcap.create_webhook(f"{connector}/webhooks/nextcap", EVENTS, WEBHOOK_SECRET)
+    started.hubspot.configure(webhook_url=f"{connector}/webhooks/hubspot")
+    return {
+        "public_url": connector,
+        "nextcap_api_url": started.nextcap.api_url,
+        "nextcap_control": f"{started.nextcap.url}/_control/",
+        "nextcap_api_key": CRM_KEY,
+        "nextcap_data_key": DATA_KEY,
+        "nextcap_webhook_secret": WEBHOOK_SECRET,
+        "hubspot_api_url": started.hubspot.url,
+        "hubspot_control": f"{started.hubspot.url}/_control/",
+        "hubspot_access_token": started.hubspot.credentials.static_token,
+        "hubspot_client_secret": started.hubspot.settings.client_secret,
+    }
+
+
+def _introduction(told: dict[str, str]) -> str:
+    return f"""\
+# Imitations are running; Ctrl-C ends them. This is a config.toml that fits:
+public_url = "{told["public_url"]}"
+[nextcap]
+api_url = "{told["nextcap_api_url"]}"
+api_key = "{told["nextcap_api_key"]}"
+data_key = "{told["nextcap_data_key"]}"
+webhook_secrets = ["{told["nextcap_webhook_secret"]}"]
+[connections.hubspot]
+crm = "hubspot"
+mapping = "mappings/hubspot.yaml"
+api_url = "{told["hubspot_api_url"]}"
+access_token = "{told["hubspot_access_token"]}"
+webhook_secrets = ["{told["hubspot_client_secret"]}"]
+# Act as people do (GET {told["nextcap_control"]}actions lists what there is):
+#   curl -d '{{"subject": "It does not work"}}' {told["nextcap_control"]}actions/create_ticket
+#   curl {told["hubspot_control"]}state"""
+
+
+COMMANDS = (run, demo, sandbox)

@@ -1,0 +1,211 @@
+"""`init`, `setup`, `webhooks register` and `db upgrade`: what is done before the first ticket."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from connector.cli import common, show
+
+if TYPE_CHECKING:
+    from connector.adapters.base import Step
+    from connector.config import Settings
+    from connector.wiring import Runtime
+
+NEXTCAP = "nextcap"
+
+dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Ask nothing: take the options, and their defaults.")
+@click.option("--file", type=click.Path(path_type=Path), help="Where to write it.  [default: as it is looked for]")
+@click.option("--public-url", help="The https address that vendors call.")
+@click.option("--nextcap-api-url", help="Another address of Next Cap's API (a sandbox).")
+@click.option("--nextcap-api-key", help="The CRM key, nextcap_ck_…; without it ${NEXTCAP_API_KEY} is read.")
+@click.option("--nextcap-data-key", help="The Data key, sk_live_…, with which webhooks are registered.")
+@click.option("--nextcap-webhook-secret", help="Where the webhook was made by hand.")
+@click.option("--connection", default="hubspot", show_default=True, help="The connection's name.")
+@click.option("--crm", type=click.Choice(["hubspot"]), default="hubspot", show_default=True)
+@click.option("--crm-api-url", help="Another address of the CRM's API (a sandbox).")
+@click.option("--access-token", help="The CRM's lasting token; without it ${HUBSPOT_TOKEN} is read.")
+@click.option("--webhook-secret", help="The CRM app's client secret; without it ${HUBSPOT_CLIENT_SECRET} is read.")
+@click.option("--mapping", default="mappings/hubspot.yaml", show_default=True)
+@click.option("--store", default="sqlite:///connector.db", show_default=True)
+@click.option("--queue", default="memory://", show_default=True)
+def init(yes: bool, file: Path | None, **given: str | None) -> None:
+    """Ask for what is needed and write config.toml.
+
+    The file is readable by you alone, and never written over another.
+    Secrets left empty are read from the environment when the connector starts.
+    """
+    from connector import config
+
+    path = (file or config.config_path()).absolute()
+    if path.exists():
+        raise click.UsageError(f"{path} exists already; edit it, or name another with --file")
+    answers = given if yes else _asked(given)
+    _check_answers(answers)
+    _write_new(path, _rendered(answers))
+    click.echo(f"wrote {path}")
+    if not config.absolute(config.Settings(folder=path.parent), Path(str(answers["mapping"]))).is_file():
+        click.echo(f"the mapping {answers['mapping']} is not there yet; it is looked for beside the file", err=True)
+    click.echo(f"next: `connector setup {answers['connection']}`, `connector run`, `connector doctor`")
+
+
+QUESTIONS = (
+    ("public_url", "The https address that vendors will call", False),
+    ("nextcap_api_key", "Next Cap CRM key (nextcap_ck_…; empty: ${NEXTCAP_API_KEY})", True),
+    ("nextcap_data_key", "Next Cap Data key (sk_live_…; empty: the webhook is made by hand)", True),
+    ("nextcap_webhook_secret", "Next Cap webhook secret (empty: `connector webhooks register` keeps it)", True),
+    ("access_token", "HubSpot access token (empty: ${HUBSPOT_TOKEN})", True),
+    ("webhook_secret", "HubSpot app's client secret (empty: ${HUBSPOT_CLIENT_SECRET})", True),
+)
+
+
+def _asked(given: dict[str, str | None]) -> dict[str, str | None]:
+    """The options, and an answer for each that was not given."""
+    answers = dict(given)
+    for name, question, hidden in QUESTIONS:
+        if answers[name] is None:
+            answers[name] = click.prompt(question, default="", show_default=False, hide_input=hidden)
+    return answers
+
+
+def _check_answers(answers: dict[str, str | None]) -> None:
+    key = answers["nextcap_api_key"] or ""
+    if key.startswith(("pk_", "sk_live_")):
+        raise click.UsageError("that is not a CRM key of Next Cap; the one that is needed begins with nextcap_ck_")
+    for name, value in answers.items():
+        if value and not value.isprintable():
+            raise click.UsageError(f"--{name.replace('_', '-')} holds a character that cannot be printed")
+
+
+def _rendered(answers: dict[str, str | None]) -> str:
+    def line(key: str, value: str | None) -> str:
+        return f"{key} = {_quoted(value)}\n" if value else ""
+
+    def listed(key: str, value: str | None) -> str:
+        return f"{key} = [{_quoted(value)}]\n" if value else ""
+
+    return (
+        line("public_url", answers["public_url"] or "http://127.0.0.1:8000")
+        + "\n[store]\n"
+        + line("url", answers["store"])
+        + "\n[queue]\n"
+        + line("url", answers["queue"])
+        + "\n[nextcap]\n"
+        + line("api_url", answers["nextcap_api_url"])
+        + line("api_key", answers["nextcap_api_key"] or "${NEXTCAP_API_KEY}")
+        + line("data_key", answers["nextcap_data_key"])
+        + listed("webhook_secrets", answers["nextcap_webhook_secret"])
+        + f"\n[connections.{answers['connection']}]\n"
+        + line("crm", answers["crm"])
+        + line("mapping", answers["mapping"])
+        + line("api_url", answers["crm_api_url"])
+        + line("access_token", answers["access_token"] or "${HUBSPOT_TOKEN}")
+        + listed("webhook_secrets", answers["webhook_secret"] or "${HUBSPOT_CLIENT_SECRET}")
+    )
+
+
+def _quoted(value: str | None) -> str:
+    """A TOML basic string: for printable text its escapes are JSON's."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that did not exist, for its owner alone."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as problem:
+        raise click.UsageError(f"cannot write {path}: {problem.strerror}") from problem
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+@click.command()
+@click.argument("connection")
+@dry_run
+def setup(connection: str, dry_run: bool) -> None:
+    """Make our fields and webhooks exist in a CRM. Idempotent.
+
+    CONNECTION is a configured name, or nextcap for its webhook alone. Exit codes: 0 done, 1 a step met a problem.
+    """
+    with common.opened() as runtime:
+        if connection == NEXTCAP:
+            steps = _subscribe_nextcap(runtime, dry_run=dry_run)
+        else:
+            steps = _set_up(runtime, common.one_of_ours(runtime, connection), dry_run=dry_run)
+    _told(steps)
+
+
+def _set_up(runtime: Runtime, name: str, *, dry_run: bool) -> list[Step]:
+    from connector.engine import prepare
+
+    adapter = runtime.engine.crms[name]
+    steps = [*adapter.ensure_schema(dry_run=dry_run)]
+    steps += adapter.subscribe(_hook(runtime.settings, name), dry_run=dry_run)
+    if not dry_run:
+        # What was made just now is to be known to the next plan, not only when the kept schema is a day old.
+        prepare.prepare(runtime.engine, name, force=True)
+    return steps
+
+
+@click.group()
+def webhooks() -> None:
+    """Next Cap's webhook."""
+
+
+@webhooks.command()
+@dry_run
+def register(dry_run: bool) -> None:
+    """Register our webhook at Next Cap with the Data key and keep its secret; else say what to do by hand."""
+    with common.opened() as runtime:
+        steps = _subscribe_nextcap(runtime, dry_run=dry_run)
+    _told(steps)
+
+
+def _subscribe_nextcap(runtime: Runtime, *, dry_run: bool) -> list[Step]:
+    """A secret that is shown once must find its place: without SECRET_KEY nothing is registered."""
+    from connector.doctor.configuration import public_url, secret_key
+
+    found = runtime.settings
+    if found.nextcap.data_key and not dry_run:
+        common.fitting(secret_key(found), public_url(found))
+    return list(runtime.engine.nextcap.subscribe(_hook(found, NEXTCAP), dry_run=dry_run))
+
+
+def _hook(found: Settings, name: str) -> str:
+    return f"{found.public_url.rstrip('/')}/webhooks/{name}"
+
+
+def _told(steps: Sequence[Step]) -> None:
+    for step in steps:
+        show.finding(step.state, step.what, advice=step.advice)
+    if any(step.state == "problem" for step in steps):
+        raise SystemExit(common.WRONG)
+
+
+@click.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the tables to this version. Idempotent; several processes may call it at once."""
+    from connector.doctor.configuration import store_fits
+
+    found = common.settings()
+    common.fitting(store_fits(found))
+    with common.database(found, create=True) as store:
+        store.upgrade()
+    click.echo("the database is up to date")
+
+
+COMMANDS = (init, setup, webhooks, db)

@@ -1,0 +1,90 @@
+"""What waits, and for what: the switch, the circuit, the limit, the age of the oldest change, and people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from connector.doctor.finding import NOTE, Finding, judged
+from connector.engine import budget, status, story
+from connector.engine.context import NEXTCAP
+from connector.engine.poll import CURSOR
+from connector.engine.status import ConnectionFigures
+from connector.engine.story import moment
+from connector.store import small
+from connector.wiring import Runtime
+
+OVERDUE = 60.0
+"""Seconds after which a change that has not crossed is worth a line: a healthy connection takes one or two."""
+SHOWN = 5
+SILENT = timedelta(minutes=2)
+
+
+def examine(runtime: Runtime) -> Iterator[Finding]:
+    """Every connection's state, the limits in force, and whether anybody works at all."""
+    figures = {one.name: one for one in status.figures(runtime.engine).connections}
+    for name in (NEXTCAP, *runtime.engine.names):
+        if name in figures:
+            yield _circuit(runtime, figures[name])
+            yield from _own(figures[name]) if name != NEXTCAP else ()
+    yield from _limits(runtime)
+    yield _failing(runtime)
+    yield _heartbeat(runtime, figures[NEXTCAP])
+
+
+def _circuit(runtime: Runtime, one: ConnectionFigures) -> Finding:
+    if not one.closed or one.closed_until is None:
+        return judged(one.name, "calls", "flow", "")
+    label = runtime.engine.label(one.name)
+    detail = f"waiting for {label} until {moment(one.closed_until)}: {one.cause}"
+    return judged(one.name, "calls", detail, "mend the cause where it is yours; it is tried again by itself")
+
+
+def _own(one: ConnectionFigures) -> Iterator[Finding]:
+    resume = f"`connector resume {one.name}`" if one.paused else ""
+    yield judged(one.name, "switch", "paused by a person" if one.paused else "on", resume)
+    late = one.due > 0 and one.oldest_seconds > OVERDUE
+    detail = f"{one.due} due, the oldest for {one.oldest_seconds:.0f} s" if one.due else "nothing is due"
+    yield judged(
+        one.name, "age", detail, "see the lines above; else more workers, or `connector status`" if late else ""
+    )
+    told = f"{one.parked} wait for a person" if one.parked else "nothing waits for a person"
+    yield judged(one.name, "parked", told, f"`connector parked list --connection {one.name}`" if one.parked else "")
+
+
+def _limits(runtime: Runtime) -> Iterator[Finding]:
+    """The buckets of calls that a vendor's answer has closed for a while."""
+    now = runtime.engine.now()
+    with runtime.db.read() as connection:
+        rows = budget.states(connection)
+    for row in rows:
+        system, _, bucket = row.name.partition(":")
+        if row.paused_until and row.paused_until > now:
+            label = runtime.engine.label(system)
+            detail = f"waiting for {label}'s limit until {moment(row.paused_until)} ({bucket}: {row.reason})"
+            advice = "nothing is lost; ask the vendor for more calls, or lower the configured rate, if it returns"
+            yield judged(system, "limit", detail, advice)
+
+
+def _failing(runtime: Runtime) -> Finding:
+    """Tickets that are tried again and again, for a reason of their own."""
+    rows = story.failing(runtime.engine)
+    if not rows:
+        return judged("work", "tickets", "none fails", "")
+    names = ", ".join(f"#{row['number']}" if row["number"] else str(row["record_id"]) for row in rows[:SHOWN])
+    more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
+    return judged("work", "tickets", f"{names}{more} failed and are tried again", "`connector status` says why")
+
+
+def _heartbeat(runtime: Runtime, nextcap: ConnectionFigures) -> Finding:
+    """Somebody looks at Next Cap every few seconds, unless it is paused or away."""
+    what = "somebody works"
+    with runtime.db.read() as connection:
+        last = small.get_cursor(connection, NEXTCAP, CURSOR)
+    if last is None:
+        return Finding("work", what, NOTE, "not yet: start `connector run`, or worker and beat")
+    ago = runtime.engine.now() - last[1]
+    silent = ago > SILENT + timedelta(seconds=runtime.settings.nextcap.poll_seconds)
+    excused = nextcap.closed or nextcap.paused
+    advice = "" if excused or not silent else "start `connector run`, or worker and beat (see docs/runbook.md)"
+    return judged("work", what, f"Next Cap was last looked at {ago.total_seconds():.0f} s ago", advice)
