@@ -59,7 +59,7 @@ def plan_comments(
     seen = set(known)
     crossings: list[Crossing] = []
     stays: list[Stays] = []
-    for comment in sorted(comments, key=lambda item: (item.created_at, item.id)):
+    for comment in sorted(comments, key=lambda item: item.created_at):
         if comment.id in seen:
             continue
         kind, text = _meaning(policy, source, comment)

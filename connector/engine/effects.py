@@ -196,6 +196,8 @@ def _keep_values(engine: Engine, work: Work, side: Side, pairs: Pairs, written: 
             work.shadows[name] = Shadow(source, value) if side is Side.CRM else Shadow(value, source)
     kind = UPDATE_CRM if side is Side.CRM else UPDATE_NEXTCAP
     work.dropped += [one.id for one in work.open_effects if one.kind == kind]
+    if side is Side.CRM:
+        work.changes["crm_read_at"] = engine.now()
     if side is Side.CRM and written.record is not None and work.crm is not None:
         merged = Record(work.crm.id, {**work.crm.fields, **written.record.fields}, written.record.version)
         take_crm(engine, work, merged)

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from connector.domain.decision import Outcome
 from connector.domain.errors import ConnectorError, NeedsReview, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.domain.ticket import Side
 from connector.engine.context import Engine
-from connector.engine.work import Parking, Work, backoff, describe, park_decision
+from connector.engine.work import Parking, Work, backoff, describe, observe, park_decision
 from connector.store import connections, effects, journal, links, parked
 from connector.store.effects import INTENDED
 from connector.store.links import Look, LostLease
@@ -21,8 +22,11 @@ STRIKES = 3
 
 
 def finish_all(engine: Engine, works: Sequence[Work]) -> None:
-    """Commit every work, each on its own. One whose lease was lost is left to its new holder."""
+    """Commit every work that is not committed yet, each on its own. One whose lease was lost is its new holder's."""
     for work in works:
+        if work.finished:
+            continue
+        work.finished = True
         try:
             _finish(engine, work)
         except LostLease:
@@ -34,7 +38,7 @@ def interrupted(engine: Engine, works: Sequence[Work], problem: RetryLater) -> N
     now = engine.now()
     until = note_failure(engine, problem)
     for work in works:
-        if work.is_live:
+        if work.is_live and not work.finished:
             work.due_at = until if until > now else now + backoff(0, engine.timing)
             work.changes |= {"cause": str(problem), "cause_code": f"waits:{problem.system}"}
             # What was to be looked at is still to be looked at.
@@ -45,7 +49,7 @@ def interrupted(engine: Engine, works: Sequence[Work], problem: RetryLater) -> N
 def abandoned(engine: Engine, works: Sequence[Work]) -> None:
     """Somebody took a ticket of this batch over: keep what was done, and look at the others whole, at once."""
     for work in works:
-        if work.is_live:
+        if work.is_live and not work.finished:
             work.due_at = engine.now()
             work.changes["look"] = Look.ALL
     finish_all(engine, works)
@@ -95,13 +99,31 @@ def _due(
         return _after_failure(engine, connection, work, changes, now)
     if "cause_code" not in work.changes:
         changes |= {"attempts": 0, "failing_since": None, "cause": None, "cause_code": None, "alone": False}
-    if work.again:
+    if work.again or _answers_show_more(work):
         return now
     left = [one for one in work.open_effects if one.id not in work.dropped]
     if left and work.due_at is None and not work.ended:
         untried = any(one.state == INTENDED for one in left)
         return now + backoff(0 if untried else 1, engine.timing)
     return work.due_at
+
+
+def _answers_show_more(work: Work) -> bool:
+    """Whether the answer to a write of ours shows a change that this pass did not decide on.
+
+    Its own event, should it come later, would be older than what the answer told, and so be nothing new.
+    """
+    if not work.wrote or work.ended or work.waits_for:
+        return False
+    left_alone = set(work.held) | {one.field for one in work.parkings}
+    for side, record in ((Side.NEXTCAP, work.nextcap), (Side.CRM, work.crm)):
+        for name, value in observe(work.mapping, side, record).items() if record else ():
+            shadow = work.shadows.get(name)
+            known = None if shadow is None else (shadow.nextcap if side is Side.NEXTCAP else shadow.crm)
+            if name not in left_alone and shadow is not None and value != known:
+                work.changes["look"] = work.look | Look.CRM
+                return True
+    return False
 
 
 def _after_failure(

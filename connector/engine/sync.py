@@ -86,6 +86,8 @@ def _run(engine: Engine, name: str, works: list[Work], directory: Directories) -
     for work in linked:
         if work.is_live:
             _guarded([work], lambda one: effects.write_nextcap(engine, one))
+            # Committed one by one, so that the echo of a write finds what the write showed.
+            finish.finish_all(engine, [work])
 
 
 def _guarded(works: Sequence[Work], step: Callable[[Work], None]) -> None:
@@ -227,13 +229,22 @@ def _crm_is_fresh(engine: Engine, work: Work) -> bool:
 
 
 def _read_timelines_of_the_moved(engine: Engine, name: str, works: Sequence[Work], directory: Directories) -> None:
-    """A ticket that moved with no mapped field differing was moved by something in its timeline."""
-    moved = [work for work in works if work.is_live and work.look & Look.MOVED and _nothing_differs(work)]
-    moved = [work for work in moved if not work.look & Look.NEXTCAP_COMMENTS]
+    """A ticket that moved with no mapped field differing was moved by something in its timeline, unless by us."""
+    moved = [
+        work
+        for work in works
+        if work.is_live and work.look & Look.MOVED and not work.look & Look.NEXTCAP_COMMENTS
+        if _nothing_differs(work) and not _was_moved_by_us(work)
+    ]
     for work in moved:
         work.look |= Look.NEXTCAP_COMMENTS
     comments.look_at_timelines(engine, name, moved, directory)
     comments.send_to_crm(engine, name, moved)
+
+
+def _was_moved_by_us(work: Work) -> bool:
+    ticket = work.link.ticket
+    return None not in (ticket.version, ticket.own_version) and ticket.version == ticket.own_version
 
 
 def _nothing_differs(work: Work) -> bool:

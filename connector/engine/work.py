@@ -63,6 +63,7 @@ class Work:
     merged: dict[str, dict[Side, Value]] = field(default_factory=dict)
     """Halves of a merged set that have been written in this pass."""
     writes: int = 0
+    finished: bool = False
 
     @property
     def record_id(self) -> str | None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from waitress.server import create_server
 
 from connector import config
 from connector.embedded import Embedded
 from connector.sandbox.nextcap import CRM_KEY, DATA_KEY
 from connector.sandbox.server import Sandbox
+from connector.store import connections, tables
 from connector.web.app import create_app
 from connector.wiring import build, with_engine
 
@@ -109,6 +112,19 @@ webhook_secrets = ["{self.hubspot.settings.client_secret}"]
     def stop(self) -> None:
         self.stop_connector()
         self.sandbox.stop()
+
+    def is_idle(self) -> bool:
+        """Nothing is due, nothing is held and no record waits to be placed."""
+        now = self.runtime.engine.now() + timedelta(seconds=2)
+        with self.runtime.db.read() as connection:
+            busy = connection.execute(sa.select(tables.links.c.id).where(tables.links.c.due_at <= now).limit(1)).first()
+            waits = connection.execute(sa.select(tables.unplaced.c.id).limit(1)).first()
+        return busy is None and waits is None
+
+    def is_waiting(self) -> bool:
+        """HubSpot is not called for a while, because it failed."""
+        with self.runtime.db.read() as connection:
+            return connections.state(connection, "hubspot").failures > 0
 
     def record(self, ticket: Any) -> dict[str, Any]:
         """The one HubSpot ticket that carries this Next Cap ticket's id."""

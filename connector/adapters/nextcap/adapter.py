@@ -170,7 +170,9 @@ class NextCap:
             found = [comment for page in pages for raw in page if (comment := comment_of(raw))]
         except Refused as refusal:
             raise hidden(refusal) from refusal
-        return sorted(found, key=lambda comment: (comment.created_at, comment.id))
+        if found and found[0].created_at > found[-1].created_at:
+            found.reverse()  # Newest first; entries of one moment keep the order they are listed in.
+        return sorted(found, key=lambda comment: comment.created_at)
 
     def people(self) -> Sequence[Person]:
         """Every seat. Raises NotSupported where the directory is closed to ours."""
