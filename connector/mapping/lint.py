@@ -1,0 +1,26 @@
+"""Everything that can be said against a mapping file before a ticket meets it."""
+
+from __future__ import annotations
+
+from connector.domain.schema import Schema
+from connector.mapping import examples
+from connector.mapping.compile import compile_mapping, context_of
+from connector.mapping.field_proofs import check_fields
+from connector.mapping.load import Document
+from connector.mapping.problems import Problem, in_order
+from connector.mapping.status_proofs import check_status
+
+
+def check(document: Document, schema: Schema | None = None) -> list[Problem]:
+    """Every mistake in a file, in its order; with the account's schema also what the account does not have.
+
+    A file without errors (warnings allowed) may be activated. Examples are run once nothing else is wrong.
+    """
+    report = document.report()
+    context = context_of(document, schema, report)
+    mapping = compile_mapping(context)
+    check_status(context, mapping.status)
+    check_fields(context)
+    if not report.errors():
+        report.problems.extend(examples.run(document))
+    return list(in_order(report.problems))
