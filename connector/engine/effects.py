@@ -144,9 +144,10 @@ def _pairs_for_crm(work: Work) -> dict[str, tuple[Value, Value]]:
 
 def _stamp(work: Work, field: str) -> dict[str, Value]:
     """Our id, where the record does not carry it yet (it was made by a person in the CRM)."""
-    if not field or work.crm is None or not work.nextcap_id:
+    record = work.crm or work.known_crm()
+    if not field or record is None or not work.nextcap_id:
         return {}
-    return {} if work.crm.get(field) in (work.nextcap_id, MISSING) else {field: work.nextcap_id}
+    return {} if record.get(field) in (work.nextcap_id, MISSING) else {field: work.nextcap_id}
 
 
 def _intend(engine: Engine, kind: str, side: Side, jobs: Sequence[tuple[Work, Pairs]], **payload: Any) -> None:
@@ -197,10 +198,16 @@ def _keep_values(engine: Engine, work: Work, side: Side, pairs: Pairs, written: 
     kind = UPDATE_CRM if side is Side.CRM else UPDATE_NEXTCAP
     work.dropped += [one.id for one in work.open_effects if one.kind == kind]
     if side is Side.CRM:
-        work.changes["crm_read_at"] = engine.now()
-    if side is Side.CRM and written.record is not None and work.crm is not None:
-        merged = Record(work.crm.id, {**work.crm.fields, **written.record.fields}, written.record.version)
-        take_crm(engine, work, merged)
+        _remember_crm(engine, work, pairs, written)
+
+
+def _remember_crm(engine: Engine, work: Work, pairs: Pairs, written: Written) -> None:
+    """What the CRM shows after our write: what it showed before, what we wrote, and what its answer says."""
+    before = work.crm or work.known_crm()
+    ours = {native_of(work.mapping, name, Side.CRM): target for name, (_, target) in pairs.items()}
+    told = written.record.fields if written.record else {}
+    fields = {**(before.fields if before else {}), **ours, **told}
+    take_crm(engine, work, Record(str(work.record_id), fields, written.record.version if written.record else None))
 
 
 def _is_merged(work: Work, name: str) -> bool:

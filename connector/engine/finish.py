@@ -101,6 +101,8 @@ def _due(
         changes |= {"attempts": 0, "failing_since": None, "cause": None, "cause_code": None, "alone": False}
     if work.again or _answers_show_more(work):
         return now
+    if work.due_at is not None:
+        changes.setdefault("look", work.look)
     left = [one for one in work.open_effects if one.id not in work.dropped]
     if left and work.due_at is None and not work.ended:
         untried = any(one.state == INTENDED for one in left)
@@ -121,7 +123,6 @@ def _answers_show_more(work: Work) -> bool:
             shadow = work.shadows.get(name)
             known = None if shadow is None else (shadow.nextcap if side is Side.NEXTCAP else shadow.crm)
             if name not in left_alone and shadow is not None and value != known:
-                work.changes["look"] = work.look | Look.CRM
                 return True
     return False
 

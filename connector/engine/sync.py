@@ -220,12 +220,12 @@ def _wants_nextcap(work: Work) -> bool:
 
 
 def _crm_is_fresh(engine: Engine, work: Work) -> bool:
-    """Read in this pass, or within two seconds with nothing left over that the shadows do not tell."""
+    """Read in this pass, or read or written within two seconds."""
     if work.crm_fresh:
         return True
     read_at: datetime | None = work.changes.get("crm_read_at", work.link.crm_read_at)
     recent = read_at is not None and (engine.now() - read_at).total_seconds() < engine.timing.fresh
-    return recent and not work.held and not work.look & Look.CRM
+    return recent and not work.look & Look.CRM
 
 
 def _read_timelines_of_the_moved(engine: Engine, name: str, works: Sequence[Work], directory: Directories) -> None:

@@ -123,16 +123,13 @@ class Work:
         return {name: datetime.fromisoformat(stored[native]) for name, native in natives.items() if native in stored}
 
     def values(self, side: Side) -> Values:
-        """One side's values by rule name; what was not read stands as it was last known."""
-        record = self.nextcap if side is Side.NEXTCAP else self.crm
-        if record is None:
-            return self._assumed(side)
-        return observe(self.mapping, side, record)
+        """One side's values by rule name, as it was last read: now, or in an earlier pass."""
+        record = self.nextcap if side is Side.NEXTCAP else self.crm or self.known_crm()
+        return observe(self.mapping, side, record) if record is not None else {}
 
-    def _assumed(self, side: Side) -> Values:
-        index = 0 if side is Side.NEXTCAP else 1
-        known = {name: (pair.nextcap, pair.crm)[index] for name, pair in self.shadows.items()}
-        return known | {name: pair[index] for name, pair in self.held.items() if name in known}
+    def known_crm(self) -> Record | None:
+        """The CRM record as an earlier pass left it; None before the first read."""
+        return Record(self.record_id, self.link.crm) if self.record_id and self.link.crm else None
 
 
 def observe(mapping: TicketMapping, side: Side, record: Record) -> dict[str, Value]:
