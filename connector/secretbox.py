@@ -136,8 +136,13 @@ class StoredToken:
         if kept is None:
             return None
         told = json.loads(kept)
-        moments = (datetime.fromisoformat(told[name]) for name in ("obtained_at", "expires_at"))
-        return Token(told["access"], told["refresh"], *moments, told["seed"])
+        return Token(
+            access=told["access"],
+            refresh=told["refresh"],
+            obtained_at=datetime.fromisoformat(told["obtained_at"]),
+            expires_at=datetime.fromisoformat(told["expires_at"]),
+            seed=told["seed"],
+        )
 
     def save(self, token: Token) -> None:
         """Keep the token before anybody uses it."""

@@ -1,0 +1,34 @@
+"""For every test: no address but this machine's, and, where it is asked for, no skipped test goes unnoticed."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+import pytest
+
+LOOPBACK = ("127.", "::1", "localhost")
+_connect = socket.socket.connect
+
+
+def _only_here(self: socket.socket, address: Any) -> None:
+    if self.family in (socket.AF_INET, socket.AF_INET6) and not str(address[0]).startswith(LOOPBACK):
+        raise AssertionError(f"a test tried to reach {address[0]}")
+    _connect(self, address)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_other_machine() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", _only_here)
+        yield
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With CONNECTOR_NO_SKIPS, a skipped test fails the run: where everything can be installed, everything runs."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if skipped and os.environ.get("CONNECTOR_NO_SKIPS"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
