@@ -9,7 +9,7 @@ from connector.domain.rules import Verdict
 from connector.domain.ticket import Record, Value
 from connector.mapping.expressions import Expression, compile_expression
 from connector.mapping.model import Carry, Clause
-from connector.mapping.problems import Report, listed, nearest
+from connector.mapping.problems import Report, listed
 from connector.mapping.transforms import text_of
 from connector.mapping.vocabulary import ALIASES, FIELDS, OBJECTS, nextcap_field
 
@@ -79,7 +79,7 @@ def _check(clause: Clause, index: int, report: Report) -> None:
     path = ("carry", "when", index)
     known = nextcap_field(clause.field)
     if known is None or clause.field in OBJECTS:
-        meant = ALIASES.get(clause.field) or nearest(clause.field, FIELDS)
+        meant = ALIASES.get(clause.field) or report.guess(clause.field, FIELDS)
         report.add("M201", f"Next Cap's ticket has no field '{clause.field}'", *path, "field", suggestion=meant)
         return
     if [bool(clause.in_), bool(clause.not_in), clause.empty is not None].count(True) != 1:
@@ -88,4 +88,4 @@ def _check(clause: Clause, index: int, report: Report) -> None:
         for place, word in enumerate(words):
             if known.values and word not in known.values:
                 message = f"Next Cap's {clause.field} is never '{word}'; it is {listed(known.values, last='or')}"
-                report.add("M209", message, *path, key, place, suggestion=nearest(word, known.values))
+                report.add("M209", message, *path, key, place, suggestion=report.guess(word, known.values))

@@ -6,7 +6,7 @@ from connector.domain.rules import Direction
 from connector.mapping.context import Context
 from connector.mapping.fields import direction_of, native_name, steps_of
 from connector.mapping.model import FieldBlock
-from connector.mapping.problems import Step, listed, nearest
+from connector.mapping.problems import Step, listed
 from connector.mapping.vocabulary import ALIASES, FIELDS, OBJECTS, nextcap_field
 
 
@@ -21,7 +21,7 @@ def contradictions(context: Context) -> None:
 
 def unknown_nextcap(name: str, context: Context, *path: Step) -> None:
     """Report a word that names no Next Cap field."""
-    meant = ALIASES.get(name) or nearest(name, [*FIELDS, *OBJECTS])
+    meant = ALIASES.get(name) or context.report.guess(name, [*FIELDS, *OBJECTS])
     context.report.add("M201", f"Next Cap's ticket has no field '{name}'", *path, suggestion=meant)
 
 
@@ -45,7 +45,7 @@ def _unknown_source(name: str, block: FieldBlock, context: Context, where: tuple
     if where:
         unknown_nextcap(native_name(name, block), context, *where)
         return
-    meant = ALIASES.get(name) or nearest(name, [*FIELDS, *OBJECTS])
+    meant = ALIASES.get(name) or context.report.guess(name, [*FIELDS, *OBJECTS])
     message = f"Next Cap's ticket has no field '{name}'; say which one is meant with 'nextcap:'"
     context.report.add_at_key("M201", message, "fields", name, suggestion=meant)
 

@@ -14,7 +14,7 @@ from connector.domain.ticket import MISSING, Value, normal
 from connector.mapping.compile import bind
 from connector.mapping.load import Document
 from connector.mapping.model import Example, Expect, Given
-from connector.mapping.problems import Problem, Report, listed, nearest
+from connector.mapping.problems import Problem, Report, listed
 from connector.mapping.situations import (
     NOON,
     Situation,
@@ -148,7 +148,7 @@ def _check_names(example: Example, mapping: TicketMapping, report: Report, place
         for name in values or ():
             if name not in crm:
                 message = f"no rule of this file speaks of the CRM field '{name}'"
-                report.add_at_key("M602", message, *path, *where, name, suggestion=nearest(name, crm))
+                report.add_at_key("M602", message, *path, *where, name, suggestion=report.guess(name, crm))
     for where, values in (
         (("given", "nextcap"), given.nextcap),
         (("given", "was", "nextcap"), was and was.nextcap),
@@ -157,13 +157,13 @@ def _check_names(example: Example, mapping: TicketMapping, report: Report, place
         for name in values or ():
             if nextcap_field(name) is None and name != "requester":
                 message = f"Next Cap's ticket has no field '{name}'"
-                suggestion = nearest(name, [*FIELDS, *OBJECTS])
+                suggestion = report.guess(name, [*FIELDS, *OBJECTS])
                 report.add_at_key("M602", message, *path, *where, name, suggestion=suggestion)
     rules = [STATUS, *(rule.name for rule in mapping.rules)]
     for index, name in enumerate(expect.parked):
         if name not in rules:
             message = f"this file has no field '{name}'"
-            report.add("M602", message, *path, "expect", "parked", index, suggestion=nearest(name, rules))
+            report.add("M602", message, *path, "expect", "parked", index, suggestion=report.guess(name, rules))
 
 
 def _compare(expect: Expect, came: Came, report: Report, place: int) -> None:

@@ -189,7 +189,8 @@ def _when(block: FieldBlock) -> Iterator[str]:
 def _comments(block: Comments) -> Iterator[str]:
     for kinds, side in ((block.to_crm, "the CRM"), (block.to_nextcap, "Next Cap")):
         words = listed([KINDS[kind] for kind in kinds]) or "nothing"
-        yield f"Mirrored in {side}: {words}. A note always stays a note."
+        note = " A note always stays a note." if CommentKind.NOTE in kinds else ""
+        yield f"Mirrored in {side}: {words}.{note}"
     if block.reply_markers:
         markers = listed([f"'{marker}'" for marker in block.reply_markers], last="or")
         yield f"A CRM note that begins with {markers} is sent to the customer as a reply."

@@ -18,7 +18,7 @@ from jmespath.lexer import Lexer
 
 from connector.domain.rules import MISSING, Missing, Observe
 from connector.domain.ticket import Record, Value, normal
-from connector.mapping.problems import Report, Step, nearest
+from connector.mapping.problems import Report, Step
 from connector.mapping.transforms import text_of
 from connector.mapping.vocabulary import ALIASES, FIELDS, OBJECTS, ROOTS, nextcap_field
 
@@ -26,6 +26,7 @@ MAX_LENGTH = 500
 MAX_TOKENS = 80
 MAX_NESTING = 8
 MAX_GROWTH = 64
+MAX_SLOTS = 20
 MAX_RESULT = 65_536
 FAILED = "The expression could not be computed: "
 """What an observed value begins with where its expression failed on just this ticket."""
@@ -142,7 +143,7 @@ def _check(tree: Node, report: Report, path: tuple[Step, ...]) -> set[str]:
         elif name in ("null", "true", "false"):
             report.add("M503", f"'{name}' stands in back-ticks: `{name}`", *path)
         elif name not in ROOTS:
-            meant = ALIASES.get(name) or nearest(name, ROOTS)
+            meant = ALIASES.get(name) or report.guess(name, ROOTS)
             report.add("M503", f"Next Cap's ticket has no field '{name}'", *path, suggestion=meant)
         else:
             roots.add(name)
@@ -157,7 +158,7 @@ def _check(tree: Node, report: Report, path: tuple[Step, ...]) -> set[str]:
 def _check_call(node: Node, report: Report, path: tuple[Step, ...]) -> None:
     name, table = node["value"], Functions.FUNCTION_TABLE
     if name not in table:
-        report.add("M501", f"there is no function '{name}'", *path, suggestion=nearest(name, table))
+        report.add("M501", f"there is no function '{name}'", *path, suggestion=report.guess(name, table))
         return
     wanted = table[name]["signature"]
     given = len(node["children"])
@@ -233,11 +234,13 @@ def compile_template(text: str, report: Report, *path: Step) -> Template | None:
     before = len(report.problems)
     if any("{" in part or "}" in part for part in plain):
         report.add("M504", "a brace stands alone; a slot is a Next Cap field in braces, such as {subject}", *path)
+    elif len(slots) > MAX_SLOTS:
+        report.add("M502", f"a template has at most {MAX_SLOTS} slots", *path)
     elif not slots:
         report.add("M504", "the template has no slot; a fixed value belongs under 'constants'", *path)
     for slot in slots:
         if nextcap_field(slot) is None or slot in OBJECTS:
-            suggestion = ALIASES.get(slot) or nearest(slot, FIELDS)
+            suggestion = ALIASES.get(slot) or report.guess(slot, FIELDS)
             report.add("M503", f"Next Cap's ticket has no field '{slot}'", *path, suggestion=suggestion)
     return Template(tuple(plain), tuple(slots)) if len(report.problems) == before else None
 

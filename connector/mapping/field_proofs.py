@@ -10,7 +10,7 @@ from connector.mapping.context import Context
 from connector.mapping.fields import BoundTables, bind_tables, bind_ways, direction_of, native_name
 from connector.mapping.forms import STOP
 from connector.mapping.model import FieldBlock
-from connector.mapping.problems import Step, listed, nearest
+from connector.mapping.problems import Step, listed
 from connector.mapping.tables import Table, table
 from connector.mapping.vocabulary import NextcapField, nextcap_field
 
@@ -105,7 +105,7 @@ def _words(name: str, block: FieldBlock, source: NextcapField, context: Context)
             field = native_name(name, block)
             message = f"Next Cap's {field} is never '{word}'; it is {listed(source.values, last='or')}"
             add = context.report.add_at_key if path[-1] == word else context.report.add
-            add("M209", message, "fields", name, *path, suggestion=nearest(word, source.values))
+            add("M209", message, "fields", name, *path, suggestion=context.report.guess(word, source.values))
 
 
 def _nextcap_words(block: FieldBlock) -> Iterator[tuple[str, ...]]:
@@ -191,13 +191,12 @@ def _one_to_one(name: str, block: FieldBlock, bound: BoundTables, context: Conte
                 context.report.add("M403", message, "fields", name, "values", ours)
             first.setdefault(theirs, ours)
         return
+    crm = context.labels.field(block.crm, "fields", name, "crm")
     for word in block.to_nextcap or {}:
-        native = context.labels.value(
-            context.labels.field(block.crm), word, "fields", name, "to_nextcap", word, at_key=True
-        )
+        path = ("fields", name, "to_nextcap", word)
+        native = context.labels.value(crm, word, *path, at_key=True)
         if native in first:
-            message = f"'{word}' is the same CRM value as '{first[native]}'"
-            context.report.add_at_key("M003", message, "fields", name, "to_nextcap", word)
+            context.report.add_at_key("M003", f"'{word}' is the same CRM value as '{first[native]}'", *path)
         first.setdefault(native, word)
 
 

@@ -113,10 +113,6 @@ def _steps_schema() -> dict[str, Any]:
 Steps = Annotated[tuple[Step, ...], Field(max_length=10), BeforeValidator(_steps), WithJsonSchema(_steps_schema())]
 
 
-def one_or_many(value: object) -> object:
-    return value if isinstance(value, list | tuple) else [value]
-
-
 HISTORY = {"days": 1.0, "day": 1.0, "hours": 1 / 24, "hour": 1 / 24}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connector.domain.schema import FieldSchema, Option, Schema
-from connector.mapping.problems import Report, Step, listed, nearest
+from connector.mapping.problems import Report, Step, listed
 
 DEFAULT_PIPELINE = "0"
 
@@ -43,7 +43,7 @@ class Labels:
             self.report.add("M204", f"'{word}' is the label of several CRM fields: {names}; use the name", *path)
             return unchecked
         known = [one.name for one in self.schema.fields] + [one.label for one in self.schema.fields]
-        self.report.add("M202", f"the CRM has no field '{word}'", *path, suggestion=nearest(word, known))
+        self.report.add("M202", f"the CRM has no field '{word}'", *path, suggestion=self.report.guess(word, known))
         return unchecked
 
     def pipeline(self, status: FieldSchema, word: str | None) -> Pipeline:
@@ -53,17 +53,14 @@ class Labels:
             if word is not None and self.schema is not None:
                 self.report.add("M206", f"the CRM field '{status.name}' does not belong to pipelines", "pipeline")
             return Pipeline()
-        if word is None:
-            chosen = next((one for one in parent.options if one.value == DEFAULT_PIPELINE), parent.options[0])
-            return Pipeline(parent.name, chosen.value, chosen.label)
-        found = matching(parent.options, word)
+        default = next((one for one in parent.options if one.value == DEFAULT_PIPELINE), parent.options[0])
+        found = [default] if word is None else matching(parent.options, word)
         if len(found) != 1:
             labels = [one.label for one in parent.options]
-            message = f"'{word}' is {'no pipeline' if not found else 'the label of several pipelines; use the id'}"
-            self.report.add(
-                "M206", f"{message}; there are: {', '.join(labels)}", "pipeline", suggestion=nearest(word, labels)
-            )
-            return Pipeline()
+            wrong = "the label of several pipelines; use the id" if found else "no pipeline"
+            message = f"'{word}' is {wrong}; there are: {', '.join(labels)}"
+            self.report.add("M206", message, "pipeline", suggestion=self.report.guess(str(word), labels))
+            found = [default]
         return Pipeline(parent.name, found[0].value, found[0].label)
 
     def value(self, field: FieldSchema, word: str, *path: Step, group: str = "", at_key: bool = False) -> str:
@@ -81,7 +78,7 @@ class Labels:
         else:
             labels = [one.label for one in options]
             message = f"{field.name} has no value '{word}'; it has: {', '.join(labels[:20])}"
-            add("M203", message, *path, suggestion=nearest(word, [*labels, *(one.value for one in options)]))
+            add("M203", message, *path, suggestion=self.report.guess(word, [*labels, *(one.value for one in options)]))
         return word
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from connector.domain.schema import Schema
 from connector.mapping import examples
 from connector.mapping.compile import compile_mapping, context_of
@@ -14,7 +16,7 @@ from connector.mapping.status_proofs import check_status
 def check(document: Document, schema: Schema | None = None) -> list[Problem]:
     """Every mistake in a file, in its order; with the account's schema also what the account does not have.
 
-    A file without errors (warnings allowed) may be activated. Examples are run once nothing else is wrong.
+    Examples are run once nothing else is wrong.
     """
     report = document.report()
     context = context_of(document, schema, report)
@@ -24,3 +26,8 @@ def check(document: Document, schema: Schema | None = None) -> list[Problem]:
     if not report.errors():
         report.problems.extend(examples.run(document))
     return list(in_order(report.problems))
+
+
+def passes(problems: Iterable[Problem]) -> bool:
+    """Whether a file with these problems may be used."""
+    return all(problem.severity == "warning" for problem in problems)

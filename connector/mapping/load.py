@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from connector.mapping.model import MappingFile
-from connector.mapping.problems import MappingErrors, Marks, Path, Report, nearest
+from connector.mapping.problems import MappingErrors, Marks, Path, Report
 from connector.mapping.source import read_tree
 
 KEY = "[key]"
@@ -55,14 +55,14 @@ def _explain(report: Report, error: ErrorDetails) -> None:
     if kind == "extra_forbidden":
         allowed = _keys_at(path[:-1])
         message = f"there is no key '{path[-1]}' here; there are: {', '.join(allowed)}"
-        report.add_at_key("M101", message, *path, suggestion=nearest(str(path[-1]), allowed))
+        report.add_at_key("M101", message, *path, suggestion=report.guess(str(path[-1]), allowed))
     elif kind == "missing":
         report.add("M102", f"the key '{path[-1]}' is missing here", *path[:-1])
     elif kind in ("enum", "literal_error"):
         allowed = _allowed(context)
         word = error["input"] if isinstance(error["input"], str) else "this"
         message = f"'{word[:60]}' is not possible here; possible are: {', '.join(allowed)}"
-        add("M103", message, *path, suggestion=nearest(word, allowed))
+        add("M103", message, *path, suggestion=report.guess(word, allowed))
     else:
         add("M103", _words(kind, error["msg"]), *path, suggestion=str(context.get("suggestion", "")))
 
@@ -118,3 +118,6 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
         return _model_in(annotation.__origin__)
     options = get_args(annotation) if NoneType in get_args(annotation) else ()
     return next((model for option in options if (model := _model_in(option))), None)
+
+
+__all__ = ["Document", "MappingErrors", "parse"]

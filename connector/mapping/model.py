@@ -21,7 +21,6 @@ from connector.mapping.forms import (
     Table,
     Values,
     Word,
-    one_or_many,
 )
 
 
@@ -38,13 +37,10 @@ class Clause(Part):
     """Whether the field must be empty (`true`) or filled (`false`)."""
 
 
-Clauses = Annotated[tuple[Clause, ...], Field(max_length=50), BeforeValidator(one_or_many)]
-
-
 class Carry(Part):
     """Which Next Cap tickets this connection carries."""
 
-    when: Clauses = ()
+    when: tuple[Clause, ...] = Field(default=(), max_length=50)
     """Conditions; all of them must hold."""
     filter: Formula | None = None
     """A JMESPath expression over the Next Cap ticket; the ticket is carried where it gives something."""

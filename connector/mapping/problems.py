@@ -56,6 +56,7 @@ CODES: Mapping[str, str] = {
     "M601": "an example comes out differently",
     "M602": "an example names an unknown field",
 }
+GUESSES = 100
 WARNINGS = frozenset({"M208", "M306", "M407"})
 
 
@@ -135,6 +136,10 @@ class Report:
             Problem(code, message, at[0], at[1], suggestion=suggestion, severity=severity, file=self.file)
         )
 
+    def guess(self, word: str, known: Iterable[str]) -> str:
+        """The known word that was probably meant. Only the first mistakes are worth the time that this takes."""
+        return nearest(word, known) if len(self.problems) < GUESSES else ""
+
     def errors(self) -> list[Problem]:
         """The problems that forbid the file's use."""
         return [problem for problem in self.problems if problem.severity == "error"]
@@ -142,7 +147,10 @@ class Report:
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """The problems without repeats, as they stand in the file."""
-    return tuple(sorted(dict.fromkeys(problems), key=lambda one: (one.line, one.column, one.code, one.message)))
+    found: dict[tuple[int, int, str, str], Problem] = {}
+    for one in problems:
+        found.setdefault((one.line, one.column, one.code, one.message), one)
+    return tuple(found[place] for place in sorted(found))
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

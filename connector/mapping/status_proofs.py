@@ -104,19 +104,18 @@ def _reachable(context: Context, rule: StatusRule, rows: Mapping[str, str]) -> N
 
 def _settling(context: Context, rule: StatusRule, rows: Mapping[str, str]) -> None:
     """A CRM change that has been carried is agreement, and would be written to the CRM as what it was."""
-    for stage, word in rows.items():
-        clash = next((one for one in asked(rule) if one.stage == stage and bounces(rule, one)), None)
-        if clash is None:
-            continue
-        label, reached = rule.label(stage), clash.wanted
-        back = rule.to_crm.get(reached)
+    clashes: dict[str, Asked] = {}
+    for question in asked(rule):
+        if question.stage not in clashes and bounces(rule, question):
+            clashes[question.stage] = question
+    for stage, clash in clashes.items():
+        label, reached = rule.label(stage), clash.wanted.value
+        back = rule.to_crm.get(clash.wanted)
         there = f"'{rule.label(back)}'" if back is not None else "nothing"
-        is_same = clash.present is reached
-        turn = f"leaves {reached.value} as it is" if is_same else f"turns {clash.present.value} into {reached.value}"
-        message = (
-            f"'{label}' {turn}, but {reached.value} is {there} in the CRM and not '{label}': the ticket would bounce"
-        )
-        context.report.add("M305", message, "status", "to_nextcap", word)
+        is_same = clash.present is clash.wanted
+        turn = f"leaves {reached} as it is" if is_same else f"turns {clash.present.value} into {reached}"
+        message = f"'{label}' {turn}, but {reached} is {there} in the CRM and not '{label}': the ticket would bounce"
+        context.report.add("M305", message, "status", "to_nextcap", rows[stage])
 
 
 def bounces(rule: StatusRule, question: Asked) -> bool:
@@ -136,16 +135,13 @@ def bounces(rule: StatusRule, question: Asked) -> bool:
 
 def _needless(context: Context, rule: StatusRule, rows: Mapping[str, str]) -> None:
     """Rows that never decide anything, which is seldom what their author thought."""
-    for stage, word in rows.items():
-        for (row, present), wanted in rule.when.items():
-            if row != stage:
-                continue
-            path = ("status", "to_nextcap", word, "when", present.value)
-            if rule.to_crm.get(present) == stage:
-                message = f"never applies: a ticket that is {present.value} agrees with '{rule.label(stage)}' already"
-                context.report.add_at_key("M306", message, *path)
-            elif wanted is rule.to_nextcap[stage]:
-                context.report.add_at_key("M306", f"says what the row says anyway: {wanted.value}", *path)
+    for (stage, present), wanted in rule.when.items():
+        path = ("status", "to_nextcap", rows[stage], "when", present.value)
+        if rule.to_crm.get(present) == stage:
+            message = f"never applies: a ticket that is {present.value} agrees with '{rule.label(stage)}' already"
+            context.report.add_at_key("M306", message, *path)
+        elif wanted is rule.to_nextcap[stage]:
+            context.report.add_at_key("M306", f"says what the row says anyway: {wanted.value}", *path)
     used = {one.wanted for one in asked(rule) if shortest_path(one.present, one.wanted, rule.policy) is None}
     for status in rule.substitutes:
         if status not in used:

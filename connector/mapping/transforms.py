@@ -58,10 +58,6 @@ def as_text(value: Value) -> Value:
     return value if isinstance(value, tuple) else normal(text_of(value))
 
 
-def unchanged(value: Value) -> Value:
-    return value
-
-
 def _each(change: Callable[[str], str]) -> Change:
     """A change of texts, made to every element of a list too."""
 
@@ -268,4 +264,4 @@ def chain(steps: list[Transform]) -> Transform:
     return Transform(forward, None if None in backs else backward)
 
 
-__all__ = ["REGISTRY", "Op", "Transform", "as_text", "chain", "text_of", "unchanged"]
+__all__ = ["REGISTRY", "Op", "Transform", "as_text", "chain", "text_of"]

@@ -15,6 +15,8 @@ from connector.mapping.explain import explain
 from connector.mapping.lint import check
 from connector.mapping.load import Document, parse
 from connector.mapping.schema import FILE, schema_text
+from connector.sandbox.hubspot import HubSpot as Imitation
+from tests.adapters.hubspot.arena import HubSpotArena
 from tests.mapping.helpers import ticket
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
@@ -72,6 +74,20 @@ def shipped() -> Document:
 def test_it_has_no_mistake_and_no_warning(shipped: Document) -> None:
     assert check(shipped) == []
     assert check(shipped, STOCK) == []
+
+
+def test_it_has_no_mistake_on_a_new_portal_that_was_set_up(shipped: Document) -> None:
+    """As the adapter reads the portal, once our own properties are made."""
+    portal = Imitation()
+    portal.start()
+    arena = HubSpotArena(portal)
+    try:
+        arena.set_up()
+
+        assert check(shipped, arena.adapter.schema()) == []
+    finally:
+        arena.wire.wire.close()
+        portal.stop()
 
 
 def test_it_has_examples_of_every_kind(shipped: Document) -> None:

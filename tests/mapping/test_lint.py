@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 import pytest
 
+from connector.domain.lifecycle import Status
 from connector.domain.schema import FieldSchema, Option, Schema
-from connector.mapping.lint import check
+from connector.mapping.lint import check, passes
 from connector.mapping.load import parse
 from connector.mapping.problems import CODES, WARNINGS, MappingErrors, Problem
 from tests.mapping.helpers import FILE, STATUS, document, marked, options, schema, text_of
@@ -91,7 +93,7 @@ CASES = [
     Case("M104", "carry: {when: [«{field: priority}]}"),
     Case("M201", "fields: {«assignee: {crm: a}}", "assigned_agent_id"),
     Case("M201", "fields: {a: {nextcap: «sbject, crm: a}}", "subject"),
-    Case("M201", "carry: {when: {field: «priorty, in: [low]}}", "priority"),
+    Case("M201", "carry: {when: [{field: «priorty, in: [low]}]}", "priority"),
     Case("M201", "find: [{crm: a, nextcap: «nmber}]", "number"),
     Case("M202", "fields: {subject: {crm: «txt}}", "text", schema=ACCOUNT),
     Case("M202", status=STATUS.replace("field: stage", "field: «stgae"), suggestion="stage", schema=ACCOUNT),
@@ -117,7 +119,7 @@ CASES = [
     ),
     Case("M209", "fields: {priority: {crm: a, values: {low: L, normal: M, high: H, urgent: U, «urgnt: X}}}", "urgent"),
     Case("M209", "fields: {priority: {crm: a, values: {low: L}, otherwise: {to_crm: stop, to_nextcap: «midle}}}"),
-    Case("M209", "carry: {when: {field: priority, in: [high, «urgnt]}}", "urgent"),
+    Case("M209", "carry: {when: [{field: priority, in: [high, «urgnt]}]}", "urgent"),
     Case("M301", status="status:\n  field: stage\n  «to_crm: {new: New}\n  to_nextcap: {New: new}\n" + SUBSTITUTE),
     Case(
         "M302", status=status(NEW + US + "    Closed: resolved\n", more=SUBSTITUTE).replace("r: Contact", "r: «Contact")
@@ -248,6 +250,36 @@ def test_all_mistakes_are_shown_at_once_and_in_order() -> None:
     problems = check(document(blocks))
 
     assert [(problem.code, problem.line) for problem in problems] == [("M408", 13), ("M401", 14), ("M201", 15)]
+
+
+def test_warnings_do_not_keep_a_file_from_use() -> None:
+    needless = check(document(status=STATUS.replace("new: [open]", "new: [open], closed: [resolved]")))
+
+    assert [problem.code for problem in needless] == ["M306"]
+    assert passes(needless)
+    assert not passes(check(document("fields: {source: {crm: a}}")))
+
+
+@pytest.mark.parametrize("labels", ["right", "wrong"])
+def test_a_file_as_large_as_may_be_is_checked_in_time(labels: str) -> None:
+    """A thousand stages and several tables of a thousand rows, bound to an account with as many options."""
+    stages = [f"Stage {number}" for number in range(1_000)]
+    account = Schema((FieldSchema("stage", options=options(*stages)), FieldSchema("a", options=options(*stages))))
+    written = stages if labels == "right" else [f"{stage}?" for stage in stages]
+    table = ", ".join(f"w{number}: {word}" for number, word in enumerate(written))
+    to_crm = ", ".join(f"{one.value}: {written[place]}" for place, one in enumerate(Status))
+    to_nextcap = "\n".join(f"    {word}: open" for word in written[:900])
+    text = (
+        f"crm: acme\nstatus:\n  field: stage\n  to_crm: {{{to_crm}}}\n  to_nextcap:\n{to_nextcap}\n"
+        f"fields:\n  category: {{crm: a, values: {{{table}}}, otherwise: stop}}\n"
+        f"  subject: {{crm: b, values: {{{table}}}, otherwise: stop}}\n"
+    )
+    begun = time.monotonic()
+
+    problems = found(text, account)
+
+    assert problems
+    assert time.monotonic() - begun < 10
 
 
 def test_a_problem_reads_as_one_line() -> None:
