@@ -111,13 +111,13 @@ def build(settings: config.Settings | None = None, *, bell: Bell | None = None, 
     observe = partial(_observe, runtime)
     box = SecretBox(db, _keys(settings))
     wires: list[HttpxWire] = []
+    crms = {
+        name: _crm(settings, name, one, db, mappings, box, wires, observe) for name, one in settings.connections.items()
+    }
     engine = Engine(
         db=db,
         nextcap=_nextcap(settings, db, box, wires, observe),
-        crms={
-            name: _crm(settings, name, one, db, mappings, box, wires, observe)
-            for name, one in settings.connections.items()
-        },
+        crms=crms,
         mappings=mappings,
         labels={name: one.label or LABELS.get(one.crm, name) for name, one in settings.connections.items()},
         bell=bell or no_bell,
