@@ -105,6 +105,11 @@ def compile_expression(text: str, report: Report, *path: Step) -> Expression | N
             limit = f"{MAX_TOKENS} words and signs, nested {MAX_NESTING} deep"
             report.add("M502", f"an expression has at most {limit}", *path)
             return None
+        if any(_is_bare(token, text) for token in tokens):
+            report.add(
+                "M501", "a text stands in single quotes; back-ticks are for numbers, true, false and null", *path
+            )
+            return None
         parsed = jmespath.compile(text)
     except JMESPathError as problem:
         report.add("M501", _complaint(problem), *path)
@@ -121,6 +126,12 @@ def _complaint(problem: JMESPathError) -> str:
         where = f"at its character {(problem.lex_position or 0) + 1}"
         return f"the expression cannot be read {where}; texts stand in single quotes, numbers in back-ticks"
     return f"the expression cannot be read: {str(problem).splitlines()[0]}"
+
+
+def _is_bare(token: Mapping[str, Any], text: str) -> bool:
+    """Whether a token is a word in back-ticks, which the library still takes for a text, but will not always."""
+    is_text = token["type"] == "literal" and isinstance(token["value"], str)
+    return is_text and text[token["start"]] == "`" and not text[token["start"] + 1 :].lstrip().startswith('"')
 
 
 def _nesting(tokens: list[dict[str, Any]]) -> int:

@@ -126,6 +126,12 @@ def test_a_failure_on_one_ticket_refuses_its_field_and_hides_its_words(text: str
         rule.to_crm(value, NOBODY)
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_a_word_in_back_ticks_is_refused_while_the_library_still_takes_it() -> None:
+    assert refusals("priority == `high`") == ["M501"]
+    assert compiled('priority == `"high"`').observe(TICKET) is True
+
+
 def template(text: str) -> Template:
     found = compile_template(text, report())
     assert found is not None
