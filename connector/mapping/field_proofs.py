@@ -46,10 +46,14 @@ def _source(name: str, block: FieldBlock) -> NextcapField:
 
 
 def _written_once(context: Context) -> None:
-    status = context.status_field.name
-    written = {status: "the status block"} | dict.fromkeys(context.file.constants, "constants")
+    written = {context.status_field.name: "the status block"}
     if context.pipeline.field:
         written[context.pipeline.field] = "the pipeline"
+    for word in context.file.constants:
+        native = context.labels.field(word, "constants", word).name
+        if native in written:
+            context.report.add_at_key("M401", f"'{word}' is written by {written[native]} already", "constants", word)
+        written.setdefault(native, "constants")
     taken: dict[str, str] = {}
     for name, block in context.file.fields.items():
         direction, path = direction_of(block), ("fields", name)
@@ -244,7 +248,8 @@ def _required(context: Context) -> None:
         for name, block in blocks
         if direction_of(block) is not Direction.TO_NEXTCAP
     }
-    filled |= {context.status_field.name, context.pipeline.field, *context.file.constants}
+    filled |= {context.labels.field(word, "constants", word).name for word in context.file.constants}
+    filled |= {context.status_field.name, context.pipeline.field}
     missing = [field.name for field in schema.fields if field.required and field.writable and field.name not in filled]
     if missing:
         message = f"the CRM requires {listed(missing)} of a new record, and nothing here fills that"

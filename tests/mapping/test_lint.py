@@ -166,6 +166,7 @@ CASES = [
     Case("M401", "fields: {subject: {crm: a}, description: {crm: «a}}"),
     Case("M401", "fields: {subject: {crm: «stage}}"),
     Case("M401", "fields: {subject: {crm: «a}}\nconstants: {a: b}"),
+    Case("M401", "constants: {«stage: New}"),
     Case("M402", "fields:\n  subject: {crm: a}\n  «title: {nextcap: subject, crm: b}"),
     Case("M403", "fields: {priority: {crm: a, values: {low: L, normal: «L, high: H, urgent: U}}}"),
     Case("M403", "fields: {category: {crm: a, to_crm: {«x: A, y: B}, to_nextcap: {B: y}, otherwise: {to_crm: stop}}}"),
