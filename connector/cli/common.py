@@ -90,10 +90,7 @@ def database(found: Settings, *, create: bool = False) -> Iterator[Database]:
 @contextmanager
 def opened() -> Iterator[Runtime]:
     """One command's runtime, closed at its end. Raises ConfigError where settings or migrations are missing."""
-    from connector import log
-
     found = usable(settings())
-    log.configure(level="ERROR")
     with database(found) as db:
         if not db.is_current():
             raise ConfigError("the database lacks migrations: run `connector db upgrade`", code="not_current")

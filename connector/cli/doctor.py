@@ -17,10 +17,8 @@ def doctor(as_json: bool) -> None:
     Keys, permissions, mappings, webhooks, clocks, database, queue, what waits and for what.
     Only reads. Exit codes: 0 all well, 1 problems, 2 the configuration is wrong.
     """
-    from connector import log
     from connector.doctor import examine, exit_code
 
-    log.configure(level="ERROR")
     findings = []
     for one in examine(common.settings()):
         findings.append(one)

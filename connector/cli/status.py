@@ -40,10 +40,10 @@ def _connections(figures: Sequence[ConnectionFigures]) -> None:
 
     rows = []
     for one in figures:
-        until = f"until {moment(one.closed_until)}: {one.cause}" if one.closed and one.closed_until else one.cause
+        until = f"until {moment(one.closed_until)}: {one.cause}" if one.closed and one.closed_until else ""
         state = "paused" if one.paused else "waits" if one.closed else "on"
         rows.append([one.name, state, one.due, round(one.oldest_seconds), one.parked, until])
-    show.table(["connection", "state", "due", "oldest s", "parked", "cause"], rows)
+    show.table(["connection", "state", "due", "oldest s", "parked", "waits"], rows)
 
 
 @click.command()

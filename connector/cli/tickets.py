@@ -108,7 +108,7 @@ def _tell_link(link: LinkStory) -> None:
     )
     show.table(
         ["field", "nextcap last said", "crm last said"],
-        [[name, _short(pair[0]), _short(pair[1])] for name, pair in link.shadows.items()],
+        [[name, _short(pair[0]), _short(pair[1])] for name, pair in sorted(link.shadows.items())],
     )
     _section(f"{link.connection}: what was decided, and why")
     for one in link.journal:

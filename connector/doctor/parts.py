@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,9 @@ from connector.config import Settings
 from connector.doctor.finding import CONFIGURATION, NOTE, OK, PROBLEM, Finding, judged
 from connector.domain.errors import ConfigError, ConnectorError
 from connector.domain.schema import Schema
+from connector.engine import budget
 from connector.engine.context import NEXTCAP
+from connector.engine.story import moment
 from connector.mapping import lint, load
 from connector.mapping.problems import MappingErrors, Problem
 from connector.store import small
@@ -113,22 +116,35 @@ def webhook_secret(runtime: Runtime) -> Finding:
 def vendors(runtime: Runtime) -> Iterator[Finding]:
     """What each vendor lets us do, by calls that only read."""
     for name, adapter in {NEXTCAP: runtime.engine.nextcap, **runtime.engine.crms}.items():
-        yield from _vendor(name, adapter)
+        closed = limited_until(runtime, name)
+        if closed:
+            yield Finding(name, "access", NOTE, f"not asked: its limit is used up until {moment(closed)}")
+        else:
+            yield from _vendor(runtime, name, adapter)
 
 
-def _vendor(name: str, adapter: Adapter) -> Iterator[Finding]:
+def _vendor(runtime: Runtime, name: str, adapter: Adapter) -> Iterator[Finding]:
     try:
         checks = adapter.check()
     except ConnectorError as problem:
-        yield Finding(name, "access", PROBLEM, str(problem), LOOK_AT_ACCESS)
-        return
-    yield from (_checked(name, check) for check in checks)
+        checks = [Check("access", False, str(problem))]
+    closed = limited_until(runtime, name)
+    for check in checks:
+        if check.ok:
+            yield Finding(name, check.what, OK, check.detail)
+        elif closed:
+            # What came after the limit was met was not looked at, so its own advice would mislead.
+            yield Finding(name, check.what, PROBLEM, check.detail, f"ask again after {moment(closed)}")
+        else:
+            yield Finding(name, check.what, PROBLEM, check.detail, check.advice or LOOK_AT_ACCESS)
 
 
-def _checked(name: str, check: Check) -> Finding:
-    if check.ok:
-        return Finding(name, check.what, OK, check.detail)
-    return Finding(name, check.what, PROBLEM, check.detail, check.advice or LOOK_AT_ACCESS)
+def limited_until(runtime: Runtime, system: str) -> datetime | None:
+    """When the vendor takes calls again, where an answer of its has closed its main bucket for a while."""
+    with runtime.db.read() as connection:
+        rows = budget.states(connection)
+    ends = [row.paused_until for row in rows if row.name == f"{system}:default" and row.paused_until]
+    return next((one for one in ends if one > runtime.engine.now()), None)
 
 
 def mappings(runtime: Runtime) -> Iterator[Finding]:
