@@ -296,9 +296,10 @@ def _take_answer(engine: Engine, work: Work, written: Written) -> None:
             number=record.number or work.link.ticket.number,
             requester=record.requester if record.requester.email else _requester(work, record),
         )
+        was_current = _timeline_is_current(work)
         take_nextcap(engine, work, whole)
         work.ticket_changes["own_version"] = record.version
-        if _timeline_was_current(work):
+        if was_current:
             work.ticket_changes["timeline_version"] = record.version
 
 
@@ -306,9 +307,12 @@ def _requester(work: Work, record: Record) -> Any:
     return work.nextcap.requester if work.nextcap else record.requester
 
 
-def _timeline_was_current(work: Work) -> bool:
-    seen = work.ticket_changes.get("timeline_version", work.link.ticket.timeline_version)
-    return seen is not None and (work.link.ticket.version is None or seen >= work.link.ticket.version)
+def _timeline_is_current(work: Work) -> bool:
+    """Whether the timeline was looked at since the ticket's newest reading, so that only our own write follows it."""
+    ticket = work.link.ticket
+    seen = work.ticket_changes.get("timeline_version", ticket.timeline_version)
+    known = work.ticket_changes.get("version", ticket.version)
+    return seen is not None and (known is None or seen >= known)
 
 
 def walk(engine: Engine, work: Work, decision: Decision) -> None:

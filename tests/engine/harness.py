@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from connector.adapters.nextcap import rate as nextcap_rate
 from connector.adapters.nextcap import sort as nextcap_sort
 from connector.adapters.transport import Call, HeaderCredentials, Request, Response, Transport, Wire
 from connector.adapters.wires import HttpxWire, HubSpotWire
+from connector.domain.text import html_to_text
 from connector.engine import drain as draining
 from connector.engine import poll
 from connector.engine.budget import SqlBudget
@@ -37,7 +39,7 @@ from connector.engine.mappings import Mappings
 from connector.sandbox.hubspot import HubSpot as HubSpotImitation
 from connector.sandbox.hubspot_events import sign_v3
 from connector.sandbox.kernel import Delivery as Sent
-from connector.sandbox.kernel import Imitation, epoch_ms
+from connector.sandbox.kernel import Imitation, epoch_ms, iso
 from connector.sandbox.nextcap import CRM_KEY
 from connector.sandbox.nextcap import NextCap as NextCapImitation
 from connector.sandbox.nextcap_hooks import EVENTS, sign
@@ -255,6 +257,7 @@ class World:
         self.url = url
         self._wires = wires
         self._posted: set[str] = set()
+        self._numbers = count(1)
         self._processes: list[Process] = []
         self.mapping_file = folder / "mapping.yaml"
         self._set_up()
@@ -397,6 +400,13 @@ class World:
             return Parcel(source, one.body, headers, one.events)
         return Parcel(source, self.crms[source].announcer.render(one), {}, one.events)
 
+    def forge(self, event: str, **fields: Any) -> Parcel:
+        """A webhook of Next Cap, rightly signed, that says what the test wants."""
+        now = self.nextcap.now()
+        body = json.dumps({"event": event, "timestamp": iso(now), "data": fields}).encode()
+        about = {"secret": SECRET, "event": event}
+        return self._parcel(NEXTCAP, Sent(f"forged-{next(self._numbers)}", "", body, (event,), now, about))
+
     def post(self, parcel: Parcel, *, process: Process | None = None, answered: int = 202) -> None:
         """Let a webhook arrive."""
         headers = dict(parcel.headers)
@@ -475,8 +485,9 @@ class World:
         return str(self.hubspot.ticket(record_id)["stage"])
 
     def notes(self, record_id: str) -> list[str]:
-        """The texts of a HubSpot ticket's notes, oldest first."""
-        return [str(one) for one in self.hubspot.ticket(record_id)["notes"]]
+        """What was said in a HubSpot ticket's notes, in the order in which HubSpot shows them."""
+        found = sorted(self.hubspot.ticket(record_id)["notes"], key=lambda one: (one["timestamp"], int(one["id"])))
+        return [_words(one["body"]) for one in found]
 
     def said(self, ticket: str, *kinds: str) -> list[str]:
         """What was said on a Next Cap ticket, oldest first."""
@@ -529,6 +540,12 @@ class World:
     def connection(self, name: str = HUBSPOT) -> sa.Row[Any]:
         with self.engine.db.read() as connection:
             return connections.state(connection, name)
+
+
+def _words(body: str) -> str:
+    """The words of a note, without the heading and the reference that ours have."""
+    parts = html_to_text(body).split("\n\n")
+    return "\n\n".join(parts[1:-1]) if parts[-1].startswith("Reference ncref-") else "\n\n".join(parts)
 
 
 def json_of(parcel: Parcel) -> Any:
