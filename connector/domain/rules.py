@@ -175,6 +175,8 @@ class TicketMapping:
     on_leave: OnLeave = OnLeave.FREEZE
     creates_in_nextcap: bool = False
     find: tuple[FindRule, ...] = ()
+    needs: frozenset[str] = frozenset()
+    """Native Next Cap fields that the filter and the searches look at, beside those of the rules."""
     scope: Mapping[str, Value] = field(default_factory=dict)
     """Native CRM values that every record of this connection has, and that a new one is given (its pipeline)."""
     constants: Mapping[str, Value] = field(default_factory=dict)

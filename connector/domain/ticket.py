@@ -113,6 +113,10 @@ class Record:
         parent, dot, _ = name.partition(".")
         return None if dot and parent in self.fields else MISSING
 
+    def mentions(self, name: str) -> bool:
+        """Whether the reading said anything of this field or, for an object's name, of anything in it."""
+        return self.get(name) is not MISSING or any(field.startswith(f"{name}.") for field in self.fields)
+
 
 def normal(value: object) -> Value:
     """The normal form of a native value. Idempotent: `normal(normal(x)) == normal(x)`."""

@@ -18,7 +18,7 @@ from connector.domain.rules import Directories
 from connector.domain.ticket import Comment, CommentKind, Side
 from connector.engine.context import Engine
 from connector.engine.reading import FORBIDDEN
-from connector.engine.work import Parking, Work
+from connector.engine.work import Parking, Work, each
 from connector.store import effects, links
 from connector.store.effects import INTENDED, REFUSED, SENDING, UNKNOWN, Effect
 from connector.store.links import Look
@@ -33,9 +33,8 @@ def key_of(source: Side, entry_id: str) -> str:
 
 def look_at_timelines(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
     """Read the timelines that have to be looked at, and name an effect for every entry that crosses."""
-    for work in works:
-        if work.is_live and work.look & Look.NEXTCAP_COMMENTS and work.nextcap_id:
-            _look_at_nextcap(engine, work, people)
+    ours = [work for work in works if work.look & Look.NEXTCAP_COMMENTS and work.nextcap_id]
+    each(ours, lambda work: _look_at_nextcap(engine, work, people))
     theirs = [work for work in works if work.is_live and work.look & Look.CRM_COMMENTS and work.record_id]
     if theirs:
         _look_at_crm(engine, name, theirs, people)
@@ -54,6 +53,7 @@ def _look_at_crm(engine: Engine, name: str, works: Sequence[Work], people: Direc
         works[0].fail(problem)
         return
     for work in works:
+        work.look &= ~Look.CRM_COMMENTS
         _name_effects(engine, work, Side.CRM, found.get(str(work.record_id), ()), people)
 
 
@@ -65,14 +65,7 @@ def _look_at_nextcap(engine: Engine, work: Work, people: Directories) -> None:
         work.ticket_changes["forbidden_until"] = engine.now() + FORBIDDEN
         work.end("not_visible", "Next Cap does not show this ticket to the connector's seat")
         return
-    except Refused as problem:
-        work.fail(problem)
-        return
-    except RetryLater as problem:
-        if problem.scope == "connection":
-            raise
-        work.fail(problem)
-        return
+    work.look &= ~Look.NEXTCAP_COMMENTS
     version = work.nextcap.version if work.nextcap else work.link.ticket.version
     work.ticket_changes["timeline_version"] = version
     _name_effects(engine, work, Side.NEXTCAP, found.get(nextcap_id, ()), people)
@@ -154,10 +147,13 @@ def has_unseen_customer_reply(work: Work) -> bool:
 
 def settle_doubts(engine: Engine, name: str, works: Sequence[Work]) -> None:
     """Look for the outcome of comments whose sending was interrupted, before anything else goes that way."""
-    for work in works:
-        for effect in open_comments(work):
-            if effect.state in (SENDING, UNKNOWN) and work.is_live and effect.side not in work.waits_for:
-                _settle(engine, name, work, effect)
+    each([work for work in works if open_comments(work)], lambda work: _settle_doubts(engine, name, work))
+
+
+def _settle_doubts(engine: Engine, name: str, work: Work) -> None:
+    for effect in open_comments(work):
+        if effect.state in (SENDING, UNKNOWN) and effect.side not in work.waits_for:
+            _settle(engine, name, work, effect)
 
 
 def _settle(engine: Engine, name: str, work: Work, effect: Effect) -> None:
@@ -209,15 +205,18 @@ def send_to_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
 
 def send_to_nextcap(engine: Engine, works: Sequence[Work]) -> None:
     """Add everything that crosses to Next Cap, ticket by ticket. A reply may have moved its ticket."""
-    for work in works:
-        if not (work.is_live and work.nextcap_id) or Side.NEXTCAP in work.waits_for:
-            continue
-        pairs = [(work, effect) for effect in open_comments(work, Side.NEXTCAP)]
-        if pairs:
-            _send(engine, engine.nextcap, Side.NEXTCAP, pairs)
-            if any(effect.payload["kind"] == CommentKind.REPLY for _, effect in pairs):
-                work.signals = replace(work.signals, moved_by_our_reply=True)
-                work.nextcap_fresh = False
+    ready = [work for work in works if work.nextcap_id and Side.NEXTCAP not in work.waits_for]
+    each(ready, lambda work: _send_to_ticket(engine, work))
+
+
+def _send_to_ticket(engine: Engine, work: Work) -> None:
+    pairs = [(work, effect) for effect in open_comments(work, Side.NEXTCAP)]
+    if not pairs:
+        return
+    _send(engine, engine.nextcap, Side.NEXTCAP, pairs)
+    if any(effect.payload["kind"] == CommentKind.REPLY for _, effect in pairs):
+        work.signals = replace(work.signals, moved_by_our_reply=True)
+        work.nextcap_fresh = False
 
 
 def _send(engine: Engine, adapter: Adapter, side: Side, pairs: Sequence[tuple[Work, Effect]]) -> None:

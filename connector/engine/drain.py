@@ -101,7 +101,8 @@ def _drain(engine: Engine, name: str, keeper: _Keeper) -> Drained:
     worked = 0
     deadline = engine.now() + timedelta(seconds=engine.timing.drain)
     try:
-        prepare.prepare(engine, name)
+        with _noting_failure(engine, name):
+            prepare.prepare(engine, name)
         while engine.now() < deadline:
             closed = closed_until(engine, name)
             if closed is not None:
@@ -111,13 +112,9 @@ def _drain(engine: Engine, name: str, keeper: _Keeper) -> Drained:
                 engine.pause(max(0.0, wait))
                 continue
             _keep_spacing(engine, name)
-            placing.place(engine, name)
-            claimed = _claim(engine, name, keeper)
-            if claimed:
-                worked += len(claimed)
-                _work(engine, name, claimed)
-                keeper.held = ()
-            elif not _linger(engine, name):
+            claimed = _step(engine, name, keeper)
+            worked += claimed
+            if not claimed and not _linger(engine, name):
                 return Drained(worked)
     except RetryLater as problem:
         return Drained(worked, closed_until(engine, name) or engine.now(), problem)
@@ -125,6 +122,29 @@ def _drain(engine: Engine, name: str, keeper: _Keeper) -> Drained:
         waiting = RetryLater(str(problem), code=problem.code, after=60.0, system=name)
         return Drained(worked, finish.note_failure(engine, waiting), waiting)
     return Drained(worked, engine.now())
+
+
+def _step(engine: Engine, name: str, keeper: _Keeper) -> int:
+    """Place what no link knows, then claim and work one batch; how many links it had."""
+    with _watching_recovery(engine, name):
+        with _noting_failure(engine, name):
+            placing.place(engine, name)
+        claimed = _claim(engine, name, keeper)
+        if claimed:
+            sync.work_batch(engine, name, claimed)
+            keeper.held = ()
+        return len(claimed)
+
+
+@contextmanager
+def _noting_failure(engine: Engine, name: str) -> Iterator[None]:
+    """Close the circuit where a vendor fails before any link is claimed: else the next drain would ask at once."""
+    try:
+        yield
+    except RetryLater as problem:
+        problem.system = problem.system or name
+        finish.note_failure(engine, problem)
+        raise
 
 
 def closed_until(engine: Engine, name: str) -> datetime | None:
@@ -165,11 +185,12 @@ def _claim(engine: Engine, name: str, keeper: _Keeper) -> list[LinkRow]:
     return claimed
 
 
-def _work(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> None:
-    """Work a batch; where a system that had failed answered well, what waits for it is due at once."""
+@contextmanager
+def _watching_recovery(engine: Engine, name: str) -> Iterator[None]:
+    """Where a system that had failed answers well meanwhile, what waits for it is due at once."""
     before = {system: engine.health.answered(system) for system in (name, NEXTCAP)}
     try:
-        sync.work_batch(engine, name, claimed)
+        yield
     finally:
         for system, count in before.items():
             if engine.health.answered(system) > count:
@@ -234,7 +255,8 @@ def work_alone(engine: Engine, link_id: int) -> Alone | None:
     with _Keeper(engine, owner, None) as keeper:
         keeper.held = claimed
         try:
-            _work(engine, link.connection, claimed)
+            with _watching_recovery(engine, link.connection):
+                sync.work_batch(engine, link.connection, claimed)
         except RetryLater as problem:
             return Alone(link.ticket.number, problem, closed_until(engine, link.connection))
     return _ended(engine, link_id)

@@ -33,17 +33,16 @@ def finish_all(engine: Engine, works: Sequence[Work]) -> None:
             continue
 
 
-def interrupted(engine: Engine, works: Sequence[Work], problem: RetryLater) -> None:
-    """The vendor's own trouble: keep what was done, count no try, and come back when the cause may have ended."""
+def postpone(engine: Engine, works: Sequence[Work], problem: RetryLater) -> None:
+    """The vendor's own trouble: count no try, keep what was done, and come back when the cause may have ended."""
     now = engine.now()
     until = note_failure(engine, problem)
     for work in works:
-        if work.is_live and not work.finished:
+        if work.postponed is not None and not work.finished:
             work.due_at = until if until > now else now + backoff(0, engine.timing)
             work.changes |= {"cause": str(problem), "cause_code": f"waits:{problem.system}"}
             # What was to be looked at is still to be looked at.
             work.changes["look"] = work.look
-    finish_all(engine, works)
 
 
 def abandoned(engine: Engine, works: Sequence[Work]) -> None:

@@ -55,7 +55,8 @@ class Mappings:
             row = small.active_mapping(connection, name)
             assert row is not None  # noqa: S101 - its version was just read
             schema = schema_from_json(state.schema) if state.schema else None
-            bound = binding.bind(load.parse(row.text, name=str(self.files.get(name, name))), schema)
+            document = load.parse(row.text, name=str(self.files.get(name, name)))
+            bound = binding.bind(document, schema, tolerant=True)
             with self._lock:
                 self._bound = {key: value for key, value in self._bound.items() if key[0] != name}
                 self._bound[name, version, stamp] = bound

@@ -65,7 +65,13 @@ def _place_records(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> No
         return
     adapter = engine.crms[name]
     fields = tuple(sorted({*mapping.crm_fields(), adapter.external_id} - {""}))
-    found = adapter.read(list(rest), fields)
+    try:
+        found = adapter.read(list(rest), fields)
+    except Refused as problem:
+        with engine.db.write() as connection:
+            for row in rest.values():
+                _later(engine, connection, name, row, f"cannot be read: {problem}")
+        return
     with engine.db.write() as connection:
         for subject, row in rest.items():
             _place_record(engine, connection, name, row, found.get(subject), mapping)

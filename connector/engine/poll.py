@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from connector.domain.errors import NotSupported, Refused, RetryLater
 from connector.domain.ticket import Record
-from connector.engine import finish
+from connector.engine import budget, finish
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.drain import closed_until, leased
 from connector.engine.work import moved_moments, reading_to_json
@@ -71,10 +71,17 @@ def poll_nextcap(engine: Engine) -> int:
         return _mark_moved(engine, records, since, now)
 
 
+def _spare_calls(engine: Engine) -> int:
+    """How many timelines a poll may have looked at beside what happened: few where calls are few."""
+    with engine.db.read() as connection:
+        sizes = [row.size for row in budget.states(connection) if row.name == f"{NEXTCAP}:default"]
+    return max(1, min(HIDDEN_AT_ONCE, int(max(sizes, default=60.0) / 60)))
+
+
 def _mark_moved(engine: Engine, records: Sequence[Record], since: datetime, now: datetime) -> int:
     marked = 0
     names: set[str] = set()
-    hidden = HIDDEN_AT_ONCE
+    hidden = _spare_calls(engine)
     with engine.db.write() as connection:
         known = links.tickets_by_nextcap_id(connection, [record.id for record in records])
         missing = [record.id for record in records if record.id not in known]

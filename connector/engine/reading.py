@@ -48,6 +48,7 @@ def take_nextcap(engine: Engine, work: Work, record: Record) -> None:
     before = work.ticket_changes.get("reading", work.link.ticket.reading)
     work.nextcap = record
     work.nextcap_fresh = True
+    work.look &= ~Look.NEXTCAP
     work.ticket_changes |= {
         "reading": reading_to_json(record),
         "version": record.version,
@@ -79,6 +80,7 @@ def take_crm(engine: Engine, work: Work, record: Record) -> None:
     """Make this the CRM's reading."""
     work.crm = record
     work.crm_fresh = True
+    work.look &= ~Look.CRM
     work.changes["crm_read_at"] = engine.now()
     work.changes["crm"] = {name: links.to_json(value) for name, value in record.fields.items()}
     if work.link.state == links.GONE:

@@ -6,17 +6,17 @@ statuses that were set after them, and the side about to be written is read firs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from connector.domain.decision import Outcome
-from connector.domain.errors import ConnectorError, RetryLater
+from connector.domain.errors import RetryLater
 from connector.domain.plan import plan_sync
 from connector.domain.rules import Directories, OnLeave
 from connector.domain.ticket import Side
 from connector.engine import comments, creating, effects, finish, people, reading
 from connector.engine.context import Engine
-from connector.engine.work import Work, names_every_field
+from connector.engine.work import Work, each, names_every_field
 from connector.store import effects as effect_rows
 from connector.store import links, parked
 from connector.store.links import LinkRow, Look, LostLease
@@ -32,13 +32,18 @@ def work_batch(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Wo
         directory = people.directories(engine, name)
         _run(engine, name, works, directory)
     except RetryLater as problem:
-        problem.system = problem.system or name
-        finish.interrupted(engine, works, problem)
-        raise
+        for work in works:
+            if work.is_live:
+                work.postponed = problem
     except LostLease:
         finish.abandoned(engine, works)
-        return works
+    waiting = next((work.postponed for work in works if work.postponed), None)
+    if waiting is not None:
+        waiting.system = waiting.system or name
+        finish.postpone(engine, works, waiting)
     finish.finish_all(engine, works)
+    if waiting is not None:
+        raise waiting
     return works
 
 
@@ -67,7 +72,7 @@ def _run(engine: Engine, name: str, works: list[Work], directory: Directories) -
         _prepare(engine, work)
     reading.read_nextcap(engine, [work for work in works if work.look & Look.NEXTCAP])
     reading.read_crm(engine, name, [work for work in works if work.look & Look.CRM])
-    _guarded(works, _judge)
+    each(works, _judge)
     comments.settle_doubts(engine, name, works)
     comments.look_at_timelines(engine, name, works, directory)
     new = [work for work in works if work.is_live and work.link.state == links.NEW]
@@ -83,26 +88,13 @@ def _run(engine: Engine, name: str, works: list[Work], directory: Directories) -
     _decide(engine, name, linked, directory)
     _read_timelines_of_the_moved(engine, name, linked, directory)
     effects.write_crm(engine, name, [work for work in linked if work.is_live])
-    for work in linked:
-        if work.is_live:
-            _guarded([work], lambda one: effects.write_nextcap(engine, one))
-            # Committed one by one, so that the echo of a write finds what the write showed.
-            finish.finish_all(engine, [work])
+    each(linked, lambda work: _write_nextcap(engine, work))
 
 
-def _guarded(works: Sequence[Work], step: Callable[[Work], None]) -> None:
-    """Run a step for each work; a ticket's own trouble fails that ticket alone, a connection's goes up."""
-    for work in works:
-        if not work.is_live:
-            continue
-        try:
-            step(work)
-        except RetryLater as problem:
-            if problem.scope == "connection":
-                raise
-            work.fail(problem)
-        except ConnectorError as problem:
-            work.fail(problem)
+def _write_nextcap(engine: Engine, work: Work) -> None:
+    """Committed ticket by ticket, so that the echo of a write finds what the write showed."""
+    effects.write_nextcap(engine, work)
+    finish.finish_all(engine, [work])
 
 
 def _prepare(engine: Engine, work: Work) -> None:
@@ -117,13 +109,16 @@ def _prepare(engine: Engine, work: Work) -> None:
         work.look |= Look.NEXTCAP
     else:
         work.nextcap = stored
-        work.nextcap_fresh = bool(ticket.read_at and (now - ticket.read_at).total_seconds() < engine.timing.fresh)
+        age = (now - ticket.read_at).total_seconds() if ticket.read_at else engine.timing.fresh
+        # Half the time: a walk that begins with an old status is an illegal attempt.
+        work.nextcap_fresh = age < engine.timing.fresh / 2
         if work.look & Look.NEXTCAP:
             work.nextcap_fresh = False
     if work.link.state == links.GONE:
         work.look |= Look.CRM
     if work.link.state == links.NEW:
-        work.look |= Look.CRM if work.link.record_id else Look.NEXTCAP_COMMENTS
+        unread = ticket.timeline_version is None or ticket.timeline_version != ticket.version
+        work.look |= Look.CRM if work.link.record_id else (Look.NEXTCAP_COMMENTS if unread else Look.NOTHING)
     if effects.open_writes(work):
         work.look |= Look.NEXTCAP | Look.CRM
         work.nextcap_fresh = False
@@ -233,7 +228,7 @@ def _read_timelines_of_the_moved(engine: Engine, name: str, works: Sequence[Work
     moved = [
         work
         for work in works
-        if work.is_live and work.look & Look.MOVED and not work.look & Look.NEXTCAP_COMMENTS
+        if work.is_live and work.look & Look.MOVED and "timeline_version" not in work.ticket_changes
         if _nothing_differs(work) and not _was_moved_by_us(work)
     ]
     for work in moved:

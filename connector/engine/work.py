@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from connector.domain.decision import STATUS, Decision, LinkState, Outcome, Plan, Shadow, Signals, Values
-from connector.domain.errors import ConnectorError
+from connector.domain.errors import ConnectorError, RetryLater
 from connector.domain.rules import MISSING, Rule, TicketMapping
 from connector.domain.ticket import Record, Requester, Side, Value, normal
 from connector.engine.context import Timing
@@ -56,6 +56,7 @@ class Work:
     """Sides to which an earlier comment is still open, so that no status may go there yet."""
     due_at: datetime | None = None
     failure: ConnectorError | None = None
+    postponed: RetryLater | None = None
     ended: bool = False
     wrote: bool = False
     again: bool = False
@@ -75,8 +76,8 @@ class Work:
 
     @property
     def is_live(self) -> bool:
-        """Whether this pass goes on: it has neither failed nor found that there is nothing to carry."""
-        return self.failure is None and not self.ended
+        """Whether this pass goes on: it neither failed, nor was postponed, nor found that there is nothing to carry."""
+        return self.failure is None and self.postponed is None and not self.ended
 
     def next_write(self) -> int:
         """A number for this pass's next write, so that its effect has a name of its own."""
@@ -132,6 +133,29 @@ class Work:
         return Record(self.record_id, self.link.crm) if self.record_id and self.link.crm else None
 
 
+def each(works: Iterable[Work], step: Callable[[Work], None]) -> None:
+    """Run a step for every live work. A ticket's own trouble is its own; a connection's postpones it and the rest.
+
+    So a limit that is used up in the middle of a batch stops nobody who needs no further call.
+    """
+    waiting: RetryLater | None = None
+    for work in works:
+        if not work.is_live:
+            continue
+        if waiting is not None:
+            work.postponed = waiting
+            continue
+        try:
+            step(work)
+        except RetryLater as problem:
+            if problem.scope == "connection":
+                work.postponed = waiting = problem
+            else:
+                work.fail(problem)
+        except ConnectorError as problem:
+            work.fail(problem)
+
+
 def observe(mapping: TicketMapping, side: Side, record: Record) -> dict[str, Value]:
     """Take every mapped value out of a record, by rule name; what the reading did not mention is left out."""
     found: dict[str, Value] = {}
@@ -148,7 +172,8 @@ def observe(mapping: TicketMapping, side: Side, record: Record) -> dict[str, Val
 def names_every_field(mapping: TicketMapping, record: Record) -> bool:
     """Whether a Next Cap reading is as good as a read: it names every field that this mapping looks at."""
     seen = observe(mapping, Side.NEXTCAP, record)
-    return STATUS in seen and all(rule.name in seen for rule in mapping.rules)
+    is_whole = STATUS in seen and all(rule.name in seen for rule in mapping.rules)
+    return is_whole and all(record.mentions(name) for name in mapping.needs)
 
 
 def describe(decision: Decision) -> dict[str, Any]:

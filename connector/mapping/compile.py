@@ -8,6 +8,7 @@ from connector.domain.ticket import Record, Value, normal
 from connector.mapping.carry import compile_carry
 from connector.mapping.consistency import contradictions
 from connector.mapping.context import Context
+from connector.mapping.expressions import compile_expression
 from connector.mapping.fields import compile_field
 from connector.mapping.labels import Labels
 from connector.mapping.load import Document
@@ -15,17 +16,22 @@ from connector.mapping.problems import MappingErrors, Report
 from connector.mapping.statuses import compile_status
 from connector.mapping.transforms import as_text
 
+ACCOUNT = frozenset({"M202", "M203", "M204", "M205", "M206", "M207"})
+"""Mistakes that lie between a file and one account: a field or an option that the account does not have."""
 
-def bind(document: Document, schema: Schema | None) -> TicketMapping:
+
+def bind(document: Document, schema: Schema | None, *, tolerant: bool = False) -> TicketMapping:
     """The mapping, ready to plan with. Without a schema labels stay labels, which is enough for examples.
 
-    Raises `MappingErrors` where a word, field or expression means nothing. Whether the whole makes sense is
-    `lint.check`'s to say.
+    Raises `MappingErrors` where a word, field or expression means nothing. With `tolerant`, what only the account
+    does not know stays as it is written: the vendor refuses it, that field is parked, and all else goes on. Whether the
+    whole makes sense is `lint.check`'s to say.
     """
     report = document.report()
     mapping = compile_mapping(context_of(document, schema, report))
-    if report.errors():
-        raise MappingErrors(report.errors())
+    errors = [problem for problem in report.errors() if not (tolerant and problem.code in ACCOUNT)]
+    if errors:
+        raise MappingErrors(errors)
     return mapping
 
 
@@ -50,6 +56,7 @@ def compile_mapping(context: Context) -> TicketMapping:
         on_leave=file.carry.on_leave,
         creates_in_nextcap=file.create == "both",
         find=_find(context),
+        needs=_needs(context),
         scope={context.pipeline.field: context.pipeline.value} if context.pipeline.field else {},
         constants=_constants(context),
         requester=file.requester,
@@ -73,6 +80,16 @@ def _find(context: Context) -> tuple[FindRule, ...]:
         crm = context.labels.field(one.crm, "find", place, "crm")
         rules.append(FindRule(crm.name, _text_observer(one.nextcap)))
     return tuple(rules)
+
+
+def _needs(context: Context) -> frozenset[str]:
+    """The Next Cap fields that the filter and the searches look at, beside those of the rules."""
+    file = context.file
+    names = {clause.field for clause in file.carry.when} | {one.nextcap for one in file.find}
+    if file.carry.filter:
+        expression = compile_expression(file.carry.filter, context.document.report(), "carry", "filter")
+        names |= expression.roots if expression else set()
+    return frozenset(names)
 
 
 def _text_observer(name: str) -> Observe:
