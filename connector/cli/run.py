@@ -43,8 +43,8 @@ def run(port: int, host: str) -> None:
     found = common.usable(common.settings())
     common.fitting(store_fits(found), queue_fits(found))
     log.configure(level=found.log_level)
-    with common.database(found, create=True) as db:
-        db.upgrade()
+    with common.database(found, create=True):
+        pass  # It answers; the tables are made with the runtime.
     _serve(found, host, port)
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from connector.cli import common, show
+from connector.domain.errors import ConfigError
 
 if TYPE_CHECKING:
     from connector.adapters.base import Step
-    from connector.config import Settings
     from connector.wiring import Runtime
 
 NEXTCAP = "nextcap"
@@ -53,8 +53,14 @@ def init(yes: bool, file: Path | None, **given: str | None) -> None:
     _check_answers(answers)
     _write_new(path, _rendered(answers))
     click.echo(f"wrote {path}")
-    if not config.absolute(config.Settings(folder=path.parent), Path(str(answers["mapping"]))).is_file():
-        click.echo(f"the mapping {answers['mapping']} is not there yet; it is looked for beside the file", err=True)
+    try:
+        written = config.load(path)
+    except ConfigError as problem:
+        click.echo(f"not complete yet: {problem}", err=True)
+    else:
+        for one in written.connections.values():
+            if not config.absolute(written, one.mapping).is_file():
+                click.echo(f"the mapping {one.mapping} is not there yet; it is looked for beside the file", err=True)
     click.echo(f"next: `connector setup {answers['connection']}`, `connector run`, `connector doctor`")
 
 
@@ -131,7 +137,8 @@ def _write_new(path: Path, text: str) -> None:
 @click.command()
 @click.argument("connection")
 @dry_run
-def setup(connection: str, dry_run: bool) -> None:
+@common.as_json
+def setup(connection: str, dry_run: bool, as_json: bool) -> None:
     """Make our fields and webhooks exist in a CRM. Idempotent.
 
     CONNECTION is a configured name, or nextcap for its webhook alone. Exit codes: 0 done, 1 a step met a problem.
@@ -141,15 +148,16 @@ def setup(connection: str, dry_run: bool) -> None:
             steps = _subscribe_nextcap(runtime, dry_run=dry_run)
         else:
             steps = _set_up(runtime, common.one_of_ours(runtime, connection), dry_run=dry_run)
-    _told(steps)
+    _told(steps, as_json=as_json)
 
 
 def _set_up(runtime: Runtime, name: str, *, dry_run: bool) -> list[Step]:
+    from connector.doctor.parts import hook_url
     from connector.engine import prepare
 
     adapter = runtime.engine.crms[name]
     steps = [*adapter.ensure_schema(dry_run=dry_run)]
-    steps += adapter.subscribe(_hook(runtime.settings, name), dry_run=dry_run)
+    steps += adapter.subscribe(hook_url(runtime.settings, name), dry_run=dry_run)
     if not dry_run:
         # What was made just now is to be known to the next plan, not only when the kept schema is a day old.
         prepare.prepare(runtime.engine, name, force=True)
@@ -163,30 +171,31 @@ def webhooks() -> None:
 
 @webhooks.command()
 @dry_run
-def register(dry_run: bool) -> None:
+@common.as_json
+def register(dry_run: bool, as_json: bool) -> None:
     """Register our webhook at Next Cap with the Data key and keep its secret; else say what to do by hand."""
     with common.opened() as runtime:
         steps = _subscribe_nextcap(runtime, dry_run=dry_run)
-    _told(steps)
+    _told(steps, as_json=as_json)
 
 
 def _subscribe_nextcap(runtime: Runtime, *, dry_run: bool) -> list[Step]:
     """A secret that is shown once must find its place: without SECRET_KEY nothing is registered."""
     from connector.doctor.configuration import public_url, secret_key
+    from connector.doctor.parts import hook_url
 
     found = runtime.settings
     if found.nextcap.data_key and not dry_run:
         common.fitting(secret_key(found), public_url(found))
-    return list(runtime.engine.nextcap.subscribe(_hook(found, NEXTCAP), dry_run=dry_run))
+    return list(runtime.engine.nextcap.subscribe(hook_url(found, NEXTCAP), dry_run=dry_run))
 
 
-def _hook(found: Settings, name: str) -> str:
-    return f"{found.public_url.rstrip('/')}/webhooks/{name}"
-
-
-def _told(steps: Sequence[Step]) -> None:
-    for step in steps:
-        show.finding(step.state, step.what, advice=step.advice)
+def _told(steps: Sequence[Step], *, as_json: bool) -> None:
+    if as_json:
+        show.as_json(steps)
+    else:
+        for step in steps:
+            show.finding(step.state, step.what, advice=step.advice)
     if any(step.state == "problem" for step in steps):
         raise SystemExit(common.WRONG)
 

@@ -121,6 +121,7 @@ def vendors(runtime: Runtime) -> Iterator[Finding]:
             yield Finding(name, "access", NOTE, f"not asked: its limit is used up until {moment(closed)}")
         else:
             yield from _vendor(runtime, name, adapter)
+            yield from _webhook(runtime, name, adapter)
 
 
 def _vendor(runtime: Runtime, name: str, adapter: Adapter) -> Iterator[Finding]:
@@ -137,6 +138,25 @@ def _vendor(runtime: Runtime, name: str, adapter: Adapter) -> Iterator[Finding]:
             yield Finding(name, check.what, PROBLEM, check.detail, f"ask again after {moment(closed)}")
         else:
             yield Finding(name, check.what, PROBLEM, check.detail, check.advice or LOOK_AT_ACCESS)
+
+
+def _webhook(runtime: Runtime, name: str, adapter: Adapter) -> Iterator[Finding]:
+    """Whether the vendor knows our webhook, where it tells. What a person must do by hand `setup` says."""
+    try:
+        steps = adapter.subscribe(hook_url(runtime.settings, name), dry_run=True)
+    except ConnectorError as problem:
+        yield Finding(name, "our webhook", PROBLEM, str(problem), LOOK_AT_ACCESS)
+        return
+    for step in steps:
+        if step.state == "would":
+            yield Finding(name, step.what, PROBLEM, "is not registered", f"run `connector setup {name}`")
+        elif step.state in ("ok", "problem"):
+            yield judged(name, step.what, step.state if step.state == "ok" else "is not as it must be", step.advice)
+
+
+def hook_url(settings: Settings, name: str) -> str:
+    """Where a system's webhooks are expected."""
+    return f"{settings.public_url.rstrip('/')}/webhooks/{name}"
 
 
 def limited_until(runtime: Runtime, system: str) -> datetime | None:

@@ -27,6 +27,7 @@ def ready(installation: Installation, connector: Connector) -> Installation:
     """Everything set up and worked once: all is well but for what a test spoils."""
     connector("db", "upgrade")
     connector("setup", "hubspot")
+    connector("setup", "nextcap")
     installation.sync()
     return installation
 
@@ -198,6 +199,8 @@ def test_a_broker_that_is_away(connector: Connector, ready: Installation) -> Non
 
 def test_no_secret_for_next_caps_webhooks(connector: Connector, ready: Installation) -> None:
     ready.write(nextcap__webhook_secrets=[])
+    (ready.folder / "connector.db").unlink()
+    connector("db", "upgrade")
 
     found = examined(connector, code=1)
 
@@ -222,9 +225,18 @@ def test_a_seat_without_permissions(connector: Connector, ready: Installation) -
     assert found["nextcap team directory"]["state"] == "problem"
 
 
+def test_a_webhook_that_is_not_registered(connector: Connector, installation: Installation) -> None:
+    connector("db", "upgrade")
+    connector("setup", "hubspot")
+
+    found = examined(connector, code=1)
+
+    assert "connector setup nextcap" in found["nextcap webhook to http://127.0.0.1:9/webhooks/nextcap"]["advice"]
+
+
 def test_a_webhook_that_was_switched_off(connector: Connector, ready: Installation) -> None:
-    hook = ready.sandbox.nextcap.create_webhook("http://127.0.0.1:9/webhooks/nextcap", ["ticket.created"])
-    ready.sandbox.nextcap.world.webhooks[hook["id"]].is_active = False
+    [hook] = ready.sandbox.nextcap.world.webhooks.values()
+    hook.is_active = False
 
     assert examined(connector, code=1)["nextcap webhooks"]["state"] == "problem"
 
@@ -362,6 +374,7 @@ def test_nobody_works(connector: Connector, ready: Installation) -> None:
 def test_an_installation_that_has_not_started_is_no_problem(connector: Connector, installation: Installation) -> None:
     connector("db", "upgrade")
     connector("setup", "hubspot")
+    connector("setup", "nextcap")
 
     found = examined(connector, code=0)
 

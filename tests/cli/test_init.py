@@ -76,8 +76,16 @@ def test_a_key_of_another_kind_is_refused_before_anything_is_written(connector: 
     assert not (folder / "config.toml").exists()
 
 
+def test_what_the_environment_has_yet_to_give_is_told(connector: Connector, folder: Path) -> None:
+    result = connector("init", "--yes")
+
+    assert result.exit_code == 0
+    assert "not complete yet" in result.stderr
+    assert "access_token" in result.stderr
+
+
 def test_a_missing_mapping_is_told(connector: Connector, folder: Path) -> None:
-    result = connector("init", "--yes", "--mapping", "elsewhere.yaml")
+    result = connector("init", "--yes", "--mapping", "elsewhere.yaml", "--access-token", "pat-1")
 
     assert result.exit_code == 0
     assert "elsewhere.yaml" in result.stderr
