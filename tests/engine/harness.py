@@ -455,6 +455,11 @@ class World:
         for tap in self.process.taps.values():
             tap.calls.clear()
 
+    def sent(self, name: str, call: str) -> int:
+        """How often the present process called so: a method and the end of a route."""
+        method, _, route = call.partition(" ")
+        return sum(one.startswith(f"{method} ") and one.endswith(route) for one in self.process.taps[name].calls)
+
     # -- what people see
 
     def ticket(self, **fields: Any) -> str:
