@@ -37,6 +37,7 @@ class Timing:
     renew: float = 5.0
     drain: float = 20.0
     fresh: float = 2.0
+    plan: float = 5.0
     linger: float = 1.0
     absent_answered: float = 5.0
     absent_silent: float = 30.0

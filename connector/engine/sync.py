@@ -88,12 +88,20 @@ def _run(engine: Engine, name: str, works: list[Work], directory: Directories) -
     _decide(engine, name, linked, directory)
     _read_timelines_of_the_moved(engine, name, linked, directory)
     effects.write_crm(engine, name, [work for work in linked if work.is_live])
-    each(linked, lambda work: _write_nextcap(engine, work))
+    each(linked, lambda work: _write_nextcap(engine, name, work, directory))
 
 
-def _write_nextcap(engine: Engine, work: Work) -> None:
-    """Committed ticket by ticket, so that the echo of a write finds what the write showed."""
-    effects.write_nextcap(engine, work)
+def _write_nextcap(engine: Engine, name: str, work: Work, directory: Directories) -> None:
+    """Committed ticket by ticket, so that the echo of a write finds what the write showed.
+
+    So the last of a batch may have to wait for its turn: a plan that is old by then is made again.
+    """
+    if work.planned_at and (engine.now() - work.planned_at).total_seconds() > engine.timing.plan:
+        work.nextcap_fresh = work.crm_fresh = False
+        _decide(engine, name, [work], directory)
+        effects.write_crm(engine, name, [work] if work.is_live else [])
+    if work.is_live:
+        effects.write_nextcap(engine, work)
     finish.finish_all(engine, [work])
 
 
@@ -195,6 +203,7 @@ def _decide(engine: Engine, name: str, works: Sequence[Work], directory: Directo
 
 
 def _plan(engine: Engine, work: Work, directory: Directories) -> None:
+    work.planned_at = engine.now()
     work.plan = plan_sync(
         work.mapping,
         work.state(),

@@ -45,6 +45,7 @@ class Work:
     nextcap_fresh: bool = False
     crm_fresh: bool = False
     plan: Plan | None = None
+    planned_at: datetime | None = None
     signals: Signals = field(default_factory=Signals)
     lines: list[dict[str, Any]] = field(default_factory=list)
     parkings: list[Parking] = field(default_factory=list)

@@ -327,7 +327,6 @@ def test_a_side_written_within_two_seconds_is_not_read_again(world: World, after
     assert (world.sent(HUBSPOT, READ), world.sent(HUBSPOT, UPDATE)) == (reads, 1)
 
 
-@pytest.mark.skip
 def test_a_plan_older_than_five_seconds_is_made_again(world: World) -> None:
     """Next Cap is written one ticket after the other: the last of a batch must not be written as it was long ago."""
     tickets = [world.linked(subject="Before") for _ in range(2)]
