@@ -12,7 +12,7 @@ from connector.domain.decision import Outcome
 from connector.domain.errors import ConnectorError, NeedsReview, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.ticket import Side
 from connector.engine.context import Engine
-from connector.engine.work import Parking, Work, backoff, describe, observe, park_decision
+from connector.engine.work import Parking, Work, backoff, describe, native_of, observe, park_decision
 from connector.store import connections, effects, journal, links, parked
 from connector.store.effects import INTENDED
 from connector.store.links import Look, LostLease
@@ -87,7 +87,15 @@ def _finish(engine: Engine, work: Work) -> None:
         _write_journal(engine, connection, work, now)
         if work.ticket_changes:
             links.update_ticket(connection, work.link, work.ticket_changes)
+        links.forget_moments(connection, work.link, _settled_fields(work))
         links.release(connection, work.link, now=now, due_at=due_at, **changes)
+
+
+def _settled_fields(work: Work) -> list[str]:
+    """The CRM's fields that are at their shadow: when they last changed does not matter any more."""
+    shown = work.values(Side.CRM)
+    settled = [name for name, pair in work.shadows.items() if shown.get(name) == pair.crm]
+    return [native_of(work.mapping, name, Side.CRM) for name in settled]
 
 
 def _due(

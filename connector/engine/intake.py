@@ -178,7 +178,8 @@ def _from_crm(
         if look is not None:
             looks[row.id] = looks.get(row.id, Look.NOTHING) | look
             if event.field and event.moment:
-                moments.setdefault(row.id, dict(row.moments or {}))[event.field] = event.moment.isoformat()
+                told = moments.setdefault(row.id, dict(row.moments or {}))
+                told[event.field] = max(told.get(event.field, ""), event.moment.isoformat())
     for look in set(looks.values()):
         links.mark(connection, [link_id for link_id, one in looks.items() if one == look], look, now)
     for link_id, value in moments.items():

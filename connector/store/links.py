@@ -130,6 +130,16 @@ def set_moments(connection: sa.Connection, link_id: int, moments: Mapping[str, s
     connection.execute(links.update().where(links.c.id == link_id).values(moments=dict(moments)))
 
 
+def forget_moments(connection: sa.Connection, link: LinkRow, fields: Sequence[str]) -> None:
+    """Forget when these CRM fields changed, as far as that was known at the claim; what came since stays."""
+    if not link.moments:
+        return
+    row = connection.execute(sa.select(links.c.moments).where(links.c.id == link.id).with_for_update()).one()
+    old = {name for name in fields if name in link.moments and link.moments[name] == row.moments.get(name)}
+    if old:
+        set_moments(connection, link.id, {name: at for name, at in row.moments.items() if name not in old})
+
+
 def add_for_record(connection: sa.Connection, name: str, record_id: str) -> int | None:
     """A link for a CRM record that has no Next Cap ticket yet; None where that record is linked already."""
     if by_record(connection, name, [record_id]):

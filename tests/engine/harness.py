@@ -30,6 +30,7 @@ from connector.adapters.nextcap import sort as nextcap_sort
 from connector.adapters.transport import Call, HeaderCredentials, Request, Response, Transport, Wire
 from connector.adapters.wires import HttpxWire, HubSpotWire
 from connector.domain.text import html_to_text
+from connector.domain.ticket import Value
 from connector.engine import drain as draining
 from connector.engine import poll
 from connector.engine.budget import SqlBudget
@@ -504,6 +505,11 @@ class World:
         with self.engine.db.read() as connection:
             (found,) = (one for one in links.of_ticket(connection, ticket) if one.connection == name)
         return found
+
+    def shadow(self, ticket: str, rule: str) -> tuple[Value, Value] | None:
+        """What Next Cap and HubSpot last said of a field."""
+        pair = self.link(ticket).shadows.get(rule)
+        return None if pair is None else (pair.nextcap, pair.crm)
 
     def due_in(self, ticket: str) -> float | None:
         """Seconds until this ticket is worked next; None where it waits for something to happen."""

@@ -1,0 +1,406 @@
+"""Rules of planning, as the engine keeps them: shadows, first contact, conflicts, refusals of one field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from .harness import HUBSPOT, NEXTCAP, World
+
+READ, UPDATE = "POST /tickets/batch/read", "POST /tickets/batch/update"
+ASK: Mapping[str, Any] = {"subject": {"owner": "ask"}}
+
+
+def both_change(world: World, ticket: str, record: str) -> None:
+    """Each side changes the subject, 30 seconds apart."""
+    world.nextcap.set_fields(ticket, {"subject": "Ours"})
+    world.advance(30)
+    world.hubspot.set_properties(record, {"subject": "Theirs"})
+
+
+# -- shadows
+
+
+def test_a_write_that_failed_leaves_both_shadows_where_they_were(world: World) -> None:
+    """So the change is still seen as one, and carried as soon as it can be."""
+    ticket, record = world.linked(subject="Before")
+    world.hubspot.fail("error", "POST", "batch/update", times=1)
+    world.nextcap.set_fields(ticket, {"subject": "After"})
+    world.deliver()
+
+    world.drain()
+    between = world.shadow(ticket, "subject")
+    world.advance(2)
+    world.settle()
+
+    assert between == ("Before", "Before")
+    assert world.shadow(ticket, "subject") == ("After", "After")
+    assert world.record(record)["subject"] == "After"
+
+
+def test_a_write_that_was_refused_leaves_both_shadows_where_they_were(world: World) -> None:
+    """What HubSpot does not take is not what HubSpot says."""
+    ticket, _ = world.linked(priority="low")
+    world.hubspot.remove_option("hs_ticket_priority", "URGENT")
+
+    world.nextcap.set_fields(ticket, {"priority": "urgent"})
+    world.settle()
+
+    assert world.shadow(ticket, "priority") == ("low", "LOW")
+
+
+def test_a_field_that_both_sides_changed_alike_is_settled_without_a_write(world: World) -> None:
+    """Agreement moves both shadows."""
+    ticket, record = world.linked(subject="Before")
+    world.nextcap.set_fields(ticket, {"subject": "Same"})
+    world.hubspot.set_properties(record, {"subject": "Same"})
+
+    world.settle()
+
+    assert world.shadow(ticket, "subject") == ("Same", "Same")
+    assert world.sent(HUBSPOT, UPDATE) == 0
+    assert world.sent(NEXTCAP, "PATCH /tickets/:id") == 0
+
+
+def test_the_shadow_of_the_target_is_what_its_answer_shows(world: World) -> None:
+    """HubSpot's own automation changes a field on the way; the change comes back as one of HubSpot's."""
+    ticket, record = world.linked(subject="Before", priority="low")
+    world.hubspot.add_workflow("hs_ticket_priority", "URGENT", {"subject": "URGENT: Before"})
+
+    world.nextcap.set_fields(ticket, {"priority": "urgent"})
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["subject"] == world.record(record)["subject"] == "URGENT: Before"
+    assert world.shadow(ticket, "priority") == ("urgent", "URGENT")
+
+
+def test_a_body_that_no_person_changed_is_never_rewritten(world: World) -> None:
+    """Line ends differ between systems; their normal form does not."""
+    ticket, _ = world.linked(description="One\r\nTwo\r\n")
+
+    world.nextcap.set_fields(ticket, {"priority": "high"})
+    world.settle()
+    world.advance(60)
+    world.nextcap.set_fields(ticket, {"priority": "low"})
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["description"] == "One\r\nTwo\r\n"
+    assert world.sent(NEXTCAP, "PATCH /tickets/:id") == 0
+
+
+# -- first contact
+
+
+@pytest.mark.parametrize(
+    ("first", "ours", "theirs"),
+    [("fill_empty", "Ours", "Theirs"), ("nextcap", "Ours", "Ours"), ("crm", "Theirs", "Theirs")],
+)
+def test_a_field_that_is_new_in_the_mapping_is_first_contact(world: World, first: str, ours: str, theirs: str) -> None:
+    """Two values that were there before are no conflict: the mapping says what becomes of them."""
+    world.write_mapping(fields={"description": None})
+    ticket, record = world.linked(description="Ours")
+    world.hubspot.set_properties(record, {"content": "Theirs"})
+    world.settle()
+
+    world.write_mapping(fields={"description": {"first": first}})
+    world.nextcap.set_fields(ticket, {"priority": "high"})
+    world.settle()
+
+    assert (world.nextcap.ticket(ticket)["description"], world.record(record)["content"]) == (ours, theirs)
+    assert world.parked() == []
+
+
+@pytest.mark.parametrize("ours", ["Ours", ""])
+def test_first_contact_fills_the_side_that_is_empty(world: World, ours: str) -> None:
+    """`fill_empty`, either way."""
+    world.write_mapping(fields={"description": None})
+    ticket, record = world.linked(description=ours)
+    if not ours:
+        world.hubspot.set_properties(record, {"content": "Theirs"})
+        world.settle()
+
+    world.write_mapping()
+    world.nextcap.set_fields(ticket, {"priority": "high"})
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["description"] == world.record(record)["content"] == (ours or "Theirs")
+
+
+def test_first_contact_that_asks_keeps_both_candidates_whatever_is_read(world: World) -> None:
+    """A pass that reads neither side must not forget what HubSpot said."""
+    world.write_mapping(fields={"description": None})
+    ticket, record = world.linked(description="Ours")
+    world.hubspot.set_properties(record, {"content": "Theirs"})
+    world.settle()
+    world.write_mapping(fields={"description": {"first": "ask"}})
+    world.nextcap.set_fields(ticket, {"priority": "high"})
+    world.settle()
+
+    world.advance(60)
+    world.nextcap.agent_note(ticket, "Nothing changes by this")
+    world.poll()
+    world.settle()
+
+    (item,) = world.parked()
+    assert (item["nextcap"], item["crm"]) == ({"value": "Ours"}, {"value": "Theirs"})
+
+
+# -- who is the newest
+
+
+@pytest.mark.parametrize(("apart", "winner"), [(30.0, "Theirs"), (1.0, "Ours"), (-30.0, "Ours")])
+def test_newest_compares_the_moments_at_which_the_field_changed(world: World, apart: float, winner: str) -> None:
+    """Under two seconds apart Next Cap wins."""
+    ticket, record = world.linked(subject="Before")
+    if apart > 0:
+        world.nextcap.set_fields(ticket, {"subject": "Ours"})
+    else:
+        world.hubspot.set_properties(record, {"subject": "Theirs"})
+    world.advance(abs(apart))
+    if apart > 0:
+        world.hubspot.set_properties(record, {"subject": "Theirs"})
+    else:
+        world.nextcap.set_fields(ticket, {"subject": "Ours"})
+
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["subject"] == world.record(record)["subject"] == winner
+
+
+def test_newest_goes_by_the_vendors_moment_and_not_by_the_order_of_arrival(world: World) -> None:
+    """HubSpot's change was the later, its webhook the earlier."""
+    ticket, record = world.linked(subject="Before")
+    both_change(world, ticket, record)
+    world.hubspot.set_properties(record, {"hs_ticket_priority": "HIGH"})
+    ours, theirs = world.mail(NEXTCAP), world.mail(HUBSPOT)
+
+    for parcel in [*theirs, *ours]:
+        world.post(parcel)
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["subject"] == world.record(record)["subject"] == "Theirs"
+
+
+def test_newest_goes_by_the_field_and_not_by_the_record(world: World) -> None:
+    """A later change of another field says nothing of this one."""
+    ticket, record = world.linked(subject="Before", priority="low")
+    both_change(world, ticket, record)
+    world.advance(30)
+    world.nextcap.set_fields(ticket, {"priority": "high"})
+
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["subject"] == world.record(record)["subject"] == "Theirs"
+
+
+def test_a_moment_of_long_ago_does_not_speak_for_a_change_that_nobody_told_of(world: World) -> None:
+    """HubSpot's field changed yesterday, and again just now without a webhook: now is what counts."""
+    ticket, record = world.linked(subject="Before")
+    world.hubspot.set_properties(record, {"subject": "Yesterday"})
+    world.settle()
+    world.advance(86_400)
+    world.nextcap.set_fields(ticket, {"subject": "Ours"})
+    world.advance(600)
+    world.hubspot.set_properties(record, {"subject": "Theirs"})
+    world.mail(HUBSPOT)
+
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["subject"] == world.record(record)["subject"] == "Theirs"
+
+
+def test_an_older_event_that_comes_late_does_not_set_the_moment_back(world: World) -> None:
+    """HubSpot sends the events of one property in any order."""
+    ticket, record = world.linked(subject="Before")
+    world.hubspot.set_properties(record, {"subject": "First"})
+    world.advance(60)
+    world.nextcap.set_fields(ticket, {"subject": "Ours"})
+    world.advance(60)
+    world.hubspot.set_properties(record, {"subject": "Second"})
+
+    for parcel in [*world.mail(NEXTCAP), *reversed(world.mail(HUBSPOT))]:
+        world.post(parcel)
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["subject"] == world.record(record)["subject"] == "Second"
+
+
+# -- conflicts that ask
+
+
+def test_a_conflict_that_asks_holds_one_field_and_keeps_both_candidates(world: World) -> None:
+    """The others go on, and both shadows stay where they were."""
+    world.write_mapping(fields=ASK)
+    ticket, record = world.linked(subject="Before", priority="low")
+    both_change(world, ticket, record)
+    world.nextcap.set_fields(ticket, {"priority": "high"})
+
+    world.settle()
+
+    (item,) = world.parked()
+    assert (item["field"], item["nextcap"], item["crm"]) == ("subject", {"value": "Ours"}, {"value": "Theirs"})
+    assert world.shadow(ticket, "subject") == ("Before", "Before")
+    assert world.record(record)["hs_ticket_priority"] == "HIGH"
+    assert (world.nextcap.ticket(ticket)["subject"], world.record(record)["subject"]) == ("Ours", "Theirs")
+
+
+def test_a_conflict_that_asks_costs_nothing_until_something_changes(world: World) -> None:
+    """No mark is left, no call is made, no second item appears."""
+    world.write_mapping(fields=ASK)
+    ticket, record = world.linked(subject="Before")
+    both_change(world, ticket, record)
+    world.settle()
+    world.forget_calls()
+
+    world.advance(36_000)
+    world.settle()
+
+    assert world.due_in(ticket) is None
+    assert world.nextcap.calls.total == world.hubspot.calls.total == 0
+    assert len(world.parked()) == 1
+
+
+def test_a_held_field_is_decided_anew_when_one_side_changes_again(world: World) -> None:
+    """The item then shows the newest candidates."""
+    world.write_mapping(fields=ASK)
+    ticket, record = world.linked(subject="Before")
+    both_change(world, ticket, record)
+    world.settle()
+
+    world.nextcap.set_fields(ticket, {"subject": "Ours again"})
+    world.settle()
+
+    (item,) = world.parked()
+    assert (item["nextcap"], item["crm"]) == ({"value": "Ours again"}, {"value": "Theirs"})
+
+
+def test_a_held_field_that_comes_to_agree_waits_no_more(world: World) -> None:
+    """People settled it themselves."""
+    world.write_mapping(fields=ASK)
+    ticket, record = world.linked(subject="Before")
+    both_change(world, ticket, record)
+    world.settle()
+
+    world.nextcap.set_fields(ticket, {"subject": "Theirs"})
+    world.settle()
+
+    assert world.parked() == []
+    assert world.shadow(ticket, "subject") == ("Theirs", "Theirs")
+
+
+# -- sets
+
+
+def test_tags_merge_element_by_element_against_the_shadow(world: World) -> None:
+    """What either side added is in, what either side removed is out."""
+    ticket, record = world.linked(tags=["login", "old"])
+    world.nextcap.set_fields(ticket, {"tags": ["login", "vip"]})
+    world.hubspot.set_properties(record, {"nextcap_tags": "emea; login; old"})
+
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["tags"] == ["emea", "login", "vip"]
+    assert world.record(record)["nextcap_tags"] == "emea; login; vip"
+
+
+def test_a_set_that_is_replaced_whole_is_read_in_the_drain_that_writes_it(world: World) -> None:
+    """A tag that nobody told of survives."""
+    ticket, record = world.linked(tags=["login"])
+    world.nextcap.set_fields(ticket, {"tags": ["login", "unannounced"]})
+    world.mail(NEXTCAP)
+    world.advance(60)
+    world.hubspot.set_properties(record, {"nextcap_tags": "emea; login", "subject": "Announces it"})
+
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["tags"] == ["emea", "login", "unannounced"]
+    assert world.record(record)["nextcap_tags"] == "emea; login; unannounced"
+
+
+# -- refusals that name a field
+
+
+def test_a_refused_field_parks_alone_and_everything_else_goes_on(world: World) -> None:
+    """Fields, the status and a reply of the same pass."""
+    ticket, record = world.linked(subject="Before", priority="low")
+    world.hubspot.remove_option("hs_ticket_priority", "URGENT")
+    world.nextcap.agent_reply(ticket, "On it")
+    world.nextcap.set_fields(ticket, {"subject": "After", "priority": "urgent", "status": "open"})
+
+    world.settle()
+
+    (item,) = world.parked()
+    assert (item["field"], item["nextcap"]) == ("priority", {"value": "urgent"})
+    assert world.record(record)["subject"] == "After"
+    assert world.stage(record) == "Waiting on us"
+    assert world.notes(record) == ["On it"]
+    assert world.due_in(ticket) is None
+
+
+def test_a_field_that_next_cap_refuses_parks_alone(world: World) -> None:
+    """An agent who is disabled cannot be assigned; subject and status go on."""
+    ticket, record = world.linked(subject="Before")
+    owner = next(one for one in world.hubspot.state()["owners"] if one["email"] == "ben@acme.example")
+    world.nextcap.faults.add(
+        "status",
+        method="POST",
+        path="/assign$",
+        status=400,
+        body={"error": {"code": "VALIDATION_ERROR", "message": "no", "details": [{"field": "agent_id"}]}},
+    )
+    world.hubspot.set_properties(record, {"subject": "After", "hubspot_owner_id": str(owner["id"])})
+    world.hubspot.move_stage(record, "Waiting on contact")
+
+    world.settle()
+
+    (item,) = world.parked()
+    assert item["field"] == "assignee"
+    assert world.nextcap.ticket(ticket)["subject"] == "After"
+    assert world.nextcap.ticket(ticket)["status"] == "waiting_customer"
+
+
+def test_a_value_outside_its_table_parks_alone(world: World) -> None:
+    """`otherwise: stop`."""
+    ticket, record = world.linked(subject="Before")
+    world.hubspot.add_option("hs_ticket_priority", "SOMEDAY", "Some day")
+
+    world.hubspot.set_properties(record, {"subject": "After", "hs_ticket_priority": "SOMEDAY"})
+    world.settle()
+
+    assert [item["field"] for item in world.parked()] == ["priority"]
+    assert world.nextcap.ticket(ticket)["subject"] == "After"
+
+
+# -- statuses
+
+
+def test_statuses_that_were_over_before_we_looked_are_not_replayed(world: World) -> None:
+    """Only what the ticket says now is written."""
+    ticket, record = world.linked()
+    for status in ("open", "waiting_customer", "open", "resolved"):
+        world.nextcap.move(ticket, status)
+
+    world.settle()
+
+    assert world.stage(record) == "Closed"
+    assert world.sent(HUBSPOT, UPDATE) == 1
+
+
+def test_a_status_that_cannot_be_reached_settles_at_its_substitute(world: World) -> None:
+    """Nothing leads back to `new`: `open` stands for it, and the pair is remembered as agreement."""
+    ticket, record = world.linked()
+    world.nextcap.move(ticket, "open")
+    world.nextcap.move(ticket, "waiting_customer")
+    world.settle()
+
+    world.hubspot.move_stage(record, "New")
+    world.settle()
+    settled = (world.nextcap.ticket(ticket)["status"], world.stage(record))
+    world.nextcap.set_fields(ticket, {"subject": "Something else"})
+    world.settle()
+
+    assert settled == ("open", "New")
+    assert (world.nextcap.ticket(ticket)["status"], world.stage(record)) == ("open", "New")
+    assert world.nextcap.state()["illegal_moves"] == []
