@@ -299,7 +299,7 @@ def _take_answer(engine: Engine, work: Work, written: Written) -> None:
         was_current = _timeline_is_current(work)
         take_nextcap(engine, work, whole)
         work.ticket_changes["own_version"] = record.version
-        if was_current:
+        if was_current and work.was_read:
             work.ticket_changes["timeline_version"] = record.version
 
 
@@ -308,7 +308,10 @@ def _requester(work: Work, record: Record) -> Any:
 
 
 def _timeline_is_current(work: Work) -> bool:
-    """Whether the timeline was looked at since the ticket's newest reading, so that only our own write follows it."""
+    """Whether the timeline was looked at since the ticket's newest reading.
+
+    With a reading of this very pass, only our own write follows it; an older one may hide a note written meanwhile.
+    """
     ticket = work.link.ticket
     seen = work.ticket_changes.get("timeline_version", ticket.timeline_version)
     known = work.ticket_changes.get("version", ticket.version)

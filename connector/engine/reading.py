@@ -40,6 +40,7 @@ def read_nextcap(engine: Engine, works: Sequence[Work]) -> None:
             work.end("not_visible", "Next Cap does not show this ticket to the connector's seat")
         else:
             take_nextcap(engine, work, record)
+            work.was_read = True
 
 
 def take_nextcap(engine: Engine, work: Work, record: Record) -> None:

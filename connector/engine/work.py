@@ -43,6 +43,8 @@ class Work:
     nextcap: Record | None = None
     crm: Record | None = None
     nextcap_fresh: bool = False
+    was_read: bool = False
+    """Whether Next Cap was asked for the ticket in this pass."""
     crm_fresh: bool = False
     plan: Plan | None = None
     planned_at: datetime | None = None
