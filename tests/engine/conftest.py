@@ -17,7 +17,9 @@ from connector.sandbox.hubspot import HubSpot
 from connector.sandbox.server import Sandbox
 from connector.store.database import Database, normal_url
 
-from .harness import HUBSPOT, SECOND, Wires, World
+from .harness import World
+from .parts import Clock, Wires
+from .process import HUBSPOT, SECOND, Site
 
 _numbers = count(1)
 
@@ -105,7 +107,8 @@ def _run(address: sa.URL, statement: str) -> None:
 def world(sandbox: Sandbox, wires: Wires, tmp_path: Path, db_url: str) -> Iterator[World]:
     """Next Cap and one HubSpot account."""
     sandbox.reset()
-    made = World(sandbox.nextcap, {HUBSPOT: sandbox.hubspot}, wires, tmp_path, db_url)
+    clock = Clock([sandbox.nextcap, sandbox.hubspot])
+    made = World(Site(sandbox.nextcap, {HUBSPOT: sandbox.hubspot}, wires, clock, tmp_path, db_url))
     yield made
     made.close()
 
@@ -115,6 +118,8 @@ def wide_world(sandbox: Sandbox, second: HubSpot, wires: Wires, tmp_path: Path, 
     """Next Cap and two HubSpot accounts, each a connection of its own."""
     sandbox.reset()
     second.reset()
-    made = World(sandbox.nextcap, {HUBSPOT: sandbox.hubspot, SECOND: second}, wires, tmp_path, db_url)
+    clock = Clock([sandbox.nextcap, sandbox.hubspot, second])
+    crms = {HUBSPOT: sandbox.hubspot, SECOND: second}
+    made = World(Site(sandbox.nextcap, crms, wires, clock, tmp_path, db_url))
     yield made
     made.close()

@@ -10,7 +10,8 @@ from connector.engine.context import NEXTCAP
 from connector.sandbox.hubspot_stock import NOTES, TICKETS
 from connector.store import journal, tables
 
-from .harness import HUBSPOT, World
+from .harness import World
+from .process import HUBSPOT
 
 READ, UPDATE, UPSERT = "POST /tickets/batch/read", "POST /tickets/batch/update", "POST /tickets/batch/upsert"
 NOTE_READ = "POST /notes/tickets/batch/read"

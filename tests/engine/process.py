@@ -1,0 +1,178 @@
+"""One running connector: the real adapters, store, engine and web routes, joined without threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from connector import config
+from connector.adapters.base import Adapter
+from connector.adapters.budget import Limit
+from connector.adapters.hubspot import HubSpot, StaticCredentials
+from connector.adapters.hubspot import rate as hubspot_rate
+from connector.adapters.hubspot import sort as hubspot_sort
+from connector.adapters.nextcap import NextCap
+from connector.adapters.nextcap import rate as nextcap_rate
+from connector.adapters.nextcap import sort as nextcap_sort
+from connector.adapters.transport import Call, HeaderCredentials, Transport
+from connector.engine import drain as draining
+from connector.engine import poll
+from connector.engine.budget import SqlBudget
+from connector.engine.context import NEXTCAP, Engine, Health
+from connector.engine.drain import Alone, Drained
+from connector.engine.mappings import Mappings
+from connector.sandbox.hubspot import HubSpot as HubSpotImitation
+from connector.sandbox.nextcap import CRM_KEY
+from connector.sandbox.nextcap import NextCap as NextCapImitation
+from connector.secretbox import SecretBox
+from connector.store import connections, links
+from connector.store.database import Database
+from connector.web.app import create_app
+from connector.wiring import Runtime
+
+from .parts import Act, Clock, Killed, Life, MortalDatabase, Tap, Wires
+
+HUBSPOT, SECOND = "hubspot", "second"
+PUBLIC_URL = "https://connector.example.test"
+SECRET = "nxc-engine-tests"
+PLENTY = Limit(100_000, 1.0)
+
+
+@dataclass(slots=True)
+class Process:
+    """One running connector, web and worker in one, without threads. Several may share one database."""
+
+    life: Life
+    runtime: Runtime
+    taps: Mapping[str, Tap]
+    bells: list[str]
+    databases: Sequence[Database]
+    client: FlaskClient
+
+    @property
+    def engine(self) -> Engine:
+        return self.runtime.engine
+
+    def drain(self, name: str = HUBSPOT) -> Drained:
+        """What the `drain` task does."""
+        return draining.drain(self.engine, name)
+
+    def poll(self) -> int:
+        """What the `poll_nextcap` task does."""
+        return poll.poll_nextcap(self.engine)
+
+    def work_alone(self) -> list[Alone]:
+        """What the `sync_ticket` tasks do that the sweep rings."""
+        with self.engine.db.read() as connection:
+            due = links.due_alone(connection, self.engine.now())
+        return [ended for link_id, _ in due if (ended := draining.work_alone(self.engine, link_id)) is not None]
+
+    def die(self, act: Act) -> None:
+        """Run something that is expected to kill this process."""
+        with suppress(Killed):
+            act()
+        assert self.life.is_over, "the process was expected to die"
+
+    def close(self) -> None:
+        for db in self.databases:
+            db.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where processes run: what they all talk to, and the files and the database that they share."""
+
+    nextcap: NextCapImitation
+    crms: Mapping[str, HubSpotImitation]
+    """Accounts of HubSpot by the names of their connections."""
+    wires: Wires
+    clock: Clock
+    folder: Path
+    url: str
+
+    @property
+    def mapping_file(self) -> Path:
+        return self.folder / "mapping.yaml"
+
+    def start(self, *, steps: int | None = None, **changes: Any) -> Process:
+        """A new process that lives for so many steps; `changes` replace parts of its engine."""
+        life = Life()
+        db, counting = MortalDatabase(self.url, life), Database(self.url, pool_size=2)
+        names = [NEXTCAP, *self.crms]
+        taps = {name: Tap(self.wires.of(name), life) for name in names}
+        health, bells = Health(), list[str]()
+        wired = _Wiring(self, counting, taps, health)
+        mappings = Mappings(db, dict.fromkeys(self.crms, self.mapping_file))
+        parts: dict[str, Any] = {"bell": bells.extend, "now": self.clock.now, "pause": self.clock.pause, **changes}
+        engine = Engine(
+            db=db,
+            nextcap=wired.nextcap(),
+            crms={name: wired.hubspot(name) for name in self.crms},
+            mappings=mappings,
+            labels={HUBSPOT: "HubSpot"},
+            health=health,
+            **parts,
+        )
+        runtime = Runtime(config.Settings(folder=self.folder), db, engine, mappings, SecretBox(db, []), ())
+        with db.write() as connection:
+            connections.ensure(connection, names)
+        runtime.import_mappings()
+        life.begin(steps)
+        return Process(life, runtime, taps, bells, [db, counting], create_app(runtime).test_client())
+
+
+@dataclass(frozen=True, slots=True)
+class _Wiring:
+    """The real adapters over real HTTP. Calls are counted in the database, but not as steps of a life."""
+
+    site: Site
+    db: Database
+    taps: Mapping[str, Tap]
+    health: Health
+
+    def nextcap(self) -> Adapter:
+        transport = self._transport(
+            NEXTCAP,
+            base_url=self.site.nextcap.api_url,
+            credentials=HeaderCredentials("X-Api-Key", CRM_KEY),
+            sort=nextcap_sort,
+            rate=nextcap_rate,
+        )
+        return NextCap(transport, secrets=[SECRET], web_url="https://app.example.test/tickets/{id}")
+
+    def hubspot(self, name: str) -> Adapter:
+        account = self.site.crms[name]
+        transport = self._transport(
+            name,
+            base_url=account.url,
+            credentials=StaticCredentials(account.credentials.static_token),
+            sort=hubspot_sort,
+            rate=hubspot_rate,
+        )
+        return HubSpot(
+            transport,
+            webhook_secrets=[account.settings.client_secret],
+            public_url=PUBLIC_URL,
+            path=f"/webhooks/{name}",
+            clock=self.site.clock.now,
+        )
+
+    def _transport(self, system: str, **options: Any) -> Transport:
+        clock = self.site.clock
+        return Transport(
+            system=system,
+            wire=self.taps[system],
+            budget=SqlBudget(self.db, system, {"default": PLENTY}, now=clock.now),
+            observe=self._observe,
+            sleep=clock.pause,
+            clock=clock.monotonic,
+            **options,
+        )
+
+    def _observe(self, call: Call) -> None:
+        self.health.note(call.system, call.status or 0)
