@@ -151,46 +151,48 @@ def settle_doubts(engine: Engine, name: str, works: Sequence[Work]) -> None:
 
 
 def _settle_doubts(engine: Engine, name: str, work: Work) -> None:
-    for effect in open_comments(work):
-        if effect.state in (SENDING, UNKNOWN) and effect.side not in work.waits_for:
-            _settle(engine, name, work, effect)
+    for side in Side:
+        doubtful = [one for one in open_comments(work, side) if one.state in (SENDING, UNKNOWN)]
+        if not doubtful:
+            continue
+        not_before = max(one.sending_until or one.created_at for one in doubtful)
+        if engine.now() < not_before:
+            _hold_back(work, side, not_before)
+        else:
+            _settle(engine, name, work, side, doubtful)
 
 
-def _settle(engine: Engine, name: str, work: Work, effect: Effect) -> None:
+def _settle(engine: Engine, name: str, work: Work, side: Side, doubtful: Sequence[Effect]) -> None:
+    """Look at the target's timeline once for all of them: what is there is adopted, what is absent twice goes again."""
+    adapter = engine.nextcap if side is Side.NEXTCAP else engine.crms[name]
+    target = _comment(work, doubtful[0]).ticket_id
+    timeline = adapter.comments([target]).get(target, ())
     now = engine.now()
-    if effect.sending_until and now < effect.sending_until:
-        _hold_back(work, effect, effect.sending_until)
-        return
-    found = _look_for(engine, name, work, effect)
     with engine.db.write() as connection:
         links.check_fence(connection, work.link)
-        if found is not None:
-            effects.done(connection, effect.id, found)
-            work.say("adopted", "an answer was lost, but the entry is there: adopted", entry=found)
-        elif effect.absent == 0:
-            wait = engine.timing.absent_answered if effect.answered else engine.timing.absent_silent
-            until = now + timedelta(seconds=wait)
-            effects.set_state(connection, effect.id, UNKNOWN, absent=1, sending_until=until)
-            _hold_back(work, effect, until)
-            work.say("absent_once", f"an answer was lost and the entry is not there; looked for again in {wait:g} s")
-        else:
-            effects.set_state(connection, effect.id, INTENDED)
-            work.say("absent_twice", "the entry is still not there: it is sent again")
+        for effect in doubtful:
+            taken = effects.known_entries(connection, work.link.id, side)
+            sent_at = effect.sent_at or effect.created_at
+            found = adapter.recognise(_comment(work, effect), timeline, sent_at=sent_at, taken=taken)
+            if found is not None:
+                effects.done(connection, effect.id, found)
+                work.say("adopted", "an answer was lost, but the entry is there: adopted", entry=found)
+            elif effect.absent == 0:
+                wait = engine.timing.absent_answered if effect.answered else engine.timing.absent_silent
+                until = now + timedelta(seconds=wait)
+                effects.set_state(connection, effect.id, UNKNOWN, absent=1, sending_until=until)
+                _hold_back(work, side, until)
+                work.say(
+                    "absent_once", f"an answer was lost and the entry is not there; looked for again in {wait:g} s"
+                )
+            else:
+                effects.set_state(connection, effect.id, INTENDED)
+                work.say("absent_twice", "the entry is still not there: it is sent again")
         work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
 
 
-def _look_for(engine: Engine, name: str, work: Work, effect: Effect) -> str | None:
-    """The entry that this effect made on the target, as its timeline shows it now."""
-    adapter = engine.nextcap if effect.side is Side.NEXTCAP else engine.crms[name]
-    comment = _comment(work, effect)
-    timeline = adapter.comments([comment.ticket_id]).get(comment.ticket_id, ())
-    with engine.db.read() as connection:
-        taken = effects.known_entries(connection, work.link.id, effect.side)
-    return adapter.recognise(comment, timeline, sent_at=effect.sent_at or effect.created_at, taken=taken)
-
-
-def _hold_back(work: Work, effect: Effect, until: datetime) -> None:
-    work.waits_for.add(effect.side)
+def _hold_back(work: Work, side: Side, until: datetime) -> None:
+    work.waits_for.add(side)
     work.wait(until)
 
 
@@ -261,7 +263,7 @@ def _keep_outcome(
         elif isinstance(error, UnknownOutcome):
             moment = engine.now() if error.answered else deadline
             effects.set_state(connection, effect.id, UNKNOWN, answered=error.answered, sending_until=moment)
-            _hold_back(work, effect, moment)
+            _hold_back(work, side, moment)
             work.say("outcome_unknown", f"{error}; the other side is looked at before anything is sent again")
         elif isinstance(error, RetryLater):
             effects.set_state(connection, effect.id, INTENDED)
