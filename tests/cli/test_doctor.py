@@ -6,7 +6,10 @@ The lines of a vendor's own checks (its clock among them) are the adapters' and 
 from __future__ import annotations
 
 import socket
+import socketserver
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -195,6 +198,51 @@ def test_a_broker_that_is_away(connector: Connector, ready: Installation) -> Non
     ready.write(queue__url=f"redis://127.0.0.1:{port}/0")
 
     assert examined(connector, code=1)["queue answers"]["state"] == "problem"
+
+
+@pytest.mark.parametrize(
+    ("info", "line", "state"),
+    [
+        ("redis_version:8.0.1\r\nmaxmemory_policy:noeviction\r\n", "queue maxmemory-policy", "ok"),
+        ("redis_version:8.0.1\r\nmaxmemory_policy:allkeys-lru\r\n", "queue maxmemory-policy", "problem"),
+        ("redis_version:8.0.1\r\n", "queue maxmemory-policy", "note"),
+        ("redis_version:5.0.14\r\nmaxmemory_policy:noeviction\r\n", "queue answers", "problem"),
+    ],
+)
+def test_a_broker_that_may_lose_the_queue(
+    connector: Connector, ready: Installation, info: str, line: str, state: str
+) -> None:
+    with broker(info) as port:
+        ready.write(queue__url=f"redis://127.0.0.1:{port}/0")
+
+        found = examined(connector, code=1 if state == "problem" else 0)
+
+    assert found[line]["state"] == state
+
+
+@contextmanager
+def broker(info: str) -> Iterator[int]:
+    """A server that speaks just enough of Redis to be asked for its INFO; gives its port."""
+
+    answers = {b"INFO": f"${len(info)}\r\n{info}\r\n", b"HELLO": "%1\r\n$5\r\nproto\r\n:3\r\n"}
+
+    class Talk(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while head := self.rfile.readline():
+                words = []
+                for _ in range(int(head[1:])):
+                    words.append(self.rfile.read(int(self.rfile.readline()[1:]) + 2).strip().upper())
+                self.wfile.write(answers.get(words[0], "+OK\r\n").encode())
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Talk) as server:
+        server.daemon_threads, server.block_on_close = True, False
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_no_secret_for_next_caps_webhooks(connector: Connector, ready: Installation) -> None:
