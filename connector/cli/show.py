@@ -35,7 +35,7 @@ def _scalar(value: object) -> str:
 
 def cell(value: object) -> str:
     """A value on one line."""
-    if value is None or value == "":
+    if value is None or value in ("", [], ()):
         return "-"
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
