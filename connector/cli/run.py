@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
@@ -145,7 +144,9 @@ def _stop(embedded: Embedded, runtime: Runtime, *, within: float) -> None:
 @click.option("--keep", is_flag=True, help="Stay until Ctrl-C, to look around.")
 def demo(keep: bool) -> None:
     """Show both sides at work, with imitations; needs no account."""
-    raise SystemExit(import_module("connector.demo").main(keep=keep))
+    from connector.demo import main
+
+    raise SystemExit(main(keep=keep))
 
 
 @click.command()
