@@ -176,6 +176,7 @@ def _settle(engine: Engine, name: str, work: Work, side: Side, doubtful: Sequenc
             found = adapter.recognise(_comment(work, effect), timeline, sent_at=sent_at, taken=taken)
             if found is not None:
                 effects.done(connection, effect.id, found)
+                _note_what_it_moved(work, effect)
                 work.say("adopted", "an answer was lost, but the entry is there: adopted", entry=found)
             elif effect.absent == 0:
                 wait = engine.timing.absent_answered if effect.answered else engine.timing.absent_silent
@@ -213,10 +214,13 @@ def send_to_nextcap(engine: Engine, works: Sequence[Work]) -> None:
 
 def _send_to_ticket(engine: Engine, work: Work) -> None:
     pairs = [(work, effect) for effect in open_comments(work, Side.NEXTCAP)]
-    if not pairs:
-        return
-    _send(engine, engine.nextcap, Side.NEXTCAP, pairs)
-    if any(effect.payload["kind"] == CommentKind.REPLY for _, effect in pairs):
+    if pairs:
+        _send(engine, engine.nextcap, Side.NEXTCAP, pairs)
+
+
+def _note_what_it_moved(work: Work, effect: Effect) -> None:
+    """A reply of ours may have moved its ticket: what it shows now is where a walk begins."""
+    if effect.side is Side.NEXTCAP and effect.payload["kind"] == CommentKind.REPLY:
         work.signals = replace(work.signals, moved_by_our_reply=True)
         work.nextcap_fresh = False
 
@@ -258,6 +262,7 @@ def _keep_outcome(
             work.waits_for.add(side)
         elif error is None:
             effects.done(connection, effect.id, written.id or None)
+            _note_what_it_moved(work, effect)
             work.wrote = True
             work.say("comment_carried", f"a {effect.payload['kind']} crossed to the other side", entry=written.id)
         elif isinstance(error, UnknownOutcome):

@@ -132,11 +132,11 @@ def _unreported() -> ConnectorError:
 
 
 def _pairs_for_crm(work: Work) -> dict[str, tuple[Value, Value]]:
-    """What to write, by rule. A status never goes ahead of a comment made before it."""
+    """What to write, by rule. A status never goes ahead of a comment, or while one may have moved the ticket."""
     assert work.plan is not None  # noqa: S101 - planned by the caller
     pairs = {}
     for name, value in work.plan.to_crm.items():
-        if name == STATUS and Side.CRM in work.waits_for:
+        if name == STATUS and work.waits_for:
             continue
         pairs[name] = (work.plan.decision(name).nextcap, value)
     return pairs
@@ -296,7 +296,7 @@ def _take_answer(engine: Engine, work: Work, written: Written) -> None:
             number=record.number or work.link.ticket.number,
             requester=record.requester if record.requester.email else _requester(work, record),
         )
-        was_current = _timeline_is_current(work)
+        was_current = work.timeline_is_current
         take_nextcap(engine, work, whole)
         work.ticket_changes["own_version"] = record.version
         if was_current and work.was_read:
@@ -305,17 +305,6 @@ def _take_answer(engine: Engine, work: Work, written: Written) -> None:
 
 def _requester(work: Work, record: Record) -> Any:
     return work.nextcap.requester if work.nextcap else record.requester
-
-
-def _timeline_is_current(work: Work) -> bool:
-    """Whether the timeline was looked at since the ticket's newest reading.
-
-    With a reading of this very pass, only our own write follows it; an older one may hide a note written meanwhile.
-    """
-    ticket = work.link.ticket
-    seen = work.ticket_changes.get("timeline_version", ticket.timeline_version)
-    known = work.ticket_changes.get("version", ticket.version)
-    return seen is not None and (known is None or seen >= known)
 
 
 def walk(engine: Engine, work: Work, decision: Decision) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from connector.domain.decision import Outcome
 from connector.domain.errors import RetryLater
+from connector.domain.lifecycle import FINAL
 from connector.domain.plan import plan_sync
 from connector.domain.rules import Directories, OnLeave
 from connector.domain.ticket import Side
@@ -197,9 +198,24 @@ def _decide(engine: Engine, name: str, works: Sequence[Work], directory: Directo
     for work in late:
         if work.is_live:
             _plan(engine, work, directory)
+    _look_before_closing(engine, name, works, directory)
     for work in works:
         if work.is_live and work.plan:
             effects.keep_decisions(work)
+
+
+def _look_before_closing(engine: Engine, name: str, works: Sequence[Work], directory: Directories) -> None:
+    """A ticket that moved since its timeline was looked at may hold a customer's reply that nobody told of yet."""
+    closing = [work for work in works if work.is_live and work.plan and FINAL.intersection(work.plan.walk)]
+    closing = [work for work in closing if not work.timeline_is_current]
+    for work in closing:
+        work.look |= Look.NEXTCAP_COMMENTS
+    comments.look_at_timelines(engine, name, closing, directory)
+    for work in closing:
+        work.note_unseen_reply(comments.has_unseen_customer_reply(work))
+        if work.is_live:
+            _plan(engine, work, directory)
+    comments.send_to_crm(engine, name, closing)
 
 
 def _plan(engine: Engine, work: Work, directory: Directories) -> None:

@@ -82,6 +82,17 @@ class Work:
         """Whether this pass goes on: it neither failed, nor was postponed, nor found that there is nothing to carry."""
         return self.failure is None and self.postponed is None and not self.ended
 
+    @property
+    def timeline_is_current(self) -> bool:
+        """Whether Next Cap's timeline was looked at since the ticket's newest reading.
+
+        With a reading of this very pass, only our own write follows it; an older one may hide a note written meanwhile.
+        """
+        ticket = self.link.ticket
+        seen = self.ticket_changes.get("timeline_version", ticket.timeline_version)
+        known = self.ticket_changes.get("version", ticket.version)
+        return seen is not None and (known is None or seen >= known)
+
     def next_write(self) -> int:
         """A number for this pass's next write, so that its effect has a name of its own."""
         self.writes += 1

@@ -42,7 +42,10 @@ class World(Sight):
         self.nextcap, self.crms, self.clock = site.nextcap, site.crms, site.clock
         self.sides: Mapping[str, Imitation] = {NEXTCAP: site.nextcap, **site.crms}
         self._posted: set[str] = set()
+        self.silent: set[str] = set()
+        """Systems whose webhooks are all lost."""
         self._numbers = count(1)
+        self._counting_since = self.clock.now()
         self._processes: list[Process] = []
         self._set_up()
         self.process = self.new_process()
@@ -92,7 +95,7 @@ class World(Sight):
     def mail(self, *sources: str) -> list[Parcel]:
         """Take the webhooks that the vendors (all, or these) have sent since the last time; they are on their way."""
         found: list[Parcel] = []
-        for source in sources or self.sides:
+        for source in sources or (one for one in self.sides if one not in self.silent):
             for one in self.sides[source].deliveries.all():
                 if one.id not in self._posted:
                     self._posted.add(one.id)
@@ -159,11 +162,25 @@ class World(Sight):
             side.calls.reset()
         for tap in self.process.taps.values():
             tap.calls.clear()
+        self._counting_since = self.clock.now()
 
     def sent(self, name: str, call: str) -> int:
         """How often the present process called so: a method and the end of a route."""
-        method, _, route = call.partition(" ")
-        return sum(one.startswith(f"{method} ") and one.endswith(route) for one in self.process.taps[name].calls)
+        return len(self.moments(name, call))
+
+    def moments(self, name: str, call: str) -> list[int]:
+        """When it called so, in whole seconds since calls are counted."""
+        method, _, end = call.partition(" ")
+        calls = self.process.taps[name].calls
+        found = [at for at, its_method, route in calls if its_method == method and route.endswith(end)]
+        return [round((at - self._counting_since).total_seconds()) for at in found]
+
+    def pass_time(self, seconds: int) -> None:
+        """Let so many seconds pass one by one, with all that falls due in them."""
+        for _ in range(seconds):
+            self.settle()
+            self.advance(1)
+        self.settle()
 
     def ticket(self, **fields: Any) -> str:
         """A customer opens a ticket in Next Cap; its id."""

@@ -122,11 +122,13 @@ class _Trigger:
 class Tap:
     """A wire with a test between: what it does before a call is sent, or before its answer is read."""
 
-    def __init__(self, wire: Wire, life: Life) -> None:
+    def __init__(self, wire: Wire, life: Life, clock: Clock) -> None:
         self._wire = wire
         self._life = life
+        self._clock = clock
         self._triggers: list[_Trigger] = []
-        self.calls: list[str] = []
+        self.calls: list[tuple[datetime, str, str]] = []
+        """When, method, route."""
 
     def before(self, call: str, act: Act) -> None:
         """Once, just before such a call is sent. `call` is a method and the end of a route: `PATCH /tickets/:id`."""
@@ -143,7 +145,7 @@ class Tap:
     def send(self, request: Request, *, url: str, headers: Mapping[str, str], timeout: float) -> Response:
         self._life.step()
         self._pull(request, after=False)
-        self.calls.append(f"{request.method} {request.route}")
+        self.calls.append((self._clock.now(), request.method, request.route))
         answer = self._wire.send(request, url=url, headers=headers, timeout=timeout)
         self._life.step()
         self._pull(request, after=True)

@@ -104,7 +104,7 @@ class Site:
         life = Life()
         db, counting = MortalDatabase(self.url, life), Database(self.url, pool_size=2)
         names = [NEXTCAP, *self.crms]
-        taps = {name: Tap(self.wires.of(name), life) for name in names}
+        taps = {name: Tap(self.wires.of(name), life, self.clock) for name in names}
         health, bells = Health(), list[str]()
         wired = _Wiring(self, counting, taps, health)
         mappings = Mappings(db, dict.fromkeys(self.crms, self.mapping_file))
