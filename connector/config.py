@@ -84,7 +84,6 @@ class ConnectionSettings(_Section):
     refresh_token: Secret = None
     webhook_secrets: Secrets = []
     signatures: list[Literal["v1", "v2", "v3"]] = ["v3"]
-    app_id: str | None = None
     calls_per_10_seconds: int = Field(default=100, ge=1)
     label: str | None = None
 

@@ -7,7 +7,16 @@ hold a secret, a token or a customer's words.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
+
+
+def _rebuilt(kind: type[ConnectorError], args: tuple[object, ...], held: dict[str, object]) -> ConnectorError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, *args)
+    error.__dict__.update(held)
+    return error
+
 
 Scope = Literal["connection", "record"]
 
@@ -18,6 +27,10 @@ class ConnectorError(Exception):
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+    def __reduce__(self) -> tuple[Callable[..., ConnectorError], tuple[object, ...]]:
+        """Errors travel between processes (Celery shows them in Flower): rebuild them from what they hold."""
+        return _rebuilt, (type(self), self.args, dict(self.__dict__))
 
 
 class RetryLater(ConnectorError):

@@ -79,7 +79,7 @@ def _name_effects(engine: Engine, work: Work, source: Side, timeline: Sequence[C
         known = effects.known_entries(connection, work.link.id, source)
         doubtful = _possible_echoes(engine, work, source, timeline, known)
         crossings, stays = plan_comments(
-            work.mapping.comments, source, timeline, known=known | doubtful, linked_at=work.link.linked_at
+            work.mapping.comments, source, timeline, known=known | doubtful, linked_at=work.link.linked_at or now
         )
         position = effects.last_position(connection, work.link.id)
         rows = [_row(work, crossing, people, position + place) for place, crossing in enumerate(crossings, start=1)]

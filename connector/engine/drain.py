@@ -194,13 +194,14 @@ def _watching_recovery(engine: Engine, name: str) -> Iterator[None]:
     finally:
         for system, count in before.items():
             if engine.health.answered(system) > count:
-                _recover(engine, system)
+                recover(engine, system)
 
 
-def _recover(engine: Engine, system: str) -> None:
+def recover(engine: Engine, system: str) -> None:
+    """A system that had failed, or had asked for a wait, answered well."""
     with engine.db.read() as connection:
-        failing = connections.state(connection, system).failures > 0
-    if failing:
+        row = connections.state(connection, system)
+    if row.failures > 0 or row.cause is not None:
         with engine.db.write() as connection:
             connections.recover(connection, system, engine.now())
 
@@ -236,7 +237,7 @@ def work_alone(engine: Engine, link_id: int) -> Alone | None:
     """Work one link that failed for its own reason, if it is due and nobody holds its ticket."""
     with engine.db.read() as connection:
         link = links.get(connection, link_id)
-    if link is None or closed_until(engine, link.connection) is not None:
+    if link is None or closed_until(engine, link.connection) is not None or _is_paused(engine, link.connection):
         return None
     owner = uuid.uuid4().hex
     now = engine.now()
@@ -260,6 +261,11 @@ def work_alone(engine: Engine, link_id: int) -> Alone | None:
         except RetryLater as problem:
             return Alone(link.ticket.number, problem, closed_until(engine, link.connection))
     return _ended(engine, link_id)
+
+
+def _is_paused(engine: Engine, name: str) -> bool:
+    with engine.db.read() as connection:
+        return bool(connections.state(connection, name).paused)
 
 
 def _ended(engine: Engine, link_id: int) -> Alone | None:

@@ -188,6 +188,7 @@ def _keep_values(engine: Engine, work: Work, side: Side, pairs: Pairs, written: 
         _not_written(work, side, pairs, written.error)
         return
     work.wrote = True
+    work.carried += [(name, side) for name in pairs]
     shown = observe(work.mapping, side, written.record) if written.record else {}
     for name, (source, target) in pairs.items():
         value = shown.get(name, target)
@@ -325,6 +326,7 @@ def walk(engine: Engine, work: Work, decision: Decision) -> None:
         work.shadows[STATUS] = Shadow(step, crm)
         if place < len(path):
             _commit_hop(engine, work)
+    work.carried.append((STATUS, Side.NEXTCAP))
     if decision.substituted:
         work.substitutes.add((path[-1], decision.crm))
     work.dropped += [one.id for one in work.open_effects if one.kind == WALK]

@@ -223,12 +223,9 @@ def _summary(engine: Engine, work: Work) -> tuple[str, str]:
         return "waits", f"waits: {work.changes['cause']}"
     if work.ended:
         return work.lines[-1]["code"], work.lines[-1]["text"]
-    carried = (
-        [] if work.plan is None else [item for item in work.plan.decisions if item.writes_crm or item.writes_nextcap]
-    )
-    if carried:
+    if work.carried:
         label = engine.label(work.link.connection)
-        parts = [f"{item.name} → {label if item.writes_crm else 'Next Cap'}" for item in carried]
+        parts = [f"{name} → {label if side is Side.CRM else 'Next Cap'}" for name, side in work.carried]
         return "synced", f"carried {', '.join(parts)}"
     if work.wrote:
         return "synced", work.lines[-1]["text"] if work.lines else "written"

@@ -14,7 +14,7 @@ from connector.domain.ticket import Side
 from connector.engine import intake
 from connector.engine.comments import COMMENT
 from connector.engine.context import Engine
-from connector.store import connections, deliveries, effects, journal, links, parked
+from connector.store import deliveries, effects, journal, links, parked
 from connector.store.links import Look, from_json, to_json
 
 UNDECIDED = "\0chosen by a person"
@@ -36,6 +36,7 @@ def retry(engine: Engine, ids: Sequence[int], *, by: str) -> int:
                 _again(engine, connection, item, f"{by} asked for another try", "retried")
         if item.delivery_id is not None:
             replay(engine, item.delivery_id)
+        engine.bell([item.connection])
     return done
 
 
@@ -57,6 +58,7 @@ def resolve(engine: Engine, item_id: int, *, take: Side, by: str) -> None:
         links.set_shadow(connection, item.link_id, item.field, Shadow(from_json(chosen[0]), from_json(chosen[1])))
         parked.resolve(connection, [item_id], now=engine.now(), by=by, how=f"take {take}")
         _again(engine, connection, item, f"{by} chose {take}'s value of {item.field}", "resolved")
+    engine.bell([item.connection])
 
 
 def relink(engine: Engine, item_id: int, record_id: str, *, by: str) -> None:
@@ -73,6 +75,7 @@ def relink(engine: Engine, item_id: int, record_id: str, *, by: str) -> None:
         links.attach_record(connection, link, record_id, engine.now())
         parked.resolve(connection, [item_id], now=engine.now(), by=by, how=f"linked to {record_id}")
         _again(engine, connection, item, f"{by} joined the ticket to record {record_id}", "relinked")
+    engine.bell([item.connection])
 
 
 def discard(engine: Engine, item_id: int, *, by: str, reason: str) -> None:
@@ -110,7 +113,6 @@ def resync(engine: Engine, link_id: int, *, by: str) -> None:
         links.mark(connection, [link_id], Look.ALL, engine.now())
         text = f"{by} asked for both sides to be read"
         journal.record(connection, name=link.connection, link_id=link_id, code="resync", text=text, now=engine.now())
-        connections.ring(connection, [link.connection], engine.now())
     engine.bell([link.connection])
 
 
@@ -122,7 +124,6 @@ def _open(connection: sa.Connection, item_id: int) -> sa.Row[Any] | None:
 def _again(engine: Engine, connection: sa.Connection, item: sa.Row[Any], text: str, code: str) -> None:
     links.mark(connection, [item.link_id], Look.ALL, engine.now())
     _journal(engine, connection, item, text, code)
-    connections.ring(connection, [item.connection], engine.now())
 
 
 def _journal(engine: Engine, connection: sa.Connection, item: sa.Row[Any], text: str, code: str) -> None:

@@ -12,7 +12,7 @@ from connector.domain.errors import NotSupported, Refused, RetryLater
 from connector.domain.ticket import Record
 from connector.engine import budget, finish
 from connector.engine.context import NEXTCAP, Engine
-from connector.engine.drain import closed_until, leased
+from connector.engine.drain import closed_until, leased, recover
 from connector.engine.work import moved_moments, reading_to_json
 from connector.store import connections, deliveries, links, small
 from connector.store.links import Look
@@ -68,6 +68,7 @@ def poll_nextcap(engine: Engine) -> int:
             return 0
         except (Refused, NotSupported):
             return 0
+        recover(engine, NEXTCAP)
         return _mark_moved(engine, records, since, now)
 
 

@@ -66,15 +66,15 @@ def figures(engine: Engine) -> Figures:
 
 
 def _work(now: datetime) -> sa.Select[tuple[str, int, datetime, int]]:
-    alone = sa.func.sum(sa.case((links.c.alone, 1), else_=0))
+    is_due = links.c.due_at <= now
     return (
         sa.select(
             links.c.connection,
-            sa.func.count().label("due"),
-            sa.func.min(links.c.dirty_at).label("oldest"),
-            alone.label("alone"),
+            sa.func.sum(sa.case((is_due, 1), else_=0)).label("due"),
+            sa.func.min(sa.case((is_due, links.c.dirty_at))).label("oldest"),
+            sa.func.sum(sa.case((links.c.alone, 1), else_=0)).label("alone"),
         )
-        .where(links.c.due_at <= now)
+        .where(links.c.due_at.is_not(None))
         .group_by(links.c.connection)
     )
 

@@ -66,6 +66,8 @@ class Work:
     """Whether another pass should follow at once (a refused field was left out of a write)."""
     merged: dict[str, dict[Side, Value]] = field(default_factory=dict)
     """Halves of a merged set that have been written in this pass."""
+    carried: list[tuple[str, Side]] = field(default_factory=list)
+    """What was written in this pass: rule and target."""
     writes: int = 0
     finished: bool = False
 

@@ -107,7 +107,7 @@ def recover(connection: sa.Connection, name: str, now: datetime) -> bool:
     """A call went through: the cause has ended, and what waited for it is due at once. True where there was one."""
     row = connection.execute(
         connections.update()
-        .where(connections.c.name == name, connections.c.failures > 0)
+        .where(connections.c.name == name, sa.or_(connections.c.failures > 0, connections.c.cause.is_not(None)))
         .values(failures=0, cause=None)
         .returning(connections.c.closed_until)
     ).one_or_none()

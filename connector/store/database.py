@@ -78,7 +78,7 @@ class Database:
 
     def upgrade(self) -> None:
         """Bring the schema to the newest version, behind a lock, so that several processes may all call it."""
-        with self.engine.connect() as connection:
+        with _told_plainly(), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
                 connection.commit()
@@ -94,10 +94,12 @@ class Database:
                     connection.commit()
 
     def is_current(self) -> bool:
-        """Whether every migration has been applied."""
+        """Whether every migration of this code has been applied; a newer schema serves too (after a rollback)."""
         with self.read() as connection:
             present = MigrationContext.configure(connection).get_current_revision()
-        return present == ScriptDirectory.from_config(_alembic()).get_current_head()
+        script = ScriptDirectory.from_config(_alembic())
+        older = {one.revision for one in script.walk_revisions()} - {script.get_current_head()}
+        return present is not None and present not in older
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from connector import config, log
+from connector.domain.errors import ConfigError
 from connector.web import health, hooks
 from connector.wiring import Runtime, build
 from workers.bell import bell_for
@@ -15,6 +16,11 @@ def create_app(runtime: Runtime | None = None) -> Flask:
     """The WSGI application; without a runtime it builds one from the configuration."""
     if runtime is None:
         settings = config.load()
+        if settings.queue.url.startswith("memory"):
+            told = (
+                "this web process has nobody to work for it: set REDIS_URL and start a worker, or use `connector run`"
+            )
+            raise ConfigError(told)
         runtime = build(settings, bell=bell_for(settings))
         log.configure(level=runtime.settings.log_level)
         runtime.import_mappings()
