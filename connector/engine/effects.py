@@ -13,7 +13,9 @@ from typing import Any
 from connector.adapters.base import Adapter, Change, ChangeKind, Written
 from connector.domain.decision import STATUS, Decision, Outcome, Shadow
 from connector.domain.errors import ConnectorError, Refused, RetryLater, UnknownOutcome
+from connector.domain.lifecycle import Status, shortest_path
 from connector.domain.rules import MISSING
+from connector.domain.status import parse_status
 from connector.domain.ticket import Record, Side, Value
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.reading import take_crm, take_nextcap
@@ -330,6 +332,23 @@ def walk(engine: Engine, work: Work, decision: Decision) -> None:
     if decision.substituted:
         work.substitutes.add((path[-1], decision.crm))
     work.dropped += [one.id for one in work.open_effects if one.kind == WALK]
+
+
+def close_orphan(engine: Engine, work: Work) -> None:
+    """Close the Next Cap ticket whose CRM record was deleted, where the mapping says so."""
+    present = parse_status(work.values(Side.NEXTCAP).get(STATUS)) or Status.CLOSED
+    for step in shortest_path(present, Status.CLOSED) or ():
+        change = Change(ChangeKind.MOVE, str(work.link.id), {"status": str(step)}, record_id=work.nextcap_id)
+        written = next(iter(attempt(engine.nextcap, [change])), None)
+        error = written.error if written else None
+        if isinstance(error, RetryLater | UnknownOutcome):
+            work.ended = False
+            work.fail(error)
+            return
+        if error is not None:
+            work.parkings.append(Parking(STATUS, error.code, f"the ticket could not be closed: {error}"))
+            return
+        work.say("closed", f"moved to {step}, as the mapping says for a deleted record")
 
 
 def _commit_hop(engine: Engine, work: Work) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from connector.adapters.base import Adapter
-from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
+from connector.domain.errors import ConnectorError, Gone, NeedsReview, Refused, RetryLater
 from connector.domain.ticket import Record
 from connector.engine.context import Engine
 from connector.engine.work import Work, moved_moments, reading_from_json, reading_to_json
@@ -129,6 +129,12 @@ def _blame(problem: ConnectorError, works: Mapping[str, Work], ids: Sequence[str
 def _gone(engine: Engine, name: str, work: Work, fate: Gone) -> None:
     """The record is not there: follow a merge, else the link is over and the mapping's delete policy decides."""
     if fate.survivor:
+        with engine.db.read() as connection:
+            holder = links.by_record(connection, name, [fate.survivor])
+        if holder:
+            text = f"the record was merged into {fate.survivor}, which belongs to another ticket; a person chooses"
+            work.fail(NeedsReview(text, code="merged_into_another", candidates=(fate.survivor,)))
+            return
         work.changes |= {"record_id": fate.survivor, "crm_read_at": None}
         work.look |= Look.CRM | Look.CRM_COMMENTS
         work.wait(engine.now())
