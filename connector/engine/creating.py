@@ -48,19 +48,21 @@ def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Dire
 def _is_twin(engine: Engine, name: str, work: Work) -> bool:
     """Whether this ticket may be one that we are making for a CRM record right now; then it waits.
 
-    A ticket that names its record although no link knows it was made by an earlier store: it is joined to it.
+    It names its record, which a link holds that has no ticket yet. A ticket that names one although no link knows it
+    was made by an earlier store, and is joined to it; one that names another ticket's record is a copy.
     """
     record = work.nextcap
     assert record is not None  # noqa: S101 - filtered by the caller
     named = record.get(f"metadata.{name}")
     with engine.db.read() as connection:
         creating = links.has_open_creates(connection, name, CREATE_NEXTCAP)
-        holder = links.by_record(connection, name, [str(named)]) if isinstance(named, str) else {}
-    if creating or holder:
+        row = links.by_record(connection, name, [named]).get(named) if isinstance(named, str) else None
+        holder = links.get(connection, row.id) if row else None
+    if creating if named is MISSING else holder is not None and holder.ticket.nextcap_id is None:
         work.wait(engine.now() + TWIN_WAIT)
         work.end("may_be_ours", "a ticket is being made in Next Cap and this may be it; looked at again in a second")
         return True
-    if isinstance(named, str):
+    if isinstance(named, str) and holder is None:
         work.changes["record_id"] = named
         _join(engine, work, named, {})
     return False

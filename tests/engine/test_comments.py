@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 import sqlalchemy as sa
 
@@ -12,31 +9,11 @@ from connector.engine.context import NEXTCAP
 from connector.store import effects, tables
 
 from .harness import World
+from .losses import LOOKED_FOR, LOST, SENT
 from .process import HUBSPOT
 
 TIMELINE, REPLY, NOTE = "GET /tickets/:id/events", "POST /tickets/:id/reply", "POST /tickets/:id/notes"
 CRM_TIMELINE, CRM_NOTE = "POST /tickets/notes/batch/read", "POST /notes"
-LOST: Mapping[str, Any] = {
-    "applied, silent": {"kind": "lost_answer"},
-    "not applied, silent": {"kind": "drop_before"},
-    "applied, answered": {"kind": "error_after", "status": 502},
-    "not applied, answered": {"kind": "status", "status": 502},
-}
-SENT: Mapping[str, list[int]] = {
-    "applied, silent": [0],
-    "not applied, silent": [0, 40],
-    "applied, answered": [0],
-    "not applied, answered": [0, 5],
-}
-"""When it is sent: again only after it was looked for twice in vain."""
-
-LOOKED_FOR: Mapping[str, list[int]] = {
-    "applied, silent": [10],
-    "not applied, silent": [10, 40],
-    "applied, answered": [0],
-    "not applied, answered": [0, 5],
-}
-"""When it is looked for: never before the call's own time is over, unless the vendor had answered."""
 
 
 # -- once and in order
