@@ -12,7 +12,7 @@ from typing import Any
 
 from connector.adapters.base import Adapter, Change, ChangeKind, Written
 from connector.domain.decision import STATUS, Decision, Outcome, Shadow
-from connector.domain.errors import ConnectorError, Refused, RetryLater, UnknownOutcome
+from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
 from connector.domain.lifecycle import Status, shortest_path
 from connector.domain.rules import MISSING
 from connector.domain.status import parse_status
@@ -233,6 +233,9 @@ def _not_written(work: Work, side: Side, pairs: Pairs, error: ConnectorError) ->
         return
     kind = UPDATE_CRM if side is Side.CRM else UPDATE_NEXTCAP
     work.dropped += [one.id for one in work.open_effects if one.kind == kind]
+    if isinstance(error, Gone) and side is Side.CRM:
+        # What became of the record is for the next read to find out.
+        error = RetryLater(str(error), code=error.code, scope="record", system=work.link.connection)
     if not isinstance(error, Refused):
         if not (isinstance(error, RetryLater) and error.scope == "connection"):
             work.fail(error)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+import sqlalchemy as sa
+
 from connector.adapters.base import Adapter
 from connector.domain.errors import ConnectorError, Gone, NeedsReview, Refused, RetryLater
 from connector.domain.ticket import Record
@@ -86,6 +88,7 @@ def take_crm(engine: Engine, work: Work, record: Record) -> None:
     work.changes["crm"] = {name: links.to_json(value) for name, value in record.fields.items()}
     if work.link.state == links.GONE:
         work.changes["state"] = links.ACTIVE
+        work.look |= Look.NEXTCAP_COMMENTS | Look.CRM_COMMENTS
         work.say("restored", "the CRM record is back")
 
 
@@ -129,9 +132,7 @@ def _blame(problem: ConnectorError, works: Mapping[str, Work], ids: Sequence[str
 def _gone(engine: Engine, name: str, work: Work, fate: Gone) -> None:
     """The record is not there: follow a merge, else the link is over and the mapping's delete policy decides."""
     if fate.survivor:
-        with engine.db.read() as connection:
-            holder = links.by_record(connection, name, [fate.survivor])
-        if holder:
+        if not _follow(engine, work, fate.survivor):
             text = f"the record was merged into {fate.survivor}, which belongs to another ticket; a person chooses"
             work.fail(NeedsReview(text, code="merged_into_another", candidates=(fate.survivor,)))
             return
@@ -143,3 +144,14 @@ def _gone(engine: Engine, name: str, work: Work, fate: Gone) -> None:
     work.changes["state"] = links.GONE
     label = engine.label(name)
     work.end("gone", f"{label} does not have this record any more; nothing is written until it is restored")
+
+
+def _follow(engine: Engine, work: Work, survivor: str) -> bool:
+    """Take the record that ours was merged into; False where another link holds it."""
+    try:
+        with engine.db.write() as connection:
+            links.check_fence(connection, work.link)
+            links.follow(connection, work.link, survivor)
+    except sa.exc.IntegrityError:
+        return False
+    return True

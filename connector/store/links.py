@@ -297,6 +297,11 @@ def attach_record(connection: sa.Connection, link: LinkRow, record_id: str, now:
     )
 
 
+def follow(connection: sa.Connection, link: LinkRow, record_id: str) -> None:
+    """The record was merged into this one. One that another link holds raises IntegrityError."""
+    connection.execute(links.update().where(links.c.id == link.id).values(record_id=record_id))
+
+
 def attach_ticket(connection: sa.Connection, link: LinkRow, nextcap_id: str, now: datetime, **changes: Any) -> None:
     """The Next Cap ticket that this link was waiting for.
 
