@@ -15,7 +15,7 @@ from functools import partial
 from connector import log
 from connector.engine import drain, housekeeping, poll
 from connector.engine.context import Engine
-from connector.store import links
+from connector.store import claims
 from connector.store.database import StoreAway
 from connector.wiring import Runtime
 
@@ -127,7 +127,7 @@ class Embedded:
     def _start_alone(self) -> None:
         now = self.engine.now()
         with self.engine.db.read() as connection:
-            due = links.due_alone(connection, now)
+            due = claims.due_alone(connection, now)
         for link_id, number in due:
             with self._busy_lock:
                 if link_id in self._busy or len(self._busy) >= ALONE_AT_ONCE:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from connector.domain.errors import ConfigError, ConnectorError, RetryLater
 from connector.engine import finish, placing, prepare, sync
 from connector.engine.context import NEXTCAP, Engine
-from connector.store import connections, deliveries, links
+from connector.store import claims, connections, deliveries, links
 from connector.store.connections import Lease
 from connector.store.database import StoreAway
 from connector.store.links import LinkRow
@@ -62,7 +62,7 @@ class _Keeper:
             try:
                 with self.engine.db.write() as connection:
                     if self.held:
-                        links.hold(connection, self.held, owner=self.owner, until=until)
+                        claims.hold(connection, self.held, owner=self.owner, until=until)
                     if self.lease:
                         connections.renew(connection, self.lease, until)
             except StoreAway:
@@ -170,7 +170,7 @@ def _claim(engine: Engine, name: str, keeper: _Keeper) -> list[LinkRow]:
     adapter = engine.crms[name]
     with engine.db.write() as connection:
         failures = connections.state(connection, name).failures
-        claimed = links.claim(
+        claimed = claims.claim(
             connection,
             name,
             owner=keeper.owner,
@@ -219,7 +219,7 @@ def next_moment(engine: Engine, name: str, *, within: timedelta = timedelta(seco
     """When this connection's next link or record falls due, if that is soon."""
     now = engine.now()
     with engine.db.read() as connection:
-        due = links.next_due(connection, name, within=within, now=now)
+        due = claims.next_due(connection, name, within=within, now=now)
         record = deliveries.next_unplaced(connection, name)
     moments = [moment for moment in (due, record) if moment is not None and moment <= now + within]
     return min(moments) if moments else None
@@ -228,7 +228,7 @@ def next_moment(engine: Engine, name: str, *, within: timedelta = timedelta(seco
 def _has_due(engine: Engine, name: str) -> bool:
     now = engine.now()
     with engine.db.read() as connection:
-        return name in links.due_connections(connection, now) or name in deliveries.unplaced_connections(
+        return name in claims.due_connections(connection, now) or name in deliveries.unplaced_connections(
             connection, now
         )
 
@@ -242,7 +242,7 @@ def work_alone(engine: Engine, link_id: int) -> Alone | None:
     owner = uuid.uuid4().hex
     now = engine.now()
     with engine.db.write() as connection:
-        claimed = links.claim(
+        claimed = claims.claim(
             connection,
             link.connection,
             owner=owner,

@@ -13,7 +13,7 @@ from connector.domain.errors import ConnectorError, NeedsReview, NotSupported, R
 from connector.domain.ticket import Side
 from connector.engine.context import Engine
 from connector.engine.work import Parking, Work, backoff, describe, native_of, observe, park_decision
-from connector.store import connections, effects, journal, links, parked
+from connector.store import claims, connections, effects, journal, links, parked
 from connector.store.effects import INTENDED
 from connector.store.links import Look, LostLease
 
@@ -88,7 +88,7 @@ def _finish(engine: Engine, work: Work) -> None:
         if work.ticket_changes:
             links.update_ticket(connection, work.link, work.ticket_changes)
         links.forget_moments(connection, work.link, _settled_fields(work))
-        links.release(connection, work.link, now=now, due_at=due_at, **changes)
+        claims.release(connection, work.link, now=now, due_at=due_at, **changes)
 
 
 def _settled_fields(work: Work) -> list[str]:

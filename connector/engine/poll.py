@@ -14,7 +14,7 @@ from connector.engine import budget, finish
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.drain import closed_until, leased, recover
 from connector.engine.work import moved_moments, reading_to_json
-from connector.store import connections, deliveries, links, small
+from connector.store import claims, connections, deliveries, links, small
 from connector.store.links import Look
 
 CURSOR = "updated"
@@ -28,8 +28,8 @@ def sweep(engine: Engine, ring_alone: Callable[[int, str], None]) -> list[str]:
     """Ring for every connection with due work, and for every ticket that is worked alone. The names rung."""
     now = engine.now()
     with engine.db.read() as connection:
-        names = set(links.due_connections(connection, now)) | set(deliveries.unplaced_connections(connection, now))
-        alone = links.due_alone(connection, now)
+        names = set(claims.due_connections(connection, now)) | set(deliveries.unplaced_connections(connection, now))
+        alone = claims.due_alone(connection, now)
         closed = {row.name for row in connections.states(connection) if row.closed_until and row.closed_until > now}
     names = {name for name in names if name in engine.crms and name not in closed and NEXTCAP not in closed}
     if names:

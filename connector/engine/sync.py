@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from connector.domain.decision import Outcome
-from connector.domain.errors import RetryLater
+from connector.domain.errors import ConnectorError, RetryLater
 from connector.domain.lifecycle import FINAL
 from connector.domain.plan import plan_sync
 from connector.domain.rules import Directories, OnLeave
@@ -21,6 +21,8 @@ from connector.engine.work import Work, each, names_every_field
 from connector.store import effects as effect_rows
 from connector.store import links, parked
 from connector.store.links import LinkRow, Look, LostLease
+
+REFUSED_WAIT = 60.0
 
 
 def work_batch(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Work]:
@@ -38,6 +40,12 @@ def work_batch(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Wo
                 work.postponed = problem
     except LostLease:
         finish.abandoned(engine, works)
+    except ConnectorError as problem:
+        # The vendor turned a whole batch down (a missing permission, as a rule): one cause, told once, tried again.
+        told = RetryLater(str(problem), code=problem.code, after=REFUSED_WAIT, system=name)
+        for work in works:
+            if work.is_live:
+                work.postponed = told
     waiting = next((work.postponed for work in works if work.postponed), None)
     if waiting is not None:
         waiting.system = waiting.system or name

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from enum import IntFlag
 from typing import Any
 
@@ -30,7 +30,6 @@ class Look(IntFlag):
 
 
 NEW, ACTIVE, FROZEN, GONE = "new", "active", "frozen", "gone"
-IDLE_STATES = frozenset({GONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,65 +179,6 @@ def mark_ticket(connection: sa.Connection, ticket_ids: Sequence[int], look: Look
     return sorted({row.connection for row in rows})
 
 
-def claim(
-    connection: sa.Connection,
-    name: str,
-    *,
-    owner: str,
-    now: datetime,
-    until: datetime,
-    limit: int,
-    link_id: int | None = None,
-) -> list[LinkRow]:
-    """Take up to `limit` due links whose ticket nobody holds, oldest first; or the one named, if it is due.
-
-    The try is counted before any work. What a holder that died left undone is looked at whole.
-    """
-    due = (
-        sa.select(links.c.id)
-        .join(tickets, tickets.c.id == links.c.ticket_id)
-        .where(
-            links.c.connection == name,
-            links.c.due_at <= now,
-            sa.or_(tickets.c.lease_until.is_(None), tickets.c.lease_until <= now),
-        )
-        .order_by(links.c.dirty_at, links.c.id)
-        .limit(limit)
-        .with_for_update(of=tickets, skip_locked=True)
-    )
-    due = due.where(links.c.id == link_id) if link_id is not None else due.where(links.c.alone.is_(False))
-    ids = [row.id for row in connection.execute(due)]
-    if not ids:
-        return []
-    rows = connection.execute(_whole().where(links.c.id.in_(ids)).order_by(links.c.dirty_at, links.c.id)).all()
-    connection.execute(
-        tickets.update()
-        .where(tickets.c.id.in_([row.t_id for row in rows]))
-        .values(owner=owner, lease_until=until, fence=tickets.c.fence + 1)
-    )
-    connection.execute(links.update().where(links.c.id.in_(ids)).values(claims=links.c.claims + 1, look=0))
-    claimed = [_link(row) for row in rows]
-    return [
-        replace(link, ticket=replace(link.ticket, fence=link.ticket.fence + 1), look=_look_after(link))
-        for link in claimed
-    ]
-
-
-def _look_after(link: LinkRow) -> Look:
-    return link.look | Look.ALL if link.claims else link.look
-
-
-def hold(connection: sa.Connection, held: Sequence[LinkRow], *, owner: str, until: datetime) -> set[int]:
-    """Renew the leases on these tickets; the link ids whose lease is still ours."""
-    fences = {link.ticket.id: link.ticket.fence for link in held}
-    rows = connection.execute(
-        sa.select(tickets.c.id, tickets.c.fence).where(tickets.c.id.in_(list(fences)), tickets.c.owner == owner)
-    ).all()
-    ours = [row.id for row in rows if fences[row.id] == row.fence]
-    connection.execute(tickets.update().where(tickets.c.id.in_(ours)).values(lease_until=until))
-    return {link.id for link in held if link.ticket.id in set(ours)}
-
-
 def check_fence(connection: sa.Connection, link: LinkRow) -> None:
     """Raise LostLease unless the ticket is still held under this link's fencing number; locks its row."""
     row = connection.execute(
@@ -248,34 +188,6 @@ def check_fence(connection: sa.Connection, link: LinkRow) -> None:
     )
     if row.rowcount != 1:
         raise LostLease(link.id)
-
-
-def release(connection: sa.Connection, link: LinkRow, **changes: Any) -> None:
-    """Give the ticket back and store `changes` on the link.
-
-    `due_at` among them is when to work next (None: when something happens), `look` what is still to be looked at. What
-    was marked meanwhile stays due.
-    """
-    due_at = changes.pop("due_at", None)
-    now = changes.pop("now")
-    look = changes.pop("look", Look.NOTHING)
-    again = links.c.seq > link.seq
-    connection.execute(
-        links.update()
-        .where(links.c.id == link.id)
-        .values(
-            due_at=sa.case((again, now), else_=sa.literal(due_at, links.c.due_at.type)),
-            dirty_at=sa.case((again, now), else_=sa.literal(link.dirty_at if due_at else None, links.c.dirty_at.type)),
-            claims=0,
-            look=links.c.look.op("|")(int(look)),
-            **changes,
-        )
-    )
-    connection.execute(
-        tickets.update()
-        .where(tickets.c.id == link.ticket.id, tickets.c.fence == link.ticket.fence)
-        .values(owner=None, lease_until=None)
-    )
 
 
 def set_shadows(connection: sa.Connection, link: LinkRow, shadows: Mapping[str, Shadow]) -> None:
@@ -335,15 +247,15 @@ def update_ticket(connection: sa.Connection, link: LinkRow, changes: Mapping[str
 
 def get(connection: sa.Connection, link_id: int) -> LinkRow | None:
     """One link with its ticket, unclaimed."""
-    row = connection.execute(_whole().where(links.c.id == link_id)).one_or_none()
-    return _link(row) if row else None
+    row = connection.execute(whole().where(links.c.id == link_id)).one_or_none()
+    return from_row(row) if row else None
 
 
 def of_ticket(connection: sa.Connection, number_or_id: str) -> list[LinkRow]:
     """The links of a ticket named by its number, its Next Cap id or a CRM record id."""
     text = number_or_id.lstrip("#")
     named = sa.or_(tickets.c.number == text, tickets.c.nextcap_id == text, links.c.record_id == text)
-    return [_link(row) for row in connection.execute(_whole().where(named).order_by(links.c.id))]
+    return [from_row(row) for row in connection.execute(whole().where(named).order_by(links.c.id))]
 
 
 def has_open_creates(connection: sa.Connection, name: str, kind: str) -> bool:
@@ -356,34 +268,6 @@ def has_open_creates(connection: sa.Connection, name: str, kind: str) -> bool:
         .limit(1)
     )
     return connection.execute(query).first() is not None
-
-
-def due_connections(connection: sa.Connection, now: datetime) -> list[str]:
-    """The connections with a link that is due and not worked alone."""
-    query = sa.select(links.c.connection).where(links.c.due_at <= now, links.c.alone.is_(False)).distinct()
-    return [row.connection for row in connection.execute(query)]
-
-
-def due_alone(connection: sa.Connection, now: datetime, limit: int = 20) -> list[tuple[int, str]]:
-    """Due links that are worked alone: id and ticket number."""
-    query = (
-        sa.select(links.c.id, tickets.c.number)
-        .join(tickets, tickets.c.id == links.c.ticket_id)
-        .where(links.c.due_at <= now, links.c.alone.is_(True))
-        .where(sa.or_(tickets.c.lease_until.is_(None), tickets.c.lease_until <= now))
-        .order_by(links.c.due_at)
-        .limit(limit)
-    )
-    return [(row.id, row.number) for row in connection.execute(query)]
-
-
-def next_due(connection: sa.Connection, name: str, *, within: timedelta, now: datetime) -> datetime | None:
-    """When the next link of this connection falls due, if that is soon."""
-    query = sa.select(sa.func.min(links.c.due_at)).where(
-        links.c.connection == name, links.c.due_at <= now + within, links.c.alone.is_(False)
-    )
-    value = connection.execute(query).scalar()
-    return value if isinstance(value, datetime) else None
 
 
 def due_at(connection: sa.Connection, link_id: int) -> datetime | None:
@@ -406,12 +290,14 @@ def shadows_to_json(shadows: Mapping[str, Shadow]) -> dict[str, Any]:
     return {name: [to_json(one.nextcap), to_json(one.crm)] for name, one in shadows.items()}
 
 
-def _whole() -> sa.Select[Any]:
+def whole() -> sa.Select[Any]:
+    """Links with their tickets, in the columns that `from_row` takes."""
     columns = [column.label(f"t_{column.name}") for column in tickets.c]
     return sa.select(links, *columns).join(tickets, tickets.c.id == links.c.ticket_id)
 
 
-def _link(row: sa.Row[Any]) -> LinkRow:
+def from_row(row: sa.Row[Any]) -> LinkRow:
+    """A link with its ticket, out of a row of `whole`."""
     ticket = TicketRow(
         id=row.t_id,
         nextcap_id=row.t_nextcap_id,

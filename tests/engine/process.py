@@ -30,7 +30,7 @@ from connector.sandbox.hubspot import HubSpot as HubSpotImitation
 from connector.sandbox.nextcap import CRM_KEY
 from connector.sandbox.nextcap import NextCap as NextCapImitation
 from connector.secretbox import SecretBox
-from connector.store import connections, links
+from connector.store import claims, connections
 from connector.store.database import Database
 from connector.web.app import create_app
 from connector.wiring import Runtime
@@ -69,7 +69,7 @@ class Process:
     def work_alone(self) -> list[Alone]:
         """What the `sync_ticket` tasks do that the sweep rings."""
         with self.engine.db.read() as connection:
-            due = links.due_alone(connection, self.engine.now())
+            due = claims.due_alone(connection, self.engine.now())
         return [ended for link_id, _ in due if (ended := draining.work_alone(self.engine, link_id)) is not None]
 
     def die(self, act: Act) -> None:

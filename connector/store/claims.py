@@ -1,0 +1,136 @@
+"""Who is due and who holds what: claims with a fencing number, and the questions that the sweep asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.store.links import LinkRow, Look, from_row, whole
+from connector.store.tables import links, tickets
+
+DEATHS = 2
+"""So many holders of a link that died make it be worked alone."""
+
+
+def claim(
+    connection: sa.Connection,
+    name: str,
+    *,
+    owner: str,
+    now: datetime,
+    until: datetime,
+    limit: int,
+    link_id: int | None = None,
+) -> list[LinkRow]:
+    """Take up to `limit` due links whose ticket nobody holds, oldest first; or the one named, if it is due.
+
+    The try is counted before any work. What a holder that died left undone is looked at whole.
+    """
+    due = (
+        sa.select(links.c.id)
+        .join(tickets, tickets.c.id == links.c.ticket_id)
+        .where(
+            links.c.connection == name,
+            links.c.due_at <= now,
+            sa.or_(tickets.c.lease_until.is_(None), tickets.c.lease_until <= now),
+        )
+        .order_by(links.c.dirty_at, links.c.id)
+        .limit(limit)
+        .with_for_update(of=tickets, skip_locked=True)
+    )
+    due = due.where(links.c.id == link_id) if link_id is not None else due.where(~_is_alone())
+    ids = [row.id for row in connection.execute(due)]
+    if not ids:
+        return []
+    rows = connection.execute(whole().where(links.c.id.in_(ids)).order_by(links.c.dirty_at, links.c.id)).all()
+    connection.execute(
+        tickets.update()
+        .where(tickets.c.id.in_([row.t_id for row in rows]))
+        .values(owner=owner, lease_until=until, fence=tickets.c.fence + 1)
+    )
+    connection.execute(links.update().where(links.c.id.in_(ids)).values(claims=links.c.claims + 1, look=0))
+    claimed = [from_row(row) for row in rows]
+    return [
+        replace(link, ticket=replace(link.ticket, fence=link.ticket.fence + 1), look=_look_after(link))
+        for link in claimed
+    ]
+
+
+def _is_alone() -> sa.ColumnElement[bool]:
+    """Links that are worked by themselves: they failed for their own reason, or their holder died twice."""
+    return sa.or_(links.c.alone, links.c.claims >= DEATHS)
+
+
+def _look_after(link: LinkRow) -> Look:
+    return link.look | Look.ALL if link.claims else link.look
+
+
+def hold(connection: sa.Connection, held: Sequence[LinkRow], *, owner: str, until: datetime) -> set[int]:
+    """Renew the leases on these tickets; the link ids whose lease is still ours."""
+    fences = {link.ticket.id: link.ticket.fence for link in held}
+    rows = connection.execute(
+        sa.select(tickets.c.id, tickets.c.fence).where(tickets.c.id.in_(list(fences)), tickets.c.owner == owner)
+    ).all()
+    ours = [row.id for row in rows if fences[row.id] == row.fence]
+    connection.execute(tickets.update().where(tickets.c.id.in_(ours)).values(lease_until=until))
+    return {link.id for link in held if link.ticket.id in set(ours)}
+
+
+def release(connection: sa.Connection, link: LinkRow, **changes: Any) -> None:
+    """Give the ticket back and store `changes` on the link.
+
+    `due_at` among them is when to work next (None: when something happens), `look` what is still to be looked at. What
+    was marked meanwhile stays due.
+    """
+    due_at = changes.pop("due_at", None)
+    now = changes.pop("now")
+    look = changes.pop("look", Look.NOTHING)
+    again = links.c.seq > link.seq
+    connection.execute(
+        links.update()
+        .where(links.c.id == link.id)
+        .values(
+            due_at=sa.case((again, now), else_=sa.literal(due_at, links.c.due_at.type)),
+            dirty_at=sa.case((again, now), else_=sa.literal(link.dirty_at if due_at else None, links.c.dirty_at.type)),
+            claims=0,
+            look=links.c.look.op("|")(int(look)),
+            **changes,
+        )
+    )
+    connection.execute(
+        tickets.update()
+        .where(tickets.c.id == link.ticket.id, tickets.c.fence == link.ticket.fence)
+        .values(owner=None, lease_until=None)
+    )
+
+
+def due_connections(connection: sa.Connection, now: datetime) -> list[str]:
+    """The connections with a link that is due and not worked alone."""
+    query = sa.select(links.c.connection).where(links.c.due_at <= now, ~_is_alone()).distinct()
+    return [row.connection for row in connection.execute(query)]
+
+
+def due_alone(connection: sa.Connection, now: datetime, limit: int = 20) -> list[tuple[int, str]]:
+    """Due links that are worked alone: id and ticket number."""
+    query = (
+        sa.select(links.c.id, tickets.c.number)
+        .join(tickets, tickets.c.id == links.c.ticket_id)
+        .where(links.c.due_at <= now, _is_alone())
+        .where(sa.or_(tickets.c.lease_until.is_(None), tickets.c.lease_until <= now))
+        .order_by(links.c.due_at)
+        .limit(limit)
+    )
+    return [(row.id, row.number) for row in connection.execute(query)]
+
+
+def next_due(connection: sa.Connection, name: str, *, within: timedelta, now: datetime) -> datetime | None:
+    """When the next link of this connection falls due, if that is soon."""
+    query = sa.select(sa.func.min(links.c.due_at)).where(
+        links.c.connection == name, links.c.due_at <= now + within, ~_is_alone()
+    )
+    value = connection.execute(query).scalar()
+    return value if isinstance(value, datetime) else None
