@@ -147,7 +147,8 @@ def _after_failure(
         changes |= {"attempts": attempts, "failing_since": since, "alone": True}
         if error.system:
             changes["cause_code"] = f"fails:{error.system}:{error.code}"
-            _strike(engine, connection, error, now)
+            if attempts == 1:
+                _strike(engine, connection, error, now)
         return now + backoff(attempts - 1, engine.timing)
     candidates = error.candidates if isinstance(error, NeedsReview) else ()
     parked.park(
@@ -164,7 +165,7 @@ def _after_failure(
 
 
 def _strike(engine: Engine, connection: sa.Connection, error: RetryLater | UnknownOutcome, now: datetime) -> None:
-    """Several tickets failing in a row without a good answer between them are an outage, not bad tickets."""
+    """Several tickets that begin to fail without a good answer between them are an outage, not bad tickets."""
     failures = connections.fail(connection, error.system, cause=str(error), until=None)
     if failures >= STRIKES:
         until = now + backoff(failures - STRIKES, engine.timing)

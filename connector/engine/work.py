@@ -237,8 +237,8 @@ def name_of(mapping: TicketMapping, native: str, side: Side) -> str | None:
 
 def backoff(attempts: int, timing: Timing) -> timedelta:
     """How long to wait before the next try: from half a second, doubling to ten minutes, with jitter."""
-    longest = min(timing.longest_repeat, timing.first_repeat * 2 ** min(attempts, 20))
-    return timedelta(seconds=longest * random.uniform(1.0, 2.0))  # noqa: S311 - jitter, not a secret
+    shortest = min(timing.longest_repeat / 2, timing.first_repeat * 2 ** min(attempts, 20))
+    return timedelta(seconds=shortest * random.uniform(1.0, 2.0))  # noqa: S311 - jitter, not a secret
 
 
 def reading_to_json(record: Record) -> dict[str, Any]:
