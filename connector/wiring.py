@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -92,6 +92,23 @@ class Runtime:
         self.db.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What adapters are built from."""
+
+    settings: config.Settings
+    db: Database
+    mappings: Mappings
+    box: SecretBox
+    observe: Callable[[Call], None]
+    wires: list[HttpxWire] = field(default_factory=list)
+
+    def keep(self, wire: HttpxWire) -> HttpxWire:
+        """Remember a wire, so that it is closed with the process."""
+        self.wires.append(wire)
+        return wire
+
+
 def tls(settings: config.Settings) -> dict[str, Any]:
     """What redis-py must be told about certificates, so that one setting means the same everywhere."""
     if not settings.queue.url.startswith("rediss://") or settings.queue.check_certificate:
@@ -108,22 +125,17 @@ def build(settings: config.Settings | None = None, *, bell: Bell | None = None, 
     files = {name: config.absolute(settings, one.mapping) for name, one in settings.connections.items()}
     mappings = Mappings(db, files)
     runtime: list[Runtime] = []
-    observe = partial(_observe, runtime)
-    box = SecretBox(db, _keys(settings))
-    wires: list[HttpxWire] = []
-    crms = {
-        name: _crm(settings, name, one, db, mappings, box, wires, observe) for name, one in settings.connections.items()
-    }
+    parts = _Parts(settings, db, mappings, SecretBox(db, _keys(settings)), partial(_observe, runtime))
     engine = Engine(
         db=db,
-        nextcap=_nextcap(settings, db, box, wires, observe),
-        crms=crms,
+        nextcap=_nextcap(parts),
+        crms={name: CRMS[one.crm].build(parts, name, one) for name, one in settings.connections.items()},
         mappings=mappings,
-        labels={name: one.label or LABELS.get(one.crm, name) for name, one in settings.connections.items()},
+        labels={name: one.label or CRMS[one.crm].label for name, one in settings.connections.items()},
         bell=bell or no_bell,
         health=Health(),
     )
-    made = Runtime(settings, db, engine, mappings, box, wires)
+    made = Runtime(settings, db, engine, mappings, parts.box, parts.wires)
     runtime.append(made)
     _ensure_rows(made)
     return made
@@ -164,14 +176,11 @@ def _keys(settings: config.Settings) -> list[str]:
     return []
 
 
-def _nextcap(
-    settings: config.Settings, db: Database, box: SecretBox, wires: list[HttpxWire], observe: Callable[[Call], None]
-) -> Adapter:
+def _nextcap(parts: _Parts) -> Adapter:
     from connector.adapters.nextcap import NextCap, rate, sort
 
-    ours = settings.nextcap
-    wire = HttpxWire()
-    wires.append(wire)
+    ours = parts.settings.nextcap
+    wire = parts.keep(HttpxWire())
 
     def transport(key: str, bucket: str) -> Transport:
         return Transport(
@@ -179,21 +188,21 @@ def _nextcap(
             base_url=ours.api_url,
             wire=wire,
             credentials=HeaderCredentials("X-Api-Key", key),
-            budget=SqlBudget(db, bucket, {"default": Limit(ours.calls_per_minute, 60.0)}, now=utc_now),
+            budget=SqlBudget(parts.db, bucket, {"default": Limit(ours.calls_per_minute, 60.0)}, now=utc_now),
             sort=sort,
             rate=rate,
-            observe=observe,
+            observe=parts.observe,
         )
 
     configured = [secret.get_secret_value() for secret in ours.webhook_secrets]
     return NextCap(
         transport(_shown(ours.api_key), NEXTCAP),
         data_transport=transport(_shown(ours.data_key), "nextcap-data") if ours.data_key else None,
-        secrets=LiveSecrets(configured, box, HANDED_OUT),
+        secrets=LiveSecrets(configured, parts.box, HANDED_OUT),
         signature=ours.signature,
-        pinned=partial(_pinned, db),
-        pin=partial(_pin, db),
-        on_secret=partial(box.put, HANDED_OUT),
+        pinned=partial(_pinned, parts.db),
+        pin=partial(_pin, parts.db),
+        on_secret=partial(parts.box.put, HANDED_OUT),
         web_url=ours.web_url,
     )
 
@@ -213,39 +222,11 @@ def _shown(secret: Any) -> str:
     return str(secret.get_secret_value()) if secret else ""
 
 
-def _crm(
-    settings: config.Settings,
-    name: str,
-    one: config.ConnectionSettings,
-    db: Database,
-    mappings: Mappings,
-    box: SecretBox,
-    wires: list[HttpxWire],
-    observe: Callable[[Call], None],
-) -> Adapter:
-    """The adapter of one connection: adding a CRM is one line in this table."""
-    builders: Mapping[str, Callable[..., Adapter]] = {"hubspot": _hubspot}
-    return builders[one.crm](settings, name, one, db, mappings, box, wires, observe)
-
-
-LABELS = {"hubspot": "HubSpot"}
-
-
-def _hubspot(
-    settings: config.Settings,
-    name: str,
-    one: config.ConnectionSettings,
-    db: Database,
-    mappings: Mappings,
-    box: SecretBox,
-    wires: list[HttpxWire],
-    observe: Callable[[Call], None],
-) -> Adapter:
+def _hubspot(parts: _Parts, name: str, one: config.ConnectionSettings) -> Adapter:
     from connector.adapters.hubspot import LIMITS, HubSpot, rate, sort
     from connector.adapters.hubspot.auth import Anonymous, OAuthCredentials, StaticCredentials
 
-    wire = HubSpotWire()
-    wires.append(wire)
+    wire = parts.keep(HubSpotWire())
     limits = LIMITS | {"default": Limit(one.calls_per_10_seconds, 10.0)}
 
     def transport(credentials: Credentials) -> Transport:
@@ -254,10 +235,10 @@ def _hubspot(
             base_url=one.api_url,
             wire=wire,
             credentials=credentials,
-            budget=SqlBudget(db, name, limits, now=utc_now),
+            budget=SqlBudget(parts.db, name, limits, now=utc_now),
             sort=sort,
             rate=rate,
-            observe=observe,
+            observe=parts.observe,
         )
 
     if one.access_token:
@@ -268,16 +249,16 @@ def _hubspot(
             client_id=one.client_id or "",
             client_secret=_shown(one.client_secret),
             refresh_token=_shown(one.refresh_token),
-            store=StoredToken(db, box, name),
+            store=StoredToken(parts.db, parts.box, name),
         )
     secrets = [secret.get_secret_value() for secret in one.webhook_secrets]
     return HubSpot(
         transport(credentials),
         webhook_secrets=secrets,
-        public_url=settings.public_url,
+        public_url=parts.settings.public_url,
         path=f"/webhooks/{name}",
         signatures=frozenset(one.signatures),
-        watched=partial(_watched, mappings, name),
+        watched=partial(_watched, parts.mappings, name),
     )
 
 
@@ -288,3 +269,15 @@ def _watched(mappings: Mappings, name: str) -> tuple[str, ...]:
             return mappings.active(connection, name).crm_fields()
     except (ConfigError, StoreAway):
         return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Crm:
+    """A kind of CRM: what people call it, and how its adapter is built."""
+
+    label: str
+    build: Callable[[_Parts, str, config.ConnectionSettings], Adapter]
+
+
+CRMS = {"hubspot": _Crm("HubSpot", _hubspot)}
+"""Adding a CRM is one line here."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
@@ -69,7 +70,7 @@ def action(method: Callable[Concatenate[I, P], R]) -> Callable[Concatenate[I, P]
     return locked
 
 
-class Imitation:
+class Imitation(ABC):
     """A vendor, served on 127.0.0.1. One lock guards its state: requests and actions run one at a time.
 
     `stop` and `start` imitate an outage: state is kept and the port stays the same. Subclasses set `name`
@@ -95,29 +96,29 @@ class Imitation:
 
     # -- for vendors to override
 
+    @abstractmethod
     def routes(self, app: Flask) -> None:
         """Add the vendor's routes, checks before and headers after them; called before there is any state."""
-        raise NotImplementedError
 
+    @abstractmethod
     def make_deliveries(self) -> Deliveries:
         """The vendor's webhook sender; called once, when only lock, clock, calls and faults exist; not yet started."""
-        raise NotImplementedError
 
+    @abstractmethod
     def state(self) -> Any:
         """Everything a test may want to see, as JSON."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settings_view(self) -> Mapping[str, Any]:
         """The settings in force, as JSON."""
-        raise NotImplementedError
 
+    @abstractmethod
     def configure(self, **changes: Any) -> None:
         """Change settings; ValueError on an unknown name or a wrong value, and then nothing is changed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forget(self) -> None:
         """Return the vendor's own state and settings to how they were at first."""
-        raise NotImplementedError
 
     # -- life
 
