@@ -16,9 +16,9 @@ from connector.domain.rules import MISSING, Direction, Directories, Rule, Untran
 from connector.domain.status import parse_status, status_agrees
 from connector.domain.ticket import Record, Requester, Side, Value, normal
 from connector.engine.context import Engine
-from connector.engine.effects import attempt, one_outcome, raise_waits
+from connector.engine.effects import attempt, raise_waits
 from connector.engine.reading import fields_of, read_nextcap, take_crm, take_nextcap
-from connector.engine.work import Parking, Work, name_of, observe
+from connector.engine.work import Parking, Work, each, name_of, observe
 from connector.store import effects, links
 from connector.store.effects import Effect
 from connector.store.links import Look
@@ -81,7 +81,12 @@ def _find_existing(engine: Engine, name: str, works: Sequence[Work]) -> None:
         if not wanted:
             continue
         rule = works[0].mapping.find[rank]
-        found = adapter.find(rule.crm, list(wanted), fields_of(works[0], adapter))
+        try:
+            found = adapter.find(rule.crm, list(wanted), fields_of(works[0], adapter))
+        except (Refused, NotSupported) as problem:
+            for work in wanted.values():
+                work.fail(problem)
+            return
         for value, work in wanted.items():
             _join_found(engine, name, work, found.get(value, ()), rule.crm)
 
@@ -203,21 +208,30 @@ def create_in_nextcap(engine: Engine, name: str, works: Sequence[Work], people: 
     wanted = [work for work in works if work.is_live and work.crm is not None]
     if not wanted:
         return
-    requesters = engine.crms[name].requesters([str(work.record_id) for work in wanted])
-    for work in wanted:
-        change = _ticket_change(work, name, requesters.get(str(work.record_id), Requester()), people)
-        effect = next((one for one in work.open_effects if one.kind == CREATE_NEXTCAP), None)
-        found = _settle_doubt(engine, work, effect, change) if effect else None
-        if not work.is_live:
-            continue
-        if found is None:
-            _intend(engine, CREATE_NEXTCAP, Side.NEXTCAP, [work], [{}])
-            written = one_outcome(engine, change)
-            if written.error is not None:
-                _doubt(engine, work, written)
-                continue
-            found = written.record or Record(written.id, {})
-        _keep_ticket(engine, work, found, people)
+    try:
+        requesters = engine.crms[name].requesters([str(work.record_id) for work in wanted])
+    except (Refused, NotSupported) as problem:
+        for work in wanted:
+            work.fail(problem)
+        return
+    each(wanted, lambda work: _make_ticket(engine, name, work, requesters.get(str(work.record_id)), people))
+
+
+def _make_ticket(engine: Engine, name: str, work: Work, requester: Requester | None, people: Directories) -> None:
+    change = _ticket_change(work, name, requester or Requester(), people)
+    effect = next((one for one in work.open_effects if one.kind == CREATE_NEXTCAP), None)
+    found = _settle_doubt(engine, work, effect, change) if effect else None
+    if not work.is_live:
+        return
+    if found is None:
+        _intend(engine, CREATE_NEXTCAP, Side.NEXTCAP, [work], [{}])
+        written = next(iter(attempt(engine.nextcap, [change])))
+        if written.error is not None:
+            _doubt(engine, work, written)
+            raise_waits([written])
+            return
+        found = written.record or Record(written.id, {})
+    _keep_ticket(engine, work, found, people)
 
 
 def _ticket_change(work: Work, name: str, requester: Requester, people: Directories) -> Change:
@@ -274,10 +288,10 @@ def _doubt(engine: Engine, work: Work, written: Written) -> None:
         work.wait(until)
         work.end("outcome_unknown", f"{error}; Next Cap is looked at before anything is sent again")
         return
-    _drop_unless_unknown(work, CREATE_NEXTCAP, error)
+    work.dropped += [one.id for one in work.open_effects if one.kind == CREATE_NEXTCAP]
     if isinstance(error, NotSupported):
         work.end("not_supported", str(error))
-    else:
+    elif not (isinstance(error, RetryLater) and error.scope == "connection"):
         work.fail(error)
 
 

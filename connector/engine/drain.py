@@ -187,13 +187,17 @@ def _claim(engine: Engine, name: str, keeper: _Keeper) -> list[LinkRow]:
 
 @contextmanager
 def _watching_recovery(engine: Engine, name: str) -> Iterator[None]:
-    """Where a system that had failed answers well meanwhile, what waits for it is due at once."""
+    """Where a system that had failed answers well meanwhile, and to the end, what waits for it is due at once."""
     before = {system: engine.health.answered(system) for system in (name, NEXTCAP)}
+    failing = ""
     try:
         yield
+    except RetryLater as problem:
+        failing = problem.system
+        raise
     finally:
         for system, count in before.items():
-            if engine.health.answered(system) > count:
+            if system != failing and engine.health.answered(system) > count:
                 recover(engine, system)
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from connector.engine import operators
 from connector.engine.budget import SqlBudget
 from connector.engine.context import NEXTCAP
 from connector.store import tables
@@ -202,22 +203,44 @@ def test_credentials_that_are_refused_are_the_connections_trouble(world: World) 
     assert world.record(record)["subject"] == "After"
 
 
-def test_a_permission_that_is_lacking_stops_nothing_for_good(world: World) -> None:
-    """A call for a whole batch is refused: it is told as the connection's cause and tried again."""
-    world.linked()
+def test_writes_that_fail_while_reads_go_well_are_probed_ever_more_slowly_too(world: World) -> None:
+    """A good answer to the read before it does not mean that the write's trouble is over."""
+    pairs = [world.linked(subject="Before") for _ in range(2)]
+    world.hubspot.fail("unavailable", "POST", "batch/update", times=None)
+    for ticket, _ in pairs:
+        world.nextcap.set_fields(ticket, {"subject": "After"})
+
+    world.deliver()
+    for _ in range(60):
+        world.drain()
+        world.advance(1)
+
+    assert 3 <= world.sent(HUBSPOT, UPDATE) <= 8
+    world.hubspot.faults.clear()
+    world.advance(60)
+    world.settle()
+    assert [world.record(record)["subject"] for _, record in pairs] == ["After", "After"]
+
+
+def test_a_permission_that_is_lacking_stops_only_who_needs_it(world: World) -> None:
+    """Contacts may not be read: a record made in HubSpot waits for a person, the other tickets go on."""
+    ticket, record = world.linked(subject="Before")
+    refusal = {"category": "MISSING_SCOPES", "message": "no"}
     world.hubspot.faults.add(
-        "status",
-        method="POST",
-        path="tickets/contacts/batch/read",
-        status=403,
-        body={"category": "MISSING_SCOPES", "message": "no"},
+        "status", method="POST", path="tickets/contacts/batch/read", status=403, body=refusal, times=None
     )
     world.hubspot.create_ticket("Made in HubSpot")
-    world.deliver()
+    world.settle()
 
-    world.drain()
-    world.pass_time(70)
+    world.nextcap.set_fields(ticket, {"subject": "After"})
+    world.settle()
+    carried = world.record(record)["subject"]
+    (item,) = world.parked()
+    world.hubspot.faults.clear()
+    operators.retry(world.engine, [int(item["id"])], by="ana")
+    world.settle()
 
+    assert (carried, item["code"]) == ("After", "missing_scopes")
     assert "Made in HubSpot" in [one["subject"] for one in world.nextcap.state()["tickets"]]
 
 

@@ -202,6 +202,18 @@ def test_a_lost_answer_to_a_create_in_next_cap_makes_one_ticket(world: World, ho
     assert len(world.hubspot.state()["tickets"]) == 2
 
 
+def test_a_create_that_met_a_limit_was_not_sent_and_is_not_looked_for(world: World) -> None:
+    """A wait is no doubt: it is sent as soon as the vendor allows."""
+    world.linked()
+    world.nextcap.faults.add("status", method="POST", path="/crm/tickets$", status=429, headers={"Retry-After": "5"})
+    world.hubspot.create_ticket("Made in HubSpot")
+
+    world.pass_time(8)
+
+    assert world.moments(NEXTCAP, CREATE) == [0, 5]
+    assert world.moments(NEXTCAP, LIST) == []
+
+
 def test_the_twin_of_a_ticket_that_we_make_gets_no_record_of_its_own(world: World) -> None:
     """Its webhook comes before the answer to our create: the ticket waits, then turns out to be ours."""
     world.linked()
