@@ -16,21 +16,25 @@ from connector.domain.ticket import Comment, CommentKind, Side
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """One comment on its way to the other side."""
+    """One comment on its way to the other side, as what it is; only a marked CRM note becomes something else.
+
+    `marker` is the mapping's declared word with which an agent began a CRM note that is for the customer.
+    """
 
     source: Side
     comment: Comment
     kind: CommentKind
     text: str
+    marker: str = ""
 
     def __post_init__(self) -> None:
-        if self.comment.kind is CommentKind.NOTE and self.kind is not CommentKind.NOTE and not self.marked:
+        if self.kind is not self.comment.kind and not self._is_marked_reply():
             raise ValueError("an internal note can never become public")
 
-    @property
-    def marked(self) -> bool:
-        """Whether an agent wrote this CRM entry as a reply to the customer, by the mapping's declared marker."""
-        return self.source is Side.CRM and self.text != self.comment.text
+    def _is_marked_reply(self) -> bool:
+        is_crm_note = self.source is Side.CRM and self.comment.kind is CommentKind.NOTE
+        is_marked = is_crm_note and after_marker(self.comment.text, self.marker) == self.text
+        return is_marked and self.kind is CommentKind.REPLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +66,41 @@ def plan_comments(
     for comment in sorted(comments, key=lambda item: item.created_at):
         if comment.id in seen:
             continue
-        kind, text = _meaning(policy, source, comment)
+        crossing = _crossing(policy, source, comment)
         allowed = policy.to_crm if source is Side.NEXTCAP else policy.to_nextcap
-        if kind not in allowed:
-            stays.append(Stays(source, comment.id, "not_carried", f"the mapping does not carry a {kind} this way"))
+        if crossing.kind not in allowed:
+            reason = f"the mapping does not carry a {crossing.kind} this way"
+            stays.append(Stays(source, comment.id, "not_carried", reason))
         elif _too_old(policy, comment, linked_at):
             stays.append(Stays(source, comment.id, "history", "older than the history that the mapping mirrors"))
         else:
-            crossings.append(Crossing(source, comment, kind, text))
+            crossings.append(crossing)
     return crossings, stays
 
 
-def _meaning(policy: CommentPolicy, source: Side, comment: Comment) -> tuple[CommentKind, str]:
-    """What the comment becomes. A CRM note is a reply only where an agent put the declared marker before it."""
+def after_marker(text: str, marker: str) -> str | None:
+    """What an entry that begins with the marker says after it; None where it does not, or says nothing.
+
+    A marker that ends in a letter or digit must stand alone, followed by a space or a colon: `#replying` is no
+    `#reply`. An empty marker marks nothing.
+    """
+    words = text.lstrip()
+    start, rest = words[: len(marker)], words[len(marker) :]
+    if not marker.strip() or start.casefold() != marker.casefold():
+        return None
+    if marker[-1].isalnum() and not (rest[:1].isspace() or rest.startswith(":")):
+        return None
+    return rest.lstrip(": \t\r\n\u00a0") or None
+
+
+def _crossing(policy: CommentPolicy, source: Side, comment: Comment) -> Crossing:
+    """The comment as what it is. A CRM note is a reply only where an agent put the declared marker before it."""
     if source is Side.CRM and comment.kind is CommentKind.NOTE:
         for marker in policy.reply_markers:
-            text = comment.text.lstrip()
-            if text.lower().startswith(marker.lower()) and text[len(marker) :].strip():
-                return CommentKind.REPLY, text[len(marker) :].lstrip(" :\n\t")
-    return comment.kind, comment.text
+            text = after_marker(comment.text, marker)
+            if text is not None:
+                return Crossing(source, comment, CommentKind.REPLY, text, marker)
+    return Crossing(source, comment, comment.kind, comment.text)
 
 
 def _too_old(policy: CommentPolicy, comment: Comment, linked_at: datetime | None) -> bool:
