@@ -7,8 +7,9 @@ import re
 from html.parser import HTMLParser
 
 BLOCKS = frozenset({"p", "div", "br", "li", "tr", "ul", "ol", "table", "blockquote", "h1", "h2", "h3", "h4", "pre"})
-SILENT = frozenset({"script", "style", "head", "title", "template"})
+SILENT = frozenset({"script", "style", "title", "template"})
 URL = re.compile(r"https?://[^\s<>\"']+")
+AFTER_URL = ".,;:!?"
 
 
 class _TextReader(HTMLParser):
@@ -17,12 +18,14 @@ class _TextReader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
-        self._silent = 0
+        self._silent = ""
         self._links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._silent:
+            return
         if tag in SILENT:
-            self._silent += 1
+            self._silent = tag
         elif tag == "li":
             self.parts.append("\n- ")
         elif tag in BLOCKS:
@@ -33,8 +36,8 @@ class _TextReader(HTMLParser):
             self._links.append(dict(attrs).get("href") or "")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in SILENT:
-            self._silent = max(0, self._silent - 1)
+        if self._silent:
+            self._silent = "" if tag == self._silent else self._silent
         elif tag == "a" and self._links:
             target = self._links.pop()
             if target.startswith(("http://", "https://")) and not "".join(self.parts[-3:]).endswith(target):
@@ -50,17 +53,43 @@ class _TextReader(HTMLParser):
 def html_to_text(markup: str) -> str:
     """The plain reading of HTML: link targets, lists and table rows kept, at most one empty line in a row."""
     reader = _TextReader()
-    reader.feed(markup)
+    reader.feed(_closed(markup))
     reader.close()
     return tidy("".join(reader.parts))
 
 
+def _closed(markup: str) -> str:
+    """The same mark-up with what is opened and never closed as plain characters.
+
+    Python's parser looks for the missing end again at every such place, which costs minutes on a hostile mail.
+    """
+    comments = markup.rfind("-->") + 1
+    markup = markup[:comments] + markup[comments:].replace("<!--", "&lt;!--")
+    tags = markup.rfind(">") + 1
+    return markup[:tags] + markup[tags:].replace("<", "&lt;")
+
+
 def text_to_html(text: str) -> str:
     """Plain text as safe HTML: escaped, web addresses made links, line breaks kept."""
-    escaped = html.escape(text, quote=True)
-    linked = URL.sub(lambda match: f'<a href="{match[0]}">{match[0]}</a>', escaped)
+    parts = []
+    end = 0
+    for match in URL.finditer(text):
+        address = _without_punctuation(match[0])
+        link = html.escape(address)
+        parts += [html.escape(text[end : match.start()]), f'<a href="{link}">{link}</a>']
+        end = match.start() + len(address)
+    linked = "".join([*parts, html.escape(text[end:])])
     paragraphs = linked.replace("\r\n", "\n").split("\n\n")
     return "".join(f"<p>{'<br>'.join(part.split(chr(10)))}</p>" for part in paragraphs if part.strip())
+
+
+def _without_punctuation(address: str) -> str:
+    """The address without what belongs to the sentence around it: a full stop, a bracket opened before it."""
+    end, unopened = len(address), address.count(")") - address.count("(")
+    while address[end - 1] in AFTER_URL or (address[end - 1] == ")" and unopened > 0):
+        unopened -= address[end - 1] == ")"
+        end -= 1
+    return address[:end]
 
 
 def tidy(text: str) -> str:
@@ -72,9 +101,10 @@ def tidy(text: str) -> str:
 def fingerprint(text: str) -> str:
     """What two readings of the same words have in common: letters and digits only, in lower case.
 
-    Used to recognise an entry of ours after a vendor has put its own mark-up around it.
+    Used to recognise an entry of ours after a vendor has put its own mark-up around it. Where there are no letters
+    or digits ("👍"), it is all that is not white space.
     """
-    return "".join(re.findall(r"\w+", text.lower()))
+    return "".join(re.findall(r"\w+", text.lower())) or "".join(text.split())
 
 
 def looks_like_html(text: str) -> bool:
