@@ -6,6 +6,7 @@ the value translated. So a lossy table, our own write coming back or an edited m
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -45,7 +46,10 @@ def plan_sync(
     now: datetime,
     signals: Signals = QUIET,
 ) -> Plan:
-    """Decide every field of one link, the status first. A value that was not observed counts as unchanged."""
+    """Decide every field of one link, the status first.
+
+    A value that was not observed counts as unchanged; without a shadow it is never taken nor agreed with.
+    """
     status = decide_status(mapping.status, link, nextcap=nextcap, crm=crm, now=now, signals=signals)
     fields = [_decide(rule, link, nextcap, crm, people, now) for rule in mapping.rules]
     return Plan((_complete(status, mapping, fields, crm), *fields))
@@ -72,7 +76,10 @@ def _decide(rule: Rule, link: LinkState, nextcap: Values, crm: Values, people: D
     if link.held.get(rule.name) == (ours, theirs):
         return _decision(rule, Outcome.HELD, "waits", "still waits for a person", ours, theirs)
     if shadow is None:
-        return _first_contact(rule, ours, theirs, people)
+        first = _first_contact(rule, ours, theirs, people)
+        if _is_founded(first, nextcap, crm):
+            return first
+        return _decision(rule, Outcome.UNCHANGED, "unobserved", "a side has not been read yet", ours, theirs)
     ours_changed, theirs_changed = ours != shadow.nextcap, theirs != shadow.crm
     if not (ours_changed or theirs_changed):
         return _decision(rule, Outcome.UNCHANGED, "unchanged", "neither side changed", ours, theirs)
@@ -104,6 +111,15 @@ def _first_contact(rule: Rule, ours: Value, theirs: Value, people: Directories) 
     )
 
 
+def _is_founded(first: Decision, nextcap: Values, crm: Values) -> bool:
+    """Whether what a first contact came to rests on what was read. The side that is written may still be unread."""
+    if first.outcome is Outcome.TO_CRM:
+        return first.name in nextcap
+    if first.outcome is Outcome.TO_NEXTCAP:
+        return first.name in crm
+    return first.name in nextcap and first.name in crm
+
+
 def _both_changed(
     rule: Rule,
     link: LinkState,
@@ -130,13 +146,19 @@ def _both_changed(
 
 
 def _merge(rule: Rule, shadow: Shadow, ours: Value, theirs: Value, people: Directories) -> Decision:
-    """Element by element against the shadow: what either side added is in, what either side removed is out."""
+    """Element by element against the shadow: what either side added is in, what either side removed is out.
+
+    Elements of ours that become one in the CRM stay apart: they are in as long as the CRM's one is.
+    """
     try:
-        theirs_here = _elements(rule.to_nextcap(theirs, people))
-        shadow_there = _elements(rule.to_nextcap(shadow.crm, people))
-        added = (_elements(ours) - _elements(shadow.nextcap)) | (theirs_here - shadow_there)
-        removed = (_elements(shadow.nextcap) - _elements(ours)) | (shadow_there - theirs_here)
-        merged = normal(((_elements(ours) | theirs_here) - removed) | added)
+        ours_now, ours_then = _elements(ours), _elements(shadow.nextcap)
+        theirs_now, theirs_then = (_elements(rule.to_nextcap(value, people)) for value in (theirs, shadow.crm))
+        images = {item: _image(rule, item, people) for item in ours_now | ours_then}
+        gone = theirs_then - theirs_now
+        kept = {item for item in ours_now if item not in ours_then or not images[item] & gone}
+        shown = _joined(images[item] for item in kept)
+        dropped = _joined(images[item] for item in ours_then - ours_now) & theirs_then
+        merged = normal(kept | (theirs_now - shown - dropped))
         return _decision(
             rule,
             Outcome.MERGED,
@@ -151,6 +173,18 @@ def _merge(rule: Rule, shadow: Shadow, ours: Value, theirs: Value, people: Direc
         return _decision(rule, Outcome.REFUSED, problem.code, str(problem), ours, theirs)
 
 
+def _joined(parts: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset().union(*parts)
+
+
+def _image(rule: Rule, item: str, people: Directories) -> frozenset[str]:
+    """One element of Next Cap's set as it comes back from the CRM; itself where the CRM has no word for it."""
+    try:
+        return _elements(rule.to_nextcap(rule.to_crm((item,), people), people))
+    except Untranslatable:
+        return frozenset({item})
+
+
 def _elements(value: Value) -> frozenset[str]:
     if value is None:
         return frozenset()
@@ -158,7 +192,10 @@ def _elements(value: Value) -> frozenset[str]:
 
 
 def _carry(rule: Rule, source: Side, reason: str, ours: Value, theirs: Value, people: Directories) -> Decision:
-    """Write the source's value on the other side, if the field travels that way and has a counterpart."""
+    """Write the source's value on the other side, if the field travels that way and has a counterpart.
+
+    Where the other side shows that counterpart already, nothing is left to write and the field is settled.
+    """
     towards = Direction.TO_CRM if source is Side.NEXTCAP else Direction.TO_NEXTCAP
     if rule.direction not in (Direction.BOTH, towards):
         return _decision(
@@ -166,12 +203,16 @@ def _carry(rule: Rule, source: Side, reason: str, ours: Value, theirs: Value, pe
         )
     try:
         if source is Side.NEXTCAP:
-            value = normal(rule.to_crm(ours, people))
-            return _decision(rule, Outcome.TO_CRM, "carried", reason, ours, theirs, write_crm=value)
-        value = normal(rule.to_nextcap(theirs, people))
-        return _decision(rule, Outcome.TO_NEXTCAP, "carried", reason, ours, theirs, write_nextcap=value)
+            value, shown = normal(rule.to_crm(ours, people)), theirs
+        else:
+            value, shown = normal(rule.to_nextcap(theirs, people)), ours
     except Untranslatable as problem:
         return _decision(rule, Outcome.REFUSED, problem.code, str(problem), ours, theirs)
+    if value == shown:
+        return _decision(rule, Outcome.AGREED, "agreed", "both sides say the same", ours, theirs)
+    if source is Side.NEXTCAP:
+        return _decision(rule, Outcome.TO_CRM, "carried", reason, ours, theirs, write_crm=value)
+    return _decision(rule, Outcome.TO_NEXTCAP, "carried", reason, ours, theirs, write_nextcap=value)
 
 
 def _complete(status: Decision, mapping: TicketMapping, fields: list[Decision], crm: Values) -> Decision:

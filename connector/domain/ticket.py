@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from math import isfinite
 from typing import TypeAlias
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -119,7 +120,7 @@ class Record:
 
 
 def normal(value: object) -> Value:
-    """The normal form of a native value. Idempotent: `normal(normal(x)) == normal(x)`."""
+    """The normal form of a native value. Idempotent: `normal(normal(x)) == normal(x)`, whatever x is."""
     if value is None or value == "":
         return None
     if isinstance(value, list | tuple | set | frozenset):
@@ -127,6 +128,6 @@ def normal(value: object) -> Value:
         return tuple(items) or None
     if isinstance(value, str):
         return value.replace("\r\n", "\n").replace("\r", "\n")
-    if isinstance(value, bool | int | float):
+    if isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
         return value
     return str(value)
