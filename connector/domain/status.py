@@ -79,11 +79,11 @@ def _winner(
         return Side.NEXTCAP, "Next Cap changed"
     if not ours_changed:
         return Side.CRM, "the CRM changed"
-    if signals.moved_by_our_reply:
-        return Side.CRM, "the CRM changed; Next Cap only moved because of our own reply"
     if rule.direction is not Direction.BOTH:
         side = Side.NEXTCAP if rule.direction is Direction.TO_CRM else Side.CRM
         return side, "both changed; the status travels one way"
+    if signals.moved_by_our_reply:
+        return Side.CRM, "the CRM changed; Next Cap only moved because of our own reply"
     if rule.owner is Owner.ASK:
         return None, ""
     if rule.owner is Owner.NEWEST:
