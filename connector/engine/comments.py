@@ -69,6 +69,8 @@ def _look_at_nextcap(engine: Engine, work: Work, people: Directories) -> None:
     version = work.nextcap.version if work.nextcap else work.link.ticket.version
     work.ticket_changes["timeline_version"] = version
     _name_effects(engine, work, Side.NEXTCAP, found.get(nextcap_id, ()), people)
+    if open_comments(work, Side.CRM) and not work.link.look & (Look.NEXTCAP_COMMENTS | Look.MOVED):
+        work.news |= Look.NEXTCAP_COMMENTS  # Found by this link's own looking; the others were told of nothing.
 
 
 def _name_effects(engine: Engine, work: Work, source: Side, timeline: Sequence[Comment], people: Directories) -> None:
@@ -176,7 +178,7 @@ def _settle(engine: Engine, name: str, work: Work, side: Side, doubtful: Sequenc
             found = adapter.recognise(_comment(work, effect), timeline, sent_at=sent_at, taken=taken)
             if found is not None:
                 effects.done(connection, effect.id, found)
-                _note_what_it_moved(work, effect)
+                _note_what_it_made(work, effect)
                 work.say("adopted", "an answer was lost, but the entry is there: adopted", entry=found)
             elif effect.absent == 0:
                 wait = engine.timing.absent_answered if effect.answered else engine.timing.absent_silent
@@ -218,9 +220,12 @@ def _send_to_ticket(engine: Engine, work: Work) -> None:
         _send(engine, engine.nextcap, Side.NEXTCAP, pairs)
 
 
-def _note_what_it_moved(work: Work, effect: Effect) -> None:
-    """A reply of ours may have moved its ticket: what it shows now is where a walk begins."""
-    if effect.side is Side.NEXTCAP and effect.payload["kind"] == CommentKind.REPLY:
+def _note_what_it_made(work: Work, effect: Effect) -> None:
+    """An entry in Next Cap is news to other links; a reply may have moved its ticket, and there a walk begins."""
+    if effect.side is not Side.NEXTCAP:
+        return
+    work.news |= Look.NEXTCAP_COMMENTS
+    if effect.payload["kind"] == CommentKind.REPLY:
         work.signals = replace(work.signals, moved_by_our_reply=True)
         work.nextcap_fresh = False
 
@@ -262,7 +267,7 @@ def _keep_outcome(
             work.waits_for.add(side)
         elif error is None:
             effects.done(connection, effect.id, written.id or None)
-            _note_what_it_moved(work, effect)
+            _note_what_it_made(work, effect)
             work.wrote = True
             work.say("comment_carried", f"a {effect.payload['kind']} crossed to the other side", entry=written.id)
         elif isinstance(error, UnknownOutcome):

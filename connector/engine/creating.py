@@ -306,6 +306,7 @@ def _keep_ticket(engine: Engine, work: Work, record: Record, people: Directories
     with engine.db.write() as connection:
         links.check_fence(connection, work.link)
         links.attach_ticket(connection, work.link, record.id, engine.now())
+        links.ensure(connection, [record.id], engine.names)
     work.ticket_changes["nextcap_id"] = record.id
     work.changes |= {"state": links.ACTIVE, "linked_at": engine.now()}
     work.wrote = True

@@ -89,6 +89,18 @@ def _finish(engine: Engine, work: Work) -> None:
             links.update_ticket(connection, work.link, work.ticket_changes)
         links.forget_moments(connection, work.link, _settled_fields(work))
         claims.release(connection, work.link, now=now, due_at=due_at, **changes)
+        rung = _tell_siblings(connection, work, now)
+    if rung:
+        engine.bell(rung)
+
+
+def _tell_siblings(connection: sa.Connection, work: Work, now: datetime) -> list[str]:
+    """What this pass made or found in Next Cap is news to the ticket's other links, and no webhook will say so."""
+    version = work.ticket_changes.get("version")
+    moved = version is not None and version != work.link.ticket.version
+    look = work.news | (Look.MOVED if moved else Look.NOTHING)
+    names = links.mark_siblings(connection, work.link, look, now) if look else []
+    return connections.ring(connection, names, now) if names else []
 
 
 def _settled_fields(work: Work) -> list[str]:
@@ -108,7 +120,7 @@ def _due(
         changes |= {"attempts": 0, "failing_since": None, "cause": None, "cause_code": None, "alone": False}
     if work.again or _answers_show_more(work):
         return now
-    if work.due_at is not None:
+    if work.due_at is not None or work.ended:
         changes.setdefault("look", work.look)
     left = [one for one in work.open_effects if one.id not in work.dropped]
     if left and work.due_at is None and not work.ended:

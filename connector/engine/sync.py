@@ -136,9 +136,8 @@ def _prepare(engine: Engine, work: Work) -> None:
             work.nextcap_fresh = False
     if work.link.state == links.GONE:
         work.look |= Look.CRM
-    if work.link.state == links.NEW:
-        unread = ticket.timeline_version is None or ticket.timeline_version != ticket.version
-        work.look |= Look.CRM if work.link.record_id else (Look.NEXTCAP_COMMENTS if unread else Look.NOTHING)
+    if work.link.state == links.NEW and work.link.record_id:
+        work.look |= Look.CRM
     if effects.open_writes(work):
         work.look |= Look.NEXTCAP | Look.CRM
         work.nextcap_fresh = False

@@ -68,6 +68,8 @@ class Work:
     """Halves of a merged set that have been written in this pass."""
     carried: list[tuple[str, Side]] = field(default_factory=list)
     """What was written in this pass: rule and target."""
+    news: Look = Look.NOTHING
+    """What the ticket's other links must look at in Next Cap, because this pass made or found it."""
     writes: int = 0
     finished: bool = False
 

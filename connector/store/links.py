@@ -93,7 +93,8 @@ def ensure(connection: sa.Connection, nextcap_ids: Sequence[str], names: Sequenc
         sa.select(tickets.c.nextcap_id, tickets.c.id).where(tickets.c.nextcap_id.in_(list(nextcap_ids)))
     )
     ids = {str(row.nextcap_id): int(row.id) for row in rows}
-    pairs = [{"ticket_id": ids[one], "connection": name} for one in sorted(ids) for name in names]
+    new = {"look": int(Look.NEXTCAP_COMMENTS)}
+    pairs = [{"ticket_id": ids[one], "connection": name, **new} for one in sorted(ids) for name in names]
     upsert(connection, links, pairs, ["ticket_id", "connection"])
     return ids
 
@@ -174,6 +175,17 @@ def mark_ticket(connection: sa.Connection, ticket_ids: Sequence[int], look: Look
     """Mark every link of these tickets; the names of the connections concerned."""
     rows = connection.execute(
         sa.select(links.c.id, links.c.connection).where(links.c.ticket_id.in_(list(ticket_ids)), links.c.state != GONE)
+    ).all()
+    mark(connection, [row.id for row in rows], look, now)
+    return sorted({row.connection for row in rows})
+
+
+def mark_siblings(connection: sa.Connection, link: LinkRow, look: Look, now: datetime) -> list[str]:
+    """Mark the other links of this link's ticket; the names of the connections concerned."""
+    rows = connection.execute(
+        sa.select(links.c.id, links.c.connection).where(
+            links.c.ticket_id == link.ticket.id, links.c.id != link.id, links.c.state != GONE
+        )
     ).all()
     mark(connection, [row.id for row in rows], look, now)
     return sorted({row.connection for row in rows})
