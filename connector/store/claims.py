@@ -30,20 +30,9 @@ def claim(
 
     The try is counted before any work. What a holder that died left undone is looked at whole.
     """
-    due = (
-        sa.select(links.c.id)
-        .join(tickets, tickets.c.id == links.c.ticket_id)
-        .where(
-            links.c.connection == name,
-            links.c.due_at <= now,
-            sa.or_(tickets.c.lease_until.is_(None), tickets.c.lease_until <= now),
-        )
-        .order_by(links.c.dirty_at, links.c.id)
-        .limit(limit)
-        .with_for_update(of=tickets, skip_locked=True)
-    )
-    due = due.where(links.c.id == link_id) if link_id is not None else due.where(~_is_alone())
-    ids = [row.id for row in connection.execute(due)]
+    chosen = links.c.id == link_id if link_id is not None else ~_is_alone()
+    due = _free(name, now).where(chosen).order_by(links.c.dirty_at, links.c.id).limit(limit)
+    ids = [row.id for row in connection.execute(due.with_for_update(of=tickets, skip_locked=True))]
     if not ids:
         return []
     rows = connection.execute(whole().where(links.c.id.in_(ids)).order_by(links.c.dirty_at, links.c.id)).all()
@@ -58,6 +47,13 @@ def claim(
         replace(link, ticket=replace(link.ticket, fence=link.ticket.fence + 1), look=_look_after(link))
         for link in claimed
     ]
+
+
+def _free(name: str, now: datetime) -> sa.Select[tuple[int]]:
+    """Due links of a connection whose ticket nobody holds."""
+    unheld = sa.or_(tickets.c.lease_until.is_(None), tickets.c.lease_until <= now)
+    query = sa.select(links.c.id).join(tickets, tickets.c.id == links.c.ticket_id)
+    return query.where(links.c.connection == name, links.c.due_at <= now, unheld)
 
 
 def _is_alone() -> sa.ColumnElement[bool]:
