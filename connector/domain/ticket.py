@@ -121,13 +121,16 @@ class Record:
 
 def normal(value: object) -> Value:
     """The normal form of a native value. Idempotent: `normal(normal(x)) == normal(x)`, whatever x is."""
-    if value is None or value == "":
-        return None
-    if isinstance(value, list | tuple | set | frozenset):
-        items = sorted({str(item) for item in value if item is not None and str(item) != ""})
-        return tuple(items) or None
-    if isinstance(value, str):
-        return value.replace("\r\n", "\n").replace("\r", "\n")
-    if isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
         return value
-    return str(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        items = sorted({storable(str(item)) for item in value if item is not None} - {""})
+        return tuple(items) or None
+    return storable(str(value)).replace("\r\n", "\n").replace("\r", "\n") or None
+
+
+def storable(text: str) -> str:
+    """Text that every store and system can hold: without NUL, half a surrogate pair replaced. Idempotent."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "")

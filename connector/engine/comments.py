@@ -15,7 +15,7 @@ from connector.adapters.base import Adapter, NewComment, Written
 from connector.domain.conversation import Crossing, plan_comments
 from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.rules import Directories
-from connector.domain.ticket import Comment, CommentKind, Side
+from connector.domain.ticket import Comment, CommentKind, Side, storable
 from connector.engine.context import Engine
 from connector.engine.reading import FORBIDDEN
 from connector.engine.work import Parking, Work, each
@@ -119,11 +119,11 @@ def _row(work: Work, crossing: Crossing, people: Directories, position: int) -> 
     known = directory.get(comment.author_id or "")
     payload = {
         "kind": str(crossing.kind),
-        "text": crossing.text,
-        "html": comment.html if crossing.text == comment.text else None,
-        "author": comment.author_name or (known.name if known else ""),
+        "text": storable(crossing.text),
+        "html": storable(comment.html) if comment.html and crossing.text == comment.text else None,
+        "author": storable(comment.author_name or (known.name if known else "")),
         "at": comment.created_at.isoformat(),
-        "files": [one.name for one in comment.attachments],
+        "files": [storable(one.name) for one in comment.attachments],
         "by_customer": comment.kind is CommentKind.CUSTOMER_REPLY,
     }
     key = key_of(crossing.source, comment.id)

@@ -223,6 +223,22 @@ def test_clocks_of_two_vendors_are_never_compared(world: World) -> None:
     assert world.nextcap.ticket(ticket)["subject"] == "From HubSpot"
 
 
+def test_characters_that_no_store_holds_stop_nothing(world: World) -> None:
+    """A NUL is left out, half a surrogate pair is replaced; what was said with one crosses too."""
+    ticket, record = world.linked()
+    world.nextcap.set_fields(ticket, {"subject": "A\0B"})
+    told = json_of(world.mail(NEXTCAP)[0])["data"]
+
+    world.post(world.forge("ticket.updated", **{**told, "subject": "A\0B\ud83dC"}))
+    world.drain()
+    subject = world.record(record)["subject"]
+    world.nextcap.customer_reply(ticket, "One\0Two")
+    world.settle()
+
+    assert subject == "AB\ufffdC"
+    assert world.notes(record) == ["OneTwo"]
+
+
 # -- what is read when
 
 
