@@ -9,35 +9,42 @@ import sqlalchemy as sa
 
 from connector.adapters.base import Delivery
 from connector.domain.decision import Shadow
-from connector.domain.errors import NeedsReview
+from connector.domain.errors import BadDelivery, NeedsReview
 from connector.domain.ticket import Side
 from connector.engine import intake
 from connector.engine.comments import COMMENT
 from connector.engine.context import Engine
-from connector.store import deliveries, effects, journal, links, parked
+from connector.store import claims, deliveries, effects, journal, links, parked
 from connector.store.links import Look, from_json, to_json
 
-UNDECIDED = "\0chosen by a person"
+UNDECIDED = "\ufffechosen by a person"
 """A shadow that no value equals: the chosen side then counts as changed, the other as not."""
 
 
 def retry(engine: Engine, ids: Sequence[int], *, by: str) -> int:
-    """Try these parked items again; how many were open."""
+    """Try these parked items again; how many there were. A delivery that still cannot be read waits on."""
     done = 0
     for item_id in ids:
-        with engine.db.write() as connection:
+        with engine.db.read() as connection:
             item = _open(connection, item_id)
-            if item is None:
-                continue
+        if item is None or (item.delivery_id is not None and not _is_taken_in(engine, item.delivery_id)):
+            continue
+        with engine.db.write() as connection:
             done += parked.resolve(connection, [item_id], now=engine.now(), by=by, how="retry")
             if item.link_id is not None:
                 if item.field.startswith(f"{COMMENT}:"):
                     effects.reopen(connection, item.link_id, item.field)
                 _again(engine, connection, item, f"{by} asked for another try", "retried")
-        if item.delivery_id is not None:
-            replay(engine, item.delivery_id)
         engine.bell([item.connection])
     return done
+
+
+def _is_taken_in(engine: Engine, delivery_id: int) -> bool:
+    try:
+        replay(engine, delivery_id)
+    except (BadDelivery, NeedsReview):
+        return False
+    return True
 
 
 def retry_all(engine: Engine, *, by: str, name: str | None = None, code: str | None = None) -> int:
@@ -55,6 +62,7 @@ def resolve(engine: Engine, item_id: int, *, take: Side, by: str) -> None:
             raise NeedsReview(f"item {item_id} is not an open conflict of a field", code="not_a_conflict")
         nextcap, crm = (item.nextcap or {}).get("value"), (item.crm or {}).get("value")
         chosen = [UNDECIDED, crm] if take is Side.NEXTCAP else [nextcap, UNDECIDED]
+        claims.overrule(connection, item.link_id)
         links.set_shadow(connection, item.link_id, item.field, Shadow(from_json(chosen[0]), from_json(chosen[1])))
         parked.resolve(connection, [item_id], now=engine.now(), by=by, how=f"take {take}")
         _again(engine, connection, item, f"{by} chose {take}'s value of {item.field}", "resolved")
@@ -72,7 +80,9 @@ def relink(engine: Engine, item_id: int, record_id: str, *, by: str) -> None:
             raise NeedsReview(f"record {record_id} is linked to another ticket", code="record_taken")
         link = links.get(connection, item.link_id)
         assert link is not None  # noqa: S101 - parked items belong to links
-        links.attach_record(connection, link, record_id, engine.now())
+        claims.overrule(connection, item.link_id)
+        unmet: dict[str, Any] = {"shadows": {}, "substitutes": [], "moments": {}, "crm": {}, "crm_read_at": None}
+        links.attach_record(connection, link, record_id, engine.now(), **(unmet if record_id != link.record_id else {}))
         parked.resolve(connection, [item_id], now=engine.now(), by=by, how=f"linked to {record_id}")
         _again(engine, connection, item, f"{by} joined the ticket to record {record_id}", "relinked")
     engine.bell([item.connection])
@@ -86,6 +96,7 @@ def discard(engine: Engine, item_id: int, *, by: str, reason: str) -> None:
             raise NeedsReview(f"item {item_id} is not open", code="not_open")
         if item.link_id is not None and item.field and not item.field.startswith(COMMENT):
             pair = Shadow(from_json((item.nextcap or {}).get("value")), from_json((item.crm or {}).get("value")))
+            claims.overrule(connection, item.link_id)
             links.set_shadow(connection, item.link_id, item.field, pair)
         parked.resolve(connection, [item_id], now=engine.now(), by=by, how=f"discarded: {reason}")
         text = f"{by} discarded {item.field or item.code}: {reason}"

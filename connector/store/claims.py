@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from connector.store.links import LinkRow, Look, from_row, whole
-from connector.store.tables import links, tickets
+from connector.store.tables import Utc, links, tickets
+
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 DEATHS = 2
 """So many holders of a link that died make it be worked alone."""
@@ -31,7 +33,8 @@ def claim(
     The try is counted before any work. What a holder that died left undone is looked at whole.
     """
     chosen = links.c.id == link_id if link_id is not None else ~_is_alone()
-    due = _free(name, now).where(chosen).order_by(links.c.dirty_at, links.c.id).limit(limit)
+    due = _free(sa.select(links.c.id), now).where(links.c.connection == name, chosen)
+    due = due.order_by(links.c.dirty_at, links.c.id).limit(limit)
     ids = [row.id for row in connection.execute(due.with_for_update(of=tickets, skip_locked=True))]
     if not ids:
         return []
@@ -49,11 +52,10 @@ def claim(
     ]
 
 
-def _free(name: str, now: datetime) -> sa.Select[tuple[int]]:
-    """Due links of a connection whose ticket nobody holds."""
+def _free(query: sa.Select[Row], now: datetime) -> sa.Select[Row]:
+    """The due links of a query whose ticket nobody holds."""
     unheld = sa.or_(tickets.c.lease_until.is_(None), tickets.c.lease_until <= now)
-    query = sa.select(links.c.id).join(tickets, tickets.c.id == links.c.ticket_id)
-    return query.where(links.c.connection == name, links.c.due_at <= now, unheld)
+    return query.join(tickets, tickets.c.id == links.c.ticket_id).where(links.c.due_at <= now, unheld)
 
 
 def _is_alone() -> sa.ColumnElement[bool]:
@@ -104,29 +106,33 @@ def release(connection: sa.Connection, link: LinkRow, **changes: Any) -> None:
     )
 
 
+def overrule(connection: sa.Connection, link_id: int) -> None:
+    """A person decided: whoever works this link's ticket just now stores nothing any more."""
+    ticket = sa.select(links.c.ticket_id).where(links.c.id == link_id).scalar_subquery()
+    connection.execute(tickets.update().where(tickets.c.id == ticket).values(fence=tickets.c.fence + 1))
+
+
 def due_connections(connection: sa.Connection, now: datetime) -> list[str]:
-    """The connections with a link that is due and not worked alone."""
-    query = sa.select(links.c.connection).where(links.c.due_at <= now, ~_is_alone()).distinct()
+    """The connections with a link that is due, not held by anybody and not worked alone."""
+    query = _free(sa.select(links.c.connection), now).where(~_is_alone()).distinct()
     return [row.connection for row in connection.execute(query)]
 
 
 def due_alone(connection: sa.Connection, now: datetime, limit: int = 20) -> list[tuple[int, str]]:
     """Due links that are worked alone: id and ticket number."""
-    query = (
-        sa.select(links.c.id, tickets.c.number)
-        .join(tickets, tickets.c.id == links.c.ticket_id)
-        .where(links.c.due_at <= now, _is_alone())
-        .where(sa.or_(tickets.c.lease_until.is_(None), tickets.c.lease_until <= now))
-        .order_by(links.c.due_at)
-        .limit(limit)
-    )
-    return [(row.id, row.number) for row in connection.execute(query)]
+    query = _free(sa.select(links.c.id, tickets.c.number), now).where(_is_alone())
+    rows = connection.execute(query.order_by(links.c.due_at).limit(limit))
+    return [(row.id, row.number) for row in rows]
 
 
 def next_due(connection: sa.Connection, name: str, *, within: timedelta, now: datetime) -> datetime | None:
-    """When the next link of this connection falls due, if that is soon."""
-    query = sa.select(sa.func.min(links.c.due_at)).where(
-        links.c.connection == name, links.c.due_at <= now + within, ~_is_alone()
+    """When the next link of this connection can be worked, if that is soon: it is due, and its ticket is free."""
+    is_held = sa.and_(tickets.c.lease_until.is_not(None), tickets.c.lease_until > links.c.due_at)
+    moment = sa.case((is_held, tickets.c.lease_until), else_=links.c.due_at)
+    query = (
+        sa.select(sa.func.min(moment, type_=Utc))
+        .join_from(links, tickets, tickets.c.id == links.c.ticket_id)
+        .where(links.c.connection == name, links.c.due_at <= now + within, moment <= now + within, ~_is_alone())
     )
     value = connection.execute(query).scalar()
     return value if isinstance(value, datetime) else None

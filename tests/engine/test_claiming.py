@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from connector.engine import drain as draining
 from connector.engine import poll
 from connector.engine.context import NEXTCAP, Timing
 from connector.store import claims, connections, links, tables
@@ -230,6 +231,25 @@ def test_all_links_of_a_ticket_are_planned_by_one_holder(wide_world: World) -> N
     assert world.link(ticket).ticket.id == held
     assert world.record(record)["subject"] == "After"
     assert world.crms[SECOND].ticket(world.record_id(ticket, SECOND))["properties"]["subject"] == "After"
+
+
+def test_a_ticket_that_a_dead_holder_keeps_is_waited_for_and_not_asked_for(world: World) -> None:
+    """The drain goes away, and is told when to come again."""
+    ticket, _ = world.linked()
+    world.nextcap.set_fields(ticket, {"subject": "After"})
+    world.deliver()
+    killed_while(world, READ)
+    with world.engine.db.write() as connection:
+        connections.start_after(connection, HUBSPOT, world.clock.now())
+        row = tables.connections.update().where(tables.connections.c.name == HUBSPOT)
+        connection.execute(row.values(lease_until=None))
+    world.clock.pauses.clear()
+
+    ended = world.drain()
+    again = draining.next_moment(world.engine, HUBSPOT)
+
+    assert (ended.worked, ended.again_at, world.clock.pauses) == (0, None, [])
+    assert again == world.clock.now() + timedelta(seconds=20)
 
 
 # -- order
