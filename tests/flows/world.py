@@ -133,7 +133,7 @@ webhook_secrets = ["{self.hubspot.settings.client_secret}"]
         return dict(found[0])
 
 
-def eventually(claim: Callable[[], bool], *, within: float = 10.0, what: str = "") -> None:
+def eventually(claim: Callable[[], bool], *, within: float = 30.0, what: str = "") -> None:
     """Wait until the claim holds; fail with its last state otherwise."""
     deadline = time.monotonic() + within
     last: Exception | None = None
