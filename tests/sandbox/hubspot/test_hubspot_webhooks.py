@@ -261,7 +261,7 @@ def test_an_array_holds_at_most_a_hundred_events(api: httpx.Client, hubspot: Hub
 
     receiver.events(hubspot)
 
-    assert [len(json.loads(body)) for _, body in receiver.got] == [100, 100, 40]
+    assert sorted([len(json.loads(body)) for _, body in receiver.got]) == [40, 100, 100]
 
 
 def test_doubles_dropped_and_turned_deliveries_are_on_request(hubspot: HubSpot, receiver: Receiver) -> None:
