@@ -58,6 +58,17 @@ def test_a_finer_status_is_kept_through_a_coarser_stage(status: str) -> None:
     assert (round_trip.outcome, round_trip.path) == (Outcome.AGREED, ())
 
 
+def test_a_finer_stage_is_kept_through_a_coarser_status() -> None:
+    """A stage that Next Cap's statuses are never written as says what the table makes of it: nothing is written."""
+    rule = changed(to_nextcap={**STAGES.to_nextcap, "Escalated": Status.WAITING_INTERNAL})
+
+    decision = decide_status("waiting_internal", "Escalated", shadow=Shadow("open", "Escalated"), rule=rule)
+
+    assert (decision.outcome, decision.writes_crm) == (Outcome.AGREED, False)
+    assert status_agrees(rule, "waiting_internal", "Escalated", NOTHING)
+    assert not status_agrees(rule, "in_progress", "Escalated", NOTHING)
+
+
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.OPEN])
 def test_next_caps_change_is_written_as_the_table_says(status: Status) -> None:
     decision = decide_status(status, US)
