@@ -12,36 +12,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
 from pydantic_settings import SettingsConfigDict as SettingsConfig
 
+from connector.adapters.registry import CRMS, kind
+from connector.adapters.settings import ConnectionSettings, Secret, Secrets, Section, shown
 from connector.domain.errors import ConfigError
 
 PREFIX = "CONNECTOR__"
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def _listed(value: object) -> object:
-    """A comma list from the environment, or the list that stands in the file; empty entries are left out."""
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",")]
-    return [part for part in value if part] if isinstance(value, list) else value
-
-
-def _blank_is_none(value: object) -> object:
-    return None if value == "" else value
-
-
-Secrets = Annotated[list[SecretStr], NoDecode, BeforeValidator(_listed)]
-Secret = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class StoreSettings(_Section):
+class StoreSettings(Section):
     """Where the truth is kept."""
 
     url: str = "sqlite:///connector.db"
@@ -50,7 +34,7 @@ class StoreSettings(_Section):
     keep_journal_days: int = Field(default=90, ge=30)
 
 
-class QueueSettings(_Section):
+class QueueSettings(Section):
     """Who rings the bell: this process (`memory://`) or Celery over Redis."""
 
     url: str = "memory://"
@@ -58,7 +42,7 @@ class QueueSettings(_Section):
     """Off only for platforms whose Redis shows a self-signed chain."""
 
 
-class NextCapSettings(_Section):
+class NextCapSettings(Section):
     """The helpdesk."""
 
     api_url: str = "https://api.nextcap.ai/api/v1"
@@ -66,26 +50,31 @@ class NextCapSettings(_Section):
     web_url: str = "https://app.nextcap.ai/tickets/{id}"
     api_key: Secret = None
     data_key: Secret = None
-    webhook_secrets: Secrets = []
+    webhook_secrets: Secrets = Field(default=[])
     signature: str = "auto"
     calls_per_minute: int = Field(default=60, ge=1)
     poll_seconds: float = Field(default=15.0, ge=1)
 
 
-class ConnectionSettings(_Section):
-    """One CRM account."""
+def _of_its_kind(value: object) -> object:
+    """A connection with the keys that its kind of CRM has."""
+    if not isinstance(value, dict):
+        return value
+    crm = value.get("crm")
+    if crm not in CRMS:
+        told = "is missing" if crm is None else f"{crm!r} is not known"
+        raise ValueError(f"crm {told}; there are {', '.join(sorted(CRMS))}")
+    return kind(str(crm)).settings.model_validate(value)
 
-    crm: Literal["hubspot"]
-    mapping: Path
-    api_url: str = "https://api.hubapi.com"
-    access_token: Secret = None
-    client_id: str | None = None
-    client_secret: Secret = None
-    refresh_token: Secret = None
-    webhook_secrets: Secrets = []
-    signatures: list[Literal["v1", "v2", "v3"]] = ["v3"]
-    calls_per_10_seconds: int = Field(default=100, ge=1)
-    label: str | None = None
+
+Connection = Annotated[SerializeAsAny[ConnectionSettings], BeforeValidator(_of_its_kind)]
+
+
+class _Texts(EnvSettingsSource):
+    """The environment's values as they are written: whether one is a list or a number, its setting says."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:  # noqa: ARG002
+        return value
 
 
 class Settings(BaseSettings):
@@ -104,19 +93,19 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     queue: QueueSettings = QueueSettings()
     nextcap: NextCapSettings = NextCapSettings()
-    connections: dict[str, ConnectionSettings] = {}
+    connections: dict[str, Connection] = {}
     folder: Path = Field(default=Path(), exclude=True)
 
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic calls it by these names
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (env_settings, init_settings)
+        return (_Texts(settings_cls), init_settings)
 
 
 def config_path() -> Path:
@@ -196,13 +185,10 @@ def _checked(settings: Settings, path: Path) -> Settings:
     for name, connection in settings.connections.items():
         if name == "nextcap" or not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
             problems.append(f"connections.{name}: a name is lower-case letters, digits and dashes, and not `nextcap`")
-        has_oauth = connection.client_id and connection.client_secret and connection.refresh_token
-        if not connection.access_token and not has_oauth:
-            problems.append(
-                f"connections.{name}: give access_token, or client_id + client_secret + refresh_token; "
-                "a ${NAME} that is not set in the environment counts as missing"
-            )
-    key = settings.nextcap.api_key.get_secret_value() if settings.nextcap.api_key else ""
+        if missing := connection.missing():
+            told = "a ${NAME} that is not set in the environment counts as missing"
+            problems.append(f"connections.{name}: {missing}; {told}")
+    key = shown(settings.nextcap.api_key)
     if key.startswith(("pk_", "sk_live_")):
         problems.append("nextcap.api_key: this is not a CRM key; use the one that begins with nextcap_ck_")
     if problems:

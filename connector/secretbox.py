@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 import os
 import threading
@@ -17,7 +18,7 @@ from typing import overload
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from connector.adapters.hubspot.auth import Token
+from connector.adapters.oauth import Token
 from connector.domain.errors import ConfigError, RetryLater
 from connector.engine.context import utc_now
 from connector.store import connections, small
@@ -34,6 +35,7 @@ class SecretBox:
     def __init__(self, db: Database, keys: Sequence[str]) -> None:
         """`keys` are newest first. Without any, only `put` and a stored `get` complain."""
         self._db = db
+        self._keys = list(keys)
         derived = [Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())) for key in keys]
         self._fernet = MultiFernet(derived) if derived else None
 
@@ -59,10 +61,23 @@ class SecretBox:
             raise ConfigError(f"the stored secret {name} belongs to another name; the store was tampered with")
         return str(value)
 
+    def path_tokens(self, name: str) -> list[str]:
+        """The secret last parts of a webhook's address, newest key first. Raises ConfigError without a key.
+
+        They are derived, so that every process knows them and a key that is rotated out takes its token along.
+        """
+        self._key()
+        return [_derived(key, f"webhook path of {name}") for key in self._keys]
+
     def _key(self) -> MultiFernet:
         if self._fernet is None:
             raise ConfigError("SECRET_KEY is not set; it is needed to keep secrets that vendors hand out")
         return self._fernet
+
+
+def _derived(key: str, purpose: str) -> str:
+    made = hmac.digest(key.encode(), purpose.encode(), "sha256")
+    return base64.urlsafe_b64encode(made).decode().rstrip("=")
 
 
 class LiveSecrets(Sequence[str]):
@@ -142,11 +157,12 @@ class StoredToken:
             obtained_at=datetime.fromisoformat(told["obtained_at"]),
             expires_at=datetime.fromisoformat(told["expires_at"]),
             seed=told["seed"],
+            address=told.get("address", ""),
         )
 
     def save(self, token: Token) -> None:
         """Keep the token before anybody uses it."""
-        told = {"access": token.access, "refresh": token.refresh, "seed": token.seed}
+        told = {"access": token.access, "refresh": token.refresh, "seed": token.seed, "address": token.address}
         told |= {"obtained_at": token.obtained_at.isoformat(), "expires_at": token.expires_at.isoformat()}
         self._box.put(f"token:{self._name}", json.dumps(told))
 

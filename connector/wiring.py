@@ -15,8 +15,11 @@ import redis as redis_client
 from connector import config, log, secretbox
 from connector.adapters.base import Adapter
 from connector.adapters.budget import Limit
-from connector.adapters.transport import Call, Credentials, HeaderCredentials, Transport
-from connector.adapters.wires import HttpxWire, HubSpotWire
+from connector.adapters.building import Parts
+from connector.adapters.registry import kind
+from connector.adapters.settings import ConnectionSettings, shown
+from connector.adapters.transport import Call, HeaderCredentials, Transport
+from connector.adapters.wires import HttpxWire
 from connector.domain.errors import ConfigError
 from connector.engine.budget import SqlBudget
 from connector.engine.context import NEXTCAP, Bell, Engine, Health, no_bell, utc_now
@@ -129,9 +132,9 @@ def build(settings: config.Settings | None = None, *, bell: Bell | None = None, 
     engine = Engine(
         db=db,
         nextcap=_nextcap(parts),
-        crms={name: CRMS[one.crm].build(parts, name, one) for name, one in settings.connections.items()},
+        crms={name: _crm(parts, name, one) for name, one in settings.connections.items()},
         mappings=mappings,
-        labels={name: one.label or CRMS[one.crm].label for name, one in settings.connections.items()},
+        labels={name: one.label or kind(one.crm).label for name, one in settings.connections.items()},
         bell=bell or no_bell,
         health=Health(),
     )
@@ -194,10 +197,10 @@ def _nextcap(parts: _Parts) -> Adapter:
             observe=parts.observe,
         )
 
-    configured = [secret.get_secret_value() for secret in ours.webhook_secrets]
+    configured = [shown(secret) for secret in ours.webhook_secrets]
     return NextCap(
-        transport(_shown(ours.api_key), NEXTCAP),
-        data_transport=transport(_shown(ours.data_key), "nextcap-data") if ours.data_key else None,
+        transport(shown(ours.api_key), NEXTCAP),
+        data_transport=transport(shown(ours.data_key), "nextcap-data") if ours.data_key else None,
         secrets=LiveSecrets(configured, parts.box, HANDED_OUT),
         signature=ours.signature,
         pinned=partial(_pinned, parts.db),
@@ -218,48 +221,23 @@ def _pin(db: Database, profile: str) -> None:
         small.set_cursor(connection, NEXTCAP, "signature", profile, utc_now())
 
 
-def _shown(secret: Any) -> str:
-    return str(secret.get_secret_value()) if secret else ""
-
-
-def _hubspot(parts: _Parts, name: str, one: config.ConnectionSettings) -> Adapter:
-    from connector.adapters.hubspot import LIMITS, HubSpot, rate, sort
-    from connector.adapters.hubspot.auth import Anonymous, OAuthCredentials, StaticCredentials
-
-    wire = parts.keep(HubSpotWire())
-    limits = LIMITS | {"default": Limit(one.calls_per_10_seconds, 10.0)}
-
-    def transport(credentials: Credentials) -> Transport:
-        return Transport(
-            system=name,
-            base_url=one.api_url,
-            wire=wire,
-            credentials=credentials,
-            budget=SqlBudget(parts.db, name, limits, now=utc_now),
-            sort=sort,
-            rate=rate,
-            observe=parts.observe,
-        )
-
-    if one.access_token:
-        credentials: Credentials = StaticCredentials(_shown(one.access_token))
-    else:
-        credentials = OAuthCredentials(
-            transport(Anonymous()),
-            client_id=one.client_id or "",
-            client_secret=_shown(one.client_secret),
-            refresh_token=_shown(one.refresh_token),
-            store=StoredToken(parts.db, parts.box, name),
-        )
-    secrets = [secret.get_secret_value() for secret in one.webhook_secrets]
-    return HubSpot(
-        transport(credentials),
-        webhook_secrets=secrets,
+def _crm(parts: _Parts, name: str, one: ConnectionSettings) -> Adapter:
+    """The adapter of one connection, built as its kind of CRM says."""
+    configured = [shown(secret) for secret in one.webhook_secrets]
+    given = Parts(
+        name=name,
         public_url=parts.settings.public_url,
-        path=f"/webhooks/{name}",
-        signatures=frozenset(one.signatures),
+        keep=parts.keep,
+        budget=lambda limits: SqlBudget(parts.db, name, limits, now=utc_now),
+        observe=parts.observe,
+        token_store=StoredToken(parts.db, parts.box, name),
+        webhook_secrets=LiveSecrets(configured, parts.box, f"webhook:{name}"),
+        keep_webhook_secret=partial(parts.box.put, f"webhook:{name}"),
+        path_tokens=partial(parts.box.path_tokens, name),
         watched=partial(_watched, parts.mappings, name),
+        mapping_text=partial(parts.mappings.text, name),
     )
+    return kind(one.crm).build(given, one)
 
 
 def _watched(mappings: Mappings, name: str) -> tuple[str, ...]:
@@ -269,15 +247,3 @@ def _watched(mappings: Mappings, name: str) -> tuple[str, ...]:
             return mappings.active(connection, name).crm_fields()
     except (ConfigError, StoreAway):
         return ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Crm:
-    """A kind of CRM: what people call it, and how its adapter is built."""
-
-    label: str
-    build: Callable[[_Parts, str, config.ConnectionSettings], Adapter]
-
-
-CRMS = {"hubspot": _Crm("HubSpot", _hubspot)}
-"""Adding a CRM is one line here."""

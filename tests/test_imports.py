@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "store": ("domain",),
     "engine": ("domain", "mapping", "adapters", "store"),
     "chat": ("domain", "mapping", "adapters", "store", "engine"),
-    "config": ("domain",),
+    "config": ("domain", "adapters"),
     "secretbox": ("domain", "adapters", "store", "engine"),
     "wiring": BELOW_WIRING,
     "doctor": BELOW_THE_TOP,

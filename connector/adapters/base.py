@@ -30,6 +30,23 @@ class Delivery:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a vendor takes for "got it": sent once the delivery is committed."""
+
+    status: int = 202
+    body: bytes = b""
+    content_type: str = "text/plain"
+
+
+TAKEN = Answer()
+
+
+def taken(delivery: Delivery) -> Answer:  # noqa: ARG001 - every delivery of such a vendor is answered alike
+    """The usual answer: any 2xx will do."""
+    return TAKEN
+
+
 class EventKind(StrEnum):
     """What an event asks to be looked at."""
 
@@ -163,10 +180,16 @@ class Adapter(Protocol):
     """The native field that holds the other side's ticket id; empty where there is none."""
 
     def verify(self, delivery: Delivery, *, now: datetime) -> None:
-        """Check the raw bytes. Raises `BadDelivery` for a wrong, missing, too old or too new signature."""
+        """Check the raw bytes. Raises `BadDelivery` for a wrong, missing, too old or too new signature.
+
+        Where the vendor does not sign, our address ends with a secret: see `signing.check_path_token`.
+        """
 
     def parse(self, delivery: Delivery) -> Sequence[Event]:
         """The events of a verified delivery. Raises `BadDelivery` when the bytes cannot be read."""
+
+    def answer(self, delivery: Delivery) -> Answer:
+        """What this vendor takes for "got it", once the delivery is kept."""
 
     def read(self, ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Record]:
         """The records by id, with at least these native fields; ids the system no longer shows are left out."""

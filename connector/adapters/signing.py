@@ -43,6 +43,9 @@ TOLERANCE: Final = timedelta(seconds=300)
 LARGEST_BODY: Final = 1024 * 1024
 
 
+WRONG_PATH: Final = "wrong_path"
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """One layout: the header, how the MAC is made and written, and which bytes it covers."""
@@ -170,3 +173,10 @@ def _moment(told: str) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def check_path_token(path: str, tokens: Sequence[str]) -> None:
+    """For vendors that do not sign: raises BadDelivery (answered 404) unless the path ends with a token of ours."""
+    given = path.partition("?")[0].rpartition("/")[2].encode()
+    if not any(hmac.compare_digest(given, token.encode()) for token in tokens if token):
+        raise BadDelivery("the address does not end with the connection's path token", code=WRONG_PATH)

@@ -1,10 +1,4 @@
-"""What carries calls: pooled httpx connections for every API, and a separate way to fetch files from signed addresses.
-
-`HubSpotWire` builds its calls with the generic request of `hubspot-api-client` and sends them over the same
-connections. That client's own sending was measured (12.0.0) and stands in the way of what a wire promises: a new
-connection for every call, no time-out at all, redirects followed with `X-Api-Key` still on, proxy variables obeyed,
-errors printed to standard output, and no place to hand it a session.
-"""
+"""What carries calls: pooled httpx connections for every API, and a way to fetch files from signed addresses."""
 
 from __future__ import annotations
 
@@ -17,7 +11,6 @@ from urllib.parse import urljoin, urlsplit
 
 import httpcore
 import httpx
-from hubspot.utils.requests.http_request_builder import Request as HubSpotRequest
 
 from connector.adapters.transport import NoAnswer, NotSent, Request, Response, is_loopback
 from connector.adapters.transport_network import FAILURES, Network, PooledTransport, PrivateAddress, PublicNetwork
@@ -57,7 +50,7 @@ class HttpxWire:
         """One exchange. Raises NotSent or NoAnswer."""
         with self._network.call(timeout) as progress:
             try:
-                answer = self._exchange(self._encoded(request, url, headers))
+                answer = self._exchange(self.encoded(request, url, headers))
             except (*FAILURES, httpx.DecodingError) as error:
                 reason = type(error).__name__
                 if isinstance(error, httpcore.PoolTimeout):
@@ -75,7 +68,8 @@ class HttpxWire:
             if self._retired:
                 self._retired.close()
 
-    def _encoded(self, request: Request, url: str, headers: Mapping[str, str]) -> httpx.Request:
+    def encoded(self, request: Request, url: str, headers: Mapping[str, str]) -> httpx.Request:
+        """The request as it is sent; a wire for another client's requests overrides it."""
         return _as_httpx(request, url, headers)
 
     def _exchange(self, request: httpx.Request) -> Response:
@@ -103,27 +97,6 @@ class HttpxWire:
                     self._retired.close()
                 self._retired, self._pool = self._pool, self._new_pool()
                 self._pool_timeouts = 0
-
-
-class HubSpotWire(HttpxWire):
-    """The httpx wire with calls built by `hubspot-api-client`; uploads, which it cannot build, as ever."""
-
-    def _encoded(self, request: Request, url: str, headers: Mapping[str, str]) -> httpx.Request:
-        if request.files or request.form is not None:
-            return super()._encoded(request, url, headers)
-        options = {
-            "method": request.method,
-            "path": url,
-            "qs": dict(request.query),
-            "headers": {"Accept": "application/json", "Accept-Encoding": "gzip", **headers},
-            "default_json": request.json is not None,
-            **({"body": request.json} if request.json is not None else {}),
-        }
-        built = HubSpotRequest({"base_url": "", "user_agent": USER_AGENT}, options)
-        sending = built.get_options_for_sending()
-        return httpx.Request(
-            built.get_method(), built.get_url(), headers=sending["headers"], content=sending.get("data")
-        )
 
 
 @dataclass(frozen=True, slots=True)

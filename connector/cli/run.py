@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 STOP_WITHIN = 18.0
 """Seconds for a clean end: platforms kill after twenty or thirty, and a kill loses nothing but time."""
 THREADS = 8
+NEXTCAP = "nextcap"
 WEBHOOK_SECRET = "sandbox-nextcap-webhook-secret"  # noqa: S105 - the imitation's, printed for everybody
 
 
@@ -149,21 +151,37 @@ def demo(keep: bool) -> None:
     raise SystemExit(main(keep=keep))
 
 
+FIRST_PORT = 8101
+
+
 @click.command()
-@click.option("--nextcap-port", type=click.IntRange(0, 65535), default=8101, show_default=True)
-@click.option("--hubspot-port", type=click.IntRange(0, 65535), default=8102, show_default=True)
+@click.option(
+    "--crm", "crms", multiple=True, default=("hubspot",), show_default=True, help="Whose imitation; may be repeated."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=FIRST_PORT,
+    show_default=True,
+    help="Next Cap's; the CRMs follow it. 0 takes free ones.",
+)
 @click.option(
     "--connector", default="http://127.0.0.1:8000", show_default=True, help="Where the imitations send webhooks."
 )
 @common.as_json
-def sandbox(nextcap_port: int, hubspot_port: int, connector: str, as_json: bool) -> None:
-    """Run imitations of Next Cap and the CRMs.
+def sandbox(crms: tuple[str, ...], port: int, connector: str, as_json: bool) -> None:
+    """Run imitations of Next Cap and of CRMs.
 
     For trials without an account. Prints their addresses, keys, secrets, control API and a configuration that fits.
     """
-    from connector.sandbox.server import Sandbox
+    from connector.sandbox.server import VENDORS, Sandbox
 
-    started = Sandbox(nextcap_port=nextcap_port, hubspot_port=hubspot_port)
+    known = [vendor for vendor in VENDORS if vendor != NEXTCAP]
+    vendors = [NEXTCAP, *dict.fromkeys(crms)]
+    for crm in set(crms) - set(known):
+        raise click.UsageError(f"there is no imitation of {crm}; there are {', '.join(known)}")
+    ports = {f"{vendor}_port": port + place if port else 0 for place, vendor in enumerate(vendors)}
+    started = Sandbox(vendors, **ports)
     try:
         started.start()
     except OSError as problem:
@@ -176,45 +194,40 @@ def sandbox(nextcap_port: int, hubspot_port: int, connector: str, as_json: bool)
         started.stop()
 
 
-def _introduce(started: Sandbox, connector: str) -> dict[str, str]:
+def _introduce(started: Sandbox, connector: str) -> dict[str, Any]:
     """Make the imitations call this connector, as their operators would; what those would copy."""
     from connector.adapters.nextcap.setup import EVENTS
     from connector.sandbox.nextcap import CRM_KEY, DATA_KEY
 
     started.nextcap.create_webhook(f"{connector}/webhooks/nextcap", EVENTS, WEBHOOK_SECRET)
-    started.hubspot.configure(webhook_url=f"{connector}/webhooks/hubspot")
+    nextcap = {"api_url": started.nextcap.api_url, "api_key": CRM_KEY, "data_key": DATA_KEY}
+    crms = {name: one for name, one in started.imitations.items() if name != NEXTCAP}
     return {
         "public_url": connector,
-        "nextcap_api_url": started.nextcap.api_url,
-        "nextcap_control": f"{started.nextcap.url}/_control/",
-        "nextcap_api_key": CRM_KEY,
-        "nextcap_data_key": DATA_KEY,
-        "nextcap_webhook_secret": WEBHOOK_SECRET,
-        "hubspot_api_url": started.hubspot.url,
-        "hubspot_control": f"{started.hubspot.url}/_control/",
-        "hubspot_access_token": started.hubspot.credentials.static_token,
-        "hubspot_client_secret": started.hubspot.settings.client_secret,
+        "nextcap": {**nextcap, "webhook_secrets": [WEBHOOK_SECRET]},
+        "connections": {
+            name: {"crm": name, "mapping": f"mappings/{name}.yaml", **one.introduce(connector)}
+            for name, one in crms.items()
+        },
+        "control": {name: f"{one.url}/_control/" for name, one in started.imitations.items()},
     }
 
 
-def _introduction(told: dict[str, str]) -> str:
-    return f"""\
-# Imitations are running; Ctrl-C ends them. This is a config.toml that fits:
-public_url = "{told["public_url"]}"
-[nextcap]
-api_url = "{told["nextcap_api_url"]}"
-api_key = "{told["nextcap_api_key"]}"
-data_key = "{told["nextcap_data_key"]}"
-webhook_secrets = ["{told["nextcap_webhook_secret"]}"]
-[connections.hubspot]
-crm = "hubspot"
-mapping = "mappings/hubspot.yaml"
-api_url = "{told["hubspot_api_url"]}"
-access_token = "{told["hubspot_access_token"]}"
-webhook_secrets = ["{told["hubspot_client_secret"]}"]
-# Act as people do (GET {told["nextcap_control"]}actions lists what there is):
-#   curl -d '{{"subject": "It does not work"}}' {told["nextcap_control"]}actions/create_ticket
-#   curl {told["hubspot_control"]}state"""
+def _introduction(told: dict[str, Any]) -> str:
+    sections = {"nextcap": told["nextcap"]}
+    sections |= {f"connections.{name}": keys for name, keys in told["connections"].items()}
+    lines = ["# Imitations are running; Ctrl-C ends them. This is a config.toml that fits:"]
+    lines.append(f"public_url = {json.dumps(told['public_url'])}")
+    for section, keys in sections.items():
+        # For printable text, JSON's strings and lists are TOML's.
+        lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
+    control = told["control"]
+    lines += [
+        f"# Act as people do (GET {control[NEXTCAP]}actions lists what there is):",
+        f'#   curl -d \'{{"subject": "It does not work"}}\' {control[NEXTCAP]}actions/create_ticket',
+        *(f"#   curl {address}state" for name, address in control.items() if name != NEXTCAP),
+    ]
+    return "\n".join(lines)
 
 
 COMMANDS = (run, demo, sandbox)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from connector.adapters.registry import CRMS, kind
 from connector.cli import common, show
 from connector.domain.errors import ConfigError
 
 if TYPE_CHECKING:
     from connector.adapters.base import Step
+    from connector.adapters.building import Kind
     from connector.wiring import Runtime
 
 NEXTCAP = "nextcap"
@@ -30,15 +32,16 @@ dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, 
 @click.option("--nextcap-api-key", help="The CRM key, nextcap_ck_…; without it ${NEXTCAP_API_KEY} is read.")
 @click.option("--nextcap-data-key", help="The Data key, sk_live_…, with which webhooks are registered.")
 @click.option("--nextcap-webhook-secret", help="Where the webhook was made by hand.")
-@click.option("--connection", default="hubspot", show_default=True, help="The connection's name.")
-@click.option("--crm", type=click.Choice(["hubspot"]), default="hubspot", show_default=True)
-@click.option("--crm-api-url", help="Another address of the CRM's API (a sandbox).")
-@click.option("--access-token", help="The CRM's lasting token; without it ${HUBSPOT_TOKEN} is read.")
-@click.option("--webhook-secret", help="The CRM app's client secret; without it ${HUBSPOT_CLIENT_SECRET} is read.")
-@click.option("--mapping", default="mappings/hubspot.yaml", show_default=True)
+@click.option("--connection", help="The connection's name.  [default: as the CRM]")
+@click.option("--crm", type=click.Choice(sorted(CRMS)), default="hubspot", show_default=True)
+@click.option("--crm-address", help="The address of the CRM account, where it is not the same for everybody.")
+@click.option(
+    "--set", "keys", multiple=True, metavar="KEY=VALUE", help="A key of the connection, as docs/crm/ names it."
+)
+@click.option("--mapping", help="The mapping file.  [default: mappings/<crm>.yaml]")
 @click.option("--store", default="sqlite:///connector.db", show_default=True)
 @click.option("--queue", default="memory://", show_default=True)
-def init(yes: bool, file: Path | None, **given: str | None) -> None:
+def init(yes: bool, file: Path | None, crm: str, keys: tuple[str, ...], **given: str | None) -> None:
     """Ask for what is needed and write config.toml.
 
     The file is readable by you alone, and never written over another.
@@ -49,9 +52,13 @@ def init(yes: bool, file: Path | None, **given: str | None) -> None:
     path = (file or config.config_path()).absolute()
     if path.exists():
         raise click.UsageError(f"{path} exists already; edit it, or name another with --file")
-    answers = given if yes else _asked(given)
+    known = kind(crm)
+    wanted = {"connection": given["connection"] or crm, "mapping": given["mapping"] or f"mappings/{crm}.yaml"}
+    answers = {**given, **wanted, **_keys(keys, known)}
+    if not yes:
+        answers = _asked(answers, known)
     _check_answers(answers)
-    _write_new(path, _rendered(answers))
+    _write_new(path, _rendered(answers, crm, known))
     click.echo(f"wrote {path}")
     try:
         written = config.load(path)
@@ -69,16 +76,32 @@ QUESTIONS = (
     ("nextcap_api_key", "Next Cap CRM key (nextcap_ck_…; empty: ${NEXTCAP_API_KEY})", True),
     ("nextcap_data_key", "Next Cap Data key (sk_live_…; empty: the webhook is made by hand)", True),
     ("nextcap_webhook_secret", "Next Cap webhook secret (empty: `connector webhooks register` keeps it)", True),
-    ("access_token", "HubSpot access token (empty: ${HUBSPOT_TOKEN})", True),
-    ("webhook_secret", "HubSpot app's client secret (empty: ${HUBSPOT_CLIENT_SECRET})", True),
 )
 
+Answers = dict[str, str | None]
 
-def _asked(given: dict[str, str | None]) -> dict[str, str | None]:
+
+def _keys(given: tuple[str, ...], known: Kind) -> Answers:
+    """The connection's own keys that were given as KEY=VALUE."""
+    found: Answers = {}
+    for pair in given:
+        key, equals, value = pair.partition("=")
+        if not equals or key not in known.settings.model_fields:
+            there = ", ".join(sorted(known.settings.model_fields))
+            raise click.UsageError(f"--set takes KEY=VALUE, and {known.label} knows: {there}")
+        found[f"set {key}"] = value
+    return found
+
+
+def _asked(given: Answers, known: Kind) -> Answers:
     """The options, and an answer for each that was not given."""
     answers = dict(given)
-    for name, question, hidden in QUESTIONS:
-        if answers[name] is None:
+    questions = [*QUESTIONS]
+    if known.settings.model_fields[known.settings.address_key].is_required():
+        questions.append(("crm_address", f"The address of the {known.label} account (https://…)", False))
+    questions += [(f"set {one.key}", f"{one.question} (empty: ${{{one.env}}})", one.hidden) for one in known.asks]
+    for name, question, hidden in questions:
+        if answers.get(name) is None:
             answers[name] = click.prompt(question, default="", show_default=False, hide_input=hidden)
     return answers
 
@@ -89,16 +112,20 @@ def _check_answers(answers: dict[str, str | None]) -> None:
         raise click.UsageError("that is not a CRM key of Next Cap; the one that is needed begins with nextcap_ck_")
     for name, value in answers.items():
         if value and not value.isprintable():
-            raise click.UsageError(f"--{name.replace('_', '-')} holds a character that cannot be printed")
+            told = name if name.startswith("set ") else name.replace("_", "-")
+            raise click.UsageError(f"--{told} holds a character that cannot be printed")
 
 
-def _rendered(answers: dict[str, str | None]) -> str:
+def _rendered(answers: Answers, crm: str, known: Kind) -> str:
     def line(key: str, value: str | None) -> str:
         return f"{key} = {_quoted(value)}\n" if value else ""
 
     def listed(key: str, value: str | None) -> str:
         return f"{key} = [{_quoted(value)}]\n" if value else ""
 
+    lists = {one.key for one in known.asks if one.is_list}
+    own = {one.key: answers.get(f"set {one.key}") or f"${{{one.env}}}" for one in known.asks}
+    own |= {name.removeprefix("set "): value for name, value in answers.items() if name.startswith("set ") and value}
     return (
         line("public_url", answers["public_url"] or "http://127.0.0.1:8000")
         + "\n[store]\n"
@@ -111,11 +138,10 @@ def _rendered(answers: dict[str, str | None]) -> str:
         + line("data_key", answers["nextcap_data_key"])
         + listed("webhook_secrets", answers["nextcap_webhook_secret"])
         + f"\n[connections.{answers['connection']}]\n"
-        + line("crm", answers["crm"])
+        + line("crm", crm)
         + line("mapping", answers["mapping"])
-        + line("api_url", answers["crm_api_url"])
-        + line("access_token", answers["access_token"] or "${HUBSPOT_TOKEN}")
-        + listed("webhook_secrets", answers["webhook_secret"] or "${HUBSPOT_CLIENT_SECRET}")
+        + line(known.settings.address_key, answers["crm_address"])
+        + "".join((listed if key in lists else line)(key, value) for key, value in own.items())
     )
 
 

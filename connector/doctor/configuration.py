@@ -9,13 +9,12 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from connector.adapters.settings import ConnectionSettings
 from connector.adapters.transport import is_loopback
-from connector.config import ConnectionSettings, Settings
+from connector.config import Settings
 from connector.doctor.finding import CONFIGURATION, NOTE, OK, PROBLEM, Finding, judged
 
 SHORTEST_KEY: Final = 16
-STATIC_TOKENS: Final = {"hubspot": "pat-"}
-"""How each CRM's lasting tokens begin; one that begins otherwise was probably meant for something else."""
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -49,14 +48,8 @@ def _data_key(settings: Settings) -> Finding:
 
 
 def _credentials(name: str, connection: ConnectionSettings) -> Finding:
-    what = f"connections.{name}"
-    if not connection.access_token:
-        return Finding(CONFIGURATION, what, OK, "OAuth: client_id, client_secret and refresh_token")
-    prefix = STATIC_TOKENS.get(connection.crm, "")
-    if not connection.access_token.get_secret_value().startswith(prefix):
-        detail = f"access_token does not begin with {prefix}: a token that expires within the hour cannot serve"
-        return Finding(CONFIGURATION, what, NOTE, detail)
-    return Finding(CONFIGURATION, what, OK, f"access_token {prefix}…")
+    detail, doubt = connection.credentials()
+    return Finding(CONFIGURATION, f"connections.{name}", NOTE if doubt else OK, doubt or detail)
 
 
 def secret_key(settings: Settings) -> Finding:
@@ -79,7 +72,7 @@ def public_url(settings: Settings) -> Finding:
     if not host or parts.query or parts.fragment or parts.username:
         advice = "give https://host, or https://host/path, without a query"
     elif is_loopback(host):
-        asked = [settings.nextcap.api_url, *(one.api_url for one in settings.connections.values())]
+        asked = [settings.nextcap.api_url, *(one.address for one in settings.connections.values())]
         if not all(is_loopback(urlsplit(one).hostname or "") for one in asked):
             advice = "vendors cannot call this machine by that name: set public_url to the https address they reach"
     elif parts.scheme != "https":

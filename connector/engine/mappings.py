@@ -62,6 +62,17 @@ class Mappings:
                 self._bound[name, version, stamp] = bound
         return bound
 
+    def text(self, name: str) -> str:
+        """The mapping in force, or the file where none is yet. Raises ConfigError where there is neither."""
+        with self.db.read() as connection:
+            row = small.active_mapping(connection, name)
+        if row is not None:
+            return str(row.text)
+        try:
+            return self.files[name].read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise ConfigError(f"connections.{name}: the mapping {self.files[name]} cannot be read") from problem
+
     def import_changed(self, *, by: str) -> list[Import]:
         """Import every file that this process has not seen as it is now. An unchanged file costs one read."""
         results = []

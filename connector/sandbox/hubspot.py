@@ -88,6 +88,15 @@ class HubSpot(People):
             self.settings.change(changes)
             self.deliveries.retry_factor = self.settings.retry_factor
 
+    def introduce(self, connector: str) -> dict[str, str | list[str]]:
+        """Send the app's webhooks there; its static token and its client secret."""
+        self.configure(webhook_url=f"{connector}/webhooks/hubspot")
+        return {
+            "api_url": self.url,
+            "access_token": self.credentials.static_token,
+            "webhook_secrets": [self.settings.client_secret],
+        }
+
     def state(self) -> dict[str, Any]:
         """The portal, the tokens' use and the subscriptions in force."""
         subscriptions = [

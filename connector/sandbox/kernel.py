@@ -120,6 +120,14 @@ class Imitation(ABC):
     def forget(self) -> None:
         """Return the vendor's own state and settings to how they were at first."""
 
+    def introduce(self, connector: str) -> dict[str, str | list[str]]:
+        """Call the connector at this address, as the vendor's administrator would set it up.
+
+        What they would copy into its configuration: the keys of the connection, besides `crm` and `mapping`.
+        """
+        _ = connector
+        return {"api_url": self.url}
+
     # -- life
 
     @property

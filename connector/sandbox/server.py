@@ -26,12 +26,12 @@ def imitation(vendor: str, port: int = 0) -> Imitation:
 
 
 class Sandbox:
-    """Next Cap and the CRMs on 127.0.0.1; a context manager.
+    """Next Cap and CRMs on 127.0.0.1; a context manager.
 
     `ports` are given as `nextcap_port=8101`; without one, or with 0, a free port is taken.
     """
 
-    def __init__(self, vendors: Iterable[str] = tuple(VENDORS), **ports: int) -> None:
+    def __init__(self, vendors: Iterable[str] = ("nextcap", "hubspot"), **ports: int) -> None:
         self.imitations = {vendor: imitation(vendor, ports.pop(f"{vendor}_port", 0)) for vendor in vendors}
         if ports:
             raise TypeError(f"no such port: {', '.join(ports)}")

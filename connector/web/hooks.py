@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request
 
 from connector import log
 from connector.adapters.base import Delivery
+from connector.adapters.signing import WRONG_PATH
 from connector.domain.errors import BadDelivery
 from connector.engine import intake
 from connector.engine.context import NEXTCAP
@@ -22,14 +23,18 @@ def blueprint(runtime: Runtime) -> Blueprint:
     routes = Blueprint("hooks", __name__)
 
     @routes.post("/webhooks/<source>")
-    def receive(source: str) -> Response:
+    @routes.post("/webhooks/<source>/<token>")
+    def receive(source: str, token: str = "") -> Response:  # noqa: ARG001 - the adapter reads it in the raw path
         return _receive(runtime, source)
 
     return routes
 
 
 def _receive(runtime: Runtime, source: str) -> Response:
-    """202 stored (an unknown kind and an unreadable body too), 401 not the vendor's, 404 nobody, 503 try again."""
+    """What the vendor takes for "got it" once stored (an unknown kind and an unreadable body too; 202 as a rule).
+
+    401 not the vendor's, 404 nobody or a wrong path token, 503 try again.
+    """
     if source != NEXTCAP and source not in runtime.engine.crms:
         return _answer(404)
     delivery = Delivery(
@@ -42,7 +47,7 @@ def _receive(runtime: Runtime, source: str) -> Response:
         receipt = intake.receive(runtime.engine, source, delivery)
     except BadDelivery as problem:
         logger.warning("delivery_refused", source=source, code=problem.code, header_names=sorted(delivery.headers))
-        return _answer(401)
+        return _answer(404 if problem.code == WRONG_PATH else 401)
     except StoreAway:
         logger.error("store_away", source=source)
         response = _answer(503)
@@ -50,7 +55,9 @@ def _receive(runtime: Runtime, source: str) -> Response:
         return response
     if not receipt.readable:
         logger.warning("delivery_parked", source=source, bytes=len(delivery.body))
-    return _answer(202)
+    adapter = runtime.engine.nextcap if source == NEXTCAP else runtime.engine.crms[source]
+    answer = adapter.answer(delivery)
+    return Response(answer.body, status=answer.status, content_type=answer.content_type)
 
 
 def _answer(status: int) -> Response:

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 import pytest
 
+from connector.adapters.hubspot.wire import HubSpotWire
 from connector.adapters.transport import File, NoAnswer, NotSent, Request, Response
-from connector.adapters.wires import Downloader, HttpxWire, HubSpotWire
+from connector.adapters.wires import Downloader, HttpxWire
 from connector.domain.errors import Gone, Refused, RetryLater
 from connector.sandbox.kernel_http import Answer, Application, DropConnection, Environ
 

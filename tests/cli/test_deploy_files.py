@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from connector import config
+from connector.adapters.registry import kind
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = {line.partition(": ")[0]: line.partition(": ")[2] for line in (ROOT / "Procfile").read_text().splitlines()}
@@ -74,7 +75,7 @@ def test_the_example_configuration_names_settings_that_exist() -> None:
         "store": config.StoreSettings,
         "queue": config.QueueSettings,
         "nextcap": config.NextCapSettings,
-        "connections.hubspot": config.ConnectionSettings,
+        "connections.hubspot": kind("hubspot").settings,
     }
     parts = re.split(r"^\[(.+)\]$", (ROOT / "config.example.toml").read_text(), flags=re.M)
     written = {name: set(KEY.findall(text)) for name, text in zip(["", *parts[1::2]], parts[::2], strict=True)}

@@ -24,7 +24,7 @@ def test_yes_writes_a_file_that_loads(connector: Connector, folder: Path, monkey
     given = {
         "--public-url": "https://c.example",
         "--nextcap-api-key": 'nextcap_ck_"quoted\\',
-        "--crm-api-url": "http://127.0.0.1:1",
+        "--crm-address": "http://127.0.0.1:1",
         "--connection": "sales",
     }
 
@@ -85,7 +85,7 @@ def test_what_the_environment_has_yet_to_give_is_told(connector: Connector, fold
 
 
 def test_a_missing_mapping_is_told(connector: Connector, folder: Path) -> None:
-    result = connector("init", "--yes", "--mapping", "elsewhere.yaml", "--access-token", "pat-1")
+    result = connector("init", "--yes", "--mapping", "elsewhere.yaml", "--set", "access_token=pat-1")
 
     assert result.exit_code == 0
     assert "elsewhere.yaml" in result.stderr

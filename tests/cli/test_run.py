@@ -156,7 +156,7 @@ def test_a_port_that_is_taken_is_told(start: Start, installation: Installation) 
 
 
 def test_the_sandbox_prints_a_configuration_that_works(start: Start, tmp_path: Path) -> None:
-    process = start("sandbox", "--nextcap-port", "0", "--hubspot-port", "0", "--connector", "http://127.0.0.1:9")
+    process = start("sandbox", "--port", "0", "--connector", "http://127.0.0.1:9")
     printed = process.says("actions/create_ticket")
 
     written = tomllib.loads(printed)
@@ -175,9 +175,9 @@ def test_the_sandbox_prints_a_configuration_that_works(start: Start, tmp_path: P
 
 
 def test_the_sandbox_speaks_json(start: Start) -> None:
-    process = start("sandbox", "--nextcap-port", "0", "--hubspot-port", "0", "--json")
+    process = start("sandbox", "--port", "0", "--json")
 
-    told = json.loads(process.says("}"))
+    told = json.loads(process.says("}\n}"))
 
-    assert told["nextcap_api_key"].startswith("nextcap_ck_")
-    assert get(told["hubspot_control"] + "settings")["webhook_url"] == "http://127.0.0.1:8000/webhooks/hubspot"
+    assert told["nextcap"]["api_key"].startswith("nextcap_ck_")
+    assert get(told["control"]["hubspot"] + "settings")["webhook_url"] == "http://127.0.0.1:8000/webhooks/hubspot"

@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 import pytest
 import sqlalchemy as sa
 
-from connector.adapters.wires import HttpxWire, HubSpotWire
+from connector.adapters.hubspot.wire import HubSpotWire
+from connector.adapters.wires import HttpxWire
 from connector.sandbox.hubspot import HubSpot
 from connector.sandbox.server import Sandbox
 from connector.store.database import Database, normal_url

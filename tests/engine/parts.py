@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
+from connector.adapters.hubspot.wire import HubSpotWire
 from connector.adapters.transport import Request, Response, Wire
-from connector.adapters.wires import HttpxWire, HubSpotWire
+from connector.adapters.wires import HttpxWire
 from connector.engine.context import NEXTCAP
 from connector.sandbox.kernel import Imitation
 from connector.store.database import Database

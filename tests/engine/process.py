@@ -13,12 +13,13 @@ from flask.testing import FlaskClient
 from connector import config
 from connector.adapters.base import Adapter
 from connector.adapters.budget import Limit
-from connector.adapters.hubspot import HubSpot, StaticCredentials
+from connector.adapters.hubspot import HubSpot
 from connector.adapters.hubspot import rate as hubspot_rate
 from connector.adapters.hubspot import sort as hubspot_sort
 from connector.adapters.nextcap import NextCap
 from connector.adapters.nextcap import rate as nextcap_rate
 from connector.adapters.nextcap import sort as nextcap_sort
+from connector.adapters.oauth import StaticCredentials
 from connector.adapters.transport import Call, HeaderCredentials, Transport
 from connector.engine import drain as draining
 from connector.engine import poll

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from connector.adapters.base import Capabilities, Change, Delivery, Event, Step
+from connector.adapters.base import Capabilities, Change, Delivery, Event, Step, taken
 from connector.adapters.hubspot.account import Doctor, People
 from connector.adapters.hubspot.api import BATCH, DEFAULT_VERSIONS, Api, Sender
 from connector.adapters.hubspot.contacts import Contacts
@@ -56,6 +56,7 @@ class HubSpot:
         notes = Notes(api, people.find, clock)
         self._catalogue, self._tickets, self._watched = catalogue, tickets, watched
         self.verify = Verifier(webhook_secrets, public_url, signatures).verify
+        self.answer = taken
         self.read, self.find, self.changes = records.read, records.find, records.changes
         self.fate, self.requesters = records.fate, records.requesters
         self.write = tickets.write

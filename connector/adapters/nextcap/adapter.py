@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from connector.adapters.base import (
+    Answer,
     Capabilities,
     Change,
     Check,
@@ -15,6 +16,7 @@ from connector.adapters.base import (
     NewComment,
     Step,
     Written,
+    taken,
 )
 from connector.adapters.nextcap.answers import TICKET, TICKETS, Api, Raw, hidden, moment_of, pick, ticket_path
 from connector.adapters.nextcap.events import parse
@@ -101,6 +103,10 @@ class NextCap:
     def parse(self, delivery: Delivery) -> Sequence[Event]:
         """The events of a delivery; those that are not about tickets have the kind OTHER."""
         return parse(delivery, web_url=self._web_url)
+
+    def answer(self, delivery: Delivery) -> Answer:
+        """Any 2xx will do."""
+        return taken(delivery)
 
     # -- reading
 

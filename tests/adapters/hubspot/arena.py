@@ -9,7 +9,8 @@ from typing import Any
 
 from connector.adapters.base import Change, ChangeKind, Delivery
 from connector.adapters.budget import MemoryBudget
-from connector.adapters.hubspot import HubSpot, StaticCredentials, rate, sort
+from connector.adapters.hubspot import HubSpot, rate, sort
+from connector.adapters.oauth import StaticCredentials
 from connector.adapters.transport import Credentials, Transport
 from connector.domain.ticket import Requester
 from connector.sandbox import hubspot as imitation

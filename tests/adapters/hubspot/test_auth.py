@@ -10,7 +10,9 @@ from datetime import datetime
 import pytest
 
 from connector.adapters.budget import MemoryBudget
-from connector.adapters.hubspot import Anonymous, OAuthCredentials, StaticCredentials, Token, rate, sort
+from connector.adapters.hubspot import rate, sort
+from connector.adapters.hubspot.kind import oauth
+from connector.adapters.oauth import Anonymous, OAuthCredentials, StaticCredentials, Token
 from connector.adapters.transport import Transport
 from connector.adapters.wires import HttpxWire
 from connector.domain.errors import RetryLater
@@ -61,9 +63,7 @@ def make(portal: Imitation, store: MemoryStore) -> Iterator[Make]:
     def credentials(refresh_token: str = portal.credentials.refresh_token) -> OAuthCredentials:
         return OAuthCredentials(
             transport,
-            client_id=portal.credentials.client_id,
-            client_secret=portal.settings.client_secret,
-            refresh_token=refresh_token,
+            oauth(portal.credentials.client_id, portal.settings.client_secret, refresh_token),
             store=store,
             clock=portal.now,
         )

@@ -1,0 +1,84 @@
+"""How a connection's adapter is built: what `wiring` gives, and what each kind of CRM says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.adapters.base import Adapter
+from connector.adapters.budget import Limit
+from connector.adapters.oauth import TokenStore
+from connector.adapters.settings import ConnectionSettings
+from connector.adapters.transport import Budget, Call, Credentials, Rate, Response, Sort, Transport, Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an adapter is built from, for the connection `name`.
+
+    `keep` remembers a wire, so that it is closed with the process. `webhook_secrets` are the configured ones and the
+    one that the vendor handed out, which `keep_webhook_secret` keeps. `path_tokens` are the secret last parts of our
+    webhook's address, newest first, for vendors that do not sign (`signing.check_path_token`). `watched` names the
+    CRM fields that the mapping in force looks at; `mapping_text` is its text.
+    """
+
+    name: str
+    public_url: str
+    keep: Callable[[Any], Any]
+    budget: Callable[[Mapping[str, Limit]], Budget]
+    observe: Callable[[Call], None]
+    token_store: TokenStore
+    webhook_secrets: Sequence[str] = field(repr=False)
+    keep_webhook_secret: Callable[[str], None]
+    path_tokens: Callable[[], Sequence[str]] = field(repr=False)
+    watched: Callable[[], tuple[str, ...]]
+    mapping_text: Callable[[], str]
+
+    @property
+    def path(self) -> str:
+        """Where our hook is, below `public_url`."""
+        return f"/webhooks/{self.name}"
+
+    def transport(
+        self,
+        credentials: Credentials,
+        *,
+        base_url: str,
+        wire: Wire,
+        limits: Mapping[str, Limit],
+        sort: Sort,
+        rate: Callable[[Response], Rate | None] = lambda _: None,
+    ) -> Transport:
+        """A sender of this connection; all that are made share its call budget."""
+        return Transport(
+            system=self.name,
+            base_url=base_url,
+            wire=wire,
+            credentials=credentials,
+            budget=self.budget(limits),
+            sort=sort,
+            rate=rate,
+            observe=self.observe,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One thing that `connector init` asks for. `env` is the variable that is read where nothing is given."""
+
+    key: str
+    question: str
+    env: str
+    hidden: bool = True
+    is_list: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of CRM: what people call it, what its connections configure, and how their adapters are built."""
+
+    label: str
+    settings: type[ConnectionSettings]
+    build: Callable[[Parts, Any], Adapter]
+    asks: tuple[Ask, ...] = ()

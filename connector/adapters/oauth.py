@@ -1,0 +1,170 @@
+"""What proves who we are: a token that lasts, or an OAuth token that is renewed ahead of time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol
+
+from connector.adapters.transport import HeaderCredentials, Request, Response
+from connector.domain.errors import Refused, RetryLater, UnknownOutcome
+
+AHEAD: Final = timedelta(minutes=5)
+FRESH: Final = timedelta(seconds=10)
+DISCONNECTED_WAIT: Final = 300.0
+
+
+class Sender(Protocol):
+    """What asks for a token: a transport that reaches the token endpoint with `Anonymous` credentials."""
+
+    system: str
+
+    def send(self, request: Request) -> Response:
+        """The answer, if it is a success; an error of `domain/errors.py` otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token and what renews it. `seed` tells which configuration it descends from.
+
+    `address` is the API's own address, where the vendor tells it with the token.
+    """
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    obtained_at: datetime
+    expires_at: datetime
+    seed: str = ""
+    address: str = ""
+
+
+class TokenStore(Protocol):
+    """Where the rotated token lives. `save` has committed when it returns."""
+
+    def lock(self) -> AbstractContextManager[object]:
+        """Held by one process and thread at a time, for as long as a renewal takes."""
+
+    def load(self) -> Token | None:
+        """The token in force, or None before the first renewal."""
+
+    def save(self, token: Token) -> None:
+        """Keep the token before anybody uses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """How one account gives tokens.
+
+    `ask` builds the request from the refresh token in force; it is given an empty text where `refresh`, the configured
+    first one, is empty. `secret` is what of the configuration a stored token descends from: where it is changed, the
+    stored token is forgotten. `lasts` is how many seconds a token serves whose answer does not say.
+    """
+
+    ask: Callable[[str], Request] = field(repr=False)
+    secret: str = field(repr=False)
+    refresh: str = field(default="", repr=False)
+    lasts: float = 1800.0
+    advice: str = "connect the account again and configure its new credentials"
+    address: Callable[[Any], str] = field(default=lambda _: "", repr=False)
+
+
+def refresh_grant(path: str, *, client_id: str, client_secret: str, refresh_token: str, advice: str) -> Grant:
+    """The usual grant of a web app: the refresh token buys an access token, and often its own successor."""
+    app = {"client_id": client_id, "client_secret": client_secret}
+
+    def ask(refresh: str) -> Request:
+        form = {"grant_type": "refresh_token", "refresh_token": refresh, **app}
+        return Request("POST", path, path, form=form, bucket="oauth")
+
+    return Grant(ask, secret=refresh_token, refresh=refresh_token, advice=advice)
+
+
+class StaticCredentials(HeaderCredentials):
+    """A bearer token that does not expire."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__("Authorization", f"Bearer {token}")
+
+
+class Anonymous:
+    """No credentials: for the transport that asks for tokens."""
+
+    def headers(self) -> Mapping[str, str]:
+        """Nothing."""
+        return {}
+
+    def renew(self) -> bool:
+        """There is nothing to renew."""
+        return False
+
+
+class OAuthCredentials:
+    """A token renewed five minutes ahead of its end or after a 401, by one holder of the store's lock."""
+
+    def __init__(
+        self,
+        transport: Sender,
+        grant: Grant,
+        *,
+        store: TokenStore,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._transport = transport
+        self._grant = grant
+        self._seed = hashlib.sha256(grant.secret.encode()).hexdigest()[:16]
+        self._store = store
+        self._clock = clock
+        self._token: Token | None = None
+
+    def headers(self) -> Mapping[str, str]:
+        """The bearer header. Raises RetryLater where no token can be had."""
+        return {"Authorization": f"Bearer {self.token().access}"}
+
+    def token(self) -> Token:
+        """The token in force, renewed where it ends soon. Raises RetryLater where none can be had."""
+        token = self._token
+        if token is None or self._ends_soon(token):
+            token = self._renewed(lambda stored: not self._ends_soon(stored))
+        return token
+
+    def renew(self) -> bool:
+        """A newer token is in force: somebody else's, one of the last seconds, or one asked for now."""
+        used = self._token
+        self._renewed(lambda stored: stored != used or self._clock() < stored.obtained_at + FRESH)
+        return True
+
+    def _ends_soon(self, token: Token) -> bool:
+        ahead = min(AHEAD, (token.expires_at - token.obtained_at) / 2)
+        return self._clock() >= token.expires_at - ahead
+
+    def _renewed(self, serves: Callable[[Token], bool]) -> Token:
+        """The stored token if it serves, else a new one, kept before it is used."""
+        with self._store.lock():
+            stored = self._store.load()
+            stored = stored if stored is not None and stored.seed == self._seed else None
+            if stored is None or not serves(stored):
+                stored = self._ask(stored.refresh if stored else self._grant.refresh)
+                self._store.save(stored)
+            self._token = stored
+            return stored
+
+    def _ask(self, refresh: str) -> Token:
+        system = self._transport.system
+        try:
+            told = self._transport.send(self._grant.ask(refresh)).json
+        except Refused as error:
+            raise RetryLater(
+                f"{system} is disconnected ({error}): {self._grant.advice}",
+                code="disconnected",
+                after=DISCONNECTED_WAIT,
+                system=system,
+            ) from error
+        except UnknownOutcome as error:
+            raise RetryLater(f"no new token: {error}", code="no_token", system=error.system) from error
+        now = self._clock()
+        ends = now + timedelta(seconds=float(told.get("expires_in") or self._grant.lasts))
+        rotated = told.get("refresh_token") or refresh
+        return Token(told["access_token"], rotated, now, ends, self._seed, self._grant.address(told))

@@ -1,0 +1,20 @@
+"""Every kind of CRM, by the word that the configuration uses. Adding one is one line here."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from connector.adapters.building import Kind
+
+CRMS: Final = {
+    "hubspot": "connector.adapters.hubspot.kind",
+}
+"""Where each kind says what it is, in a `KIND`; loaded only where a connection needs it."""
+
+
+def kind(crm: str) -> Kind:
+    """What this kind of CRM is. Raises KeyError on one that is not known."""
+    found: Kind = importlib.import_module(CRMS[crm]).KIND
+    return found

@@ -1,0 +1,87 @@
+"""What the configuration of a connection may say, whatever its CRM; each kind of CRM adds its own keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_settings import NoDecode
+
+
+def listed(value: object) -> object:
+    """A comma list from the environment, or the list that stands in the file; empty entries are left out."""
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",")]
+    return [part for part in value if part] if isinstance(value, list) else value
+
+
+def _blank_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+Secrets = Annotated[list[SecretStr], NoDecode, BeforeValidator(listed)]
+Secret = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
+
+
+def shown(secret: SecretStr | None) -> str:
+    """The text of a secret, for what sends it; empty where it is not set."""
+    return secret.get_secret_value() if secret else ""
+
+
+class Section(BaseModel):
+    """A part of the configuration: no unknown keys, and no value in a message."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class ConnectionSettings(Section):
+    """One CRM account. A kind of CRM subclasses it with the keys that it needs."""
+
+    address_key: ClassVar[str] = "api_url"
+    """The key that holds the vendor's address."""
+
+    crm: str
+    mapping: Path
+    label: str | None = None
+    webhook_secrets: Secrets = Field(default=[])
+
+    @property
+    def address(self) -> str:
+        """The vendor's address that is called first."""
+        return str(getattr(self, self.address_key))
+
+    def missing(self) -> str:
+        """What of the credentials is not there, in words; empty where they are complete."""
+        return ""
+
+    def credentials(self) -> tuple[str, str]:
+        """How we prove who we are, in words without a secret; and a doubt about it, or nothing."""
+        return "configured", ""
+
+
+class TokenSettings(ConnectionSettings):
+    """An account that is reached with a lasting token, or with an OAuth app's refresh token."""
+
+    token_prefix: ClassVar[str] = ""
+    """How the vendor's lasting tokens begin; one that begins otherwise was probably meant for something else."""
+
+    access_token: Secret = None
+    client_id: str | None = None
+    client_secret: Secret = None
+    refresh_token: Secret = None
+
+    def missing(self) -> str:
+        """One of the two ways must be whole."""
+        if self.access_token or (self.client_id and self.client_secret and self.refresh_token):
+            return ""
+        return "give access_token, or client_id + client_secret + refresh_token"
+
+    def credentials(self) -> tuple[str, str]:
+        """Which of the two ways it is."""
+        if not self.access_token:
+            return "OAuth: client_id, client_secret and refresh_token", ""
+        if not shown(self.access_token).startswith(self.token_prefix):
+            doubt = f"access_token does not begin with {self.token_prefix}: a token that expires cannot serve"
+            return "access_token", doubt
+        return f"access_token {self.token_prefix}…", ""
