@@ -146,6 +146,22 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Sweep:
+    """One part of a look at what changed: one page of the vendor's list, or a few.
+
+    `records` hold of the asked fields what the list shows. That may be late, as a search index is: the engine takes it
+    as a hint and reads by id whatever differs from what it knows. `commented` are ids of tickets whose comments may
+    have changed, `gone` ids of records that were deleted; both only where the vendor lists such things. `after` is to
+    be given to `changes` for the next part, and is empty after the last.
+    """
+
+    records: Sequence[Record] = ()
+    commented: Sequence[str] = ()
+    gone: Sequence[str] = ()
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One thing that `setup` did or would do, or that a person must do by hand."""
 
@@ -169,6 +185,10 @@ class Capabilities:
     field_history: bool = False
     webhooks: bool = True
     batch_comments: bool = False
+    lag: float = 60.0
+    """Seconds by which a change may come late in `changes`, so that every sweep must go back so far again."""
+    lists_comments: bool = False
+    """Whether `changes` names the tickets with changed comments; where not, a slow rotation finds them."""
 
 
 class Adapter(Protocol):
@@ -226,8 +246,13 @@ class Adapter(Protocol):
     def people(self) -> Sequence[Person]:
         """Everybody who can be assigned."""
 
-    def changes(self, since: datetime, fields: Sequence[str]) -> Sequence[Record]:
-        """Records modified since then (overlap and repeats allowed), newest last, as far as one sweep goes."""
+    def changes(self, since: datetime, fields: Sequence[str], after: str = "") -> Sweep:
+        """One part of what was modified since then (inclusive), in any order, repeats allowed.
+
+        A sweep begins without `after` and goes on with that of the part before and the same `since`, perhaps in another
+        process and minutes later. What moves during a sweep may be left for the next one. Nothing else may be missing.
+        Raises Refused where `after` is not taken any more: the sweep begins again.
+        """
 
     def schema(self) -> Schema:
         """The fields of the ticket record, their options, and what may be written."""

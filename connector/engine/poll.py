@@ -62,7 +62,7 @@ def poll_nextcap(engine: Engine) -> int:
             cursor = small.get_cursor(connection, NEXTCAP, CURSOR)
         since = datetime.fromisoformat(cursor[0]) - OVERLAP if cursor else now - FIRST_LOOK
         try:
-            records = engine.nextcap.changes(since, ())
+            records = _listed(engine, since)
         except RetryLater as problem:
             finish.note_failure(engine, problem)
             return 0
@@ -70,6 +70,18 @@ def poll_nextcap(engine: Engine) -> int:
             return 0
         recover(engine, NEXTCAP)
         return _mark_moved(engine, records, since, now)
+
+
+def _listed(engine: Engine, since: datetime) -> list[Record]:
+    """What moved since then, oldest move first."""
+    found: dict[str, Record] = {}
+    part = engine.nextcap.changes(since, ())
+    while True:
+        fresh = {one.id: one for one in part.records if one.id not in found}
+        found |= fresh
+        if not part.after or not fresh:
+            return sorted(found.values(), key=lambda one: one.version or since)
+        part = engine.nextcap.changes(since, (), part.after)
 
 
 def _spare_calls(engine: Engine) -> int:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from connector.adapters.base import Adapter, Change, ChangeKind, Delivery, NewComment, Written
+from connector.adapters.base import Adapter, Change, ChangeKind, Delivery, NewComment, Sweep, Written
 from connector.adapters.transport import Request, Response
 from connector.adapters.wires import HttpxWire
 from connector.domain.text import fingerprint
@@ -14,6 +14,8 @@ from connector.domain.ticket import Comment, CommentKind, Record, Value
 from connector.sandbox.kernel import Imitation
 
 GREETING = "Grüße aus 東京 👋 — “quoted” <b>not bold</b> & more"
+
+MOST_PARTS = 50
 
 
 class RecordingWire:
@@ -81,6 +83,14 @@ class Arena(ABC):
         """A genuine, fresh webhook request about this ticket, as it arrived."""
 
     # -- for all arenas alike
+
+    def swept(self, since: datetime, fields: Sequence[str] | None = None) -> list[Sweep]:
+        """All parts of one sweep."""
+        parts = [self.adapter.changes(since, self.fields if fields is None else fields)]
+        while parts[-1].after:
+            assert len(parts) < MOST_PARTS, "the sweep does not end"
+            parts.append(self.adapter.changes(since, self.fields if fields is None else fields, parts[-1].after))
+        return parts
 
     def now(self) -> datetime:
         return self.imitation.now()

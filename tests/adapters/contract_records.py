@@ -8,7 +8,7 @@ import pytest
 
 from connector.adapters.base import Change, ChangeKind
 from connector.domain.errors import Gone, Refused, UnknownOutcome
-from tests.adapters.contract_arena import GREETING, Arena
+from tests.adapters.contract_arena import GREETING, MOST_PARTS, Arena
 
 
 class ReadingPromises:
@@ -50,14 +50,43 @@ class ReadingPromises:
         assert set(arena.adapter.read(wanted, arena.fields)) == set(wanted)
 
     def test_what_changed_is_found_by_time(self, arena: Arena) -> None:
-        since = arena.now() - timedelta(seconds=1)
+        old = arena.new_ticket()
+        arena.imitation.clock.advance(3600)
+        since = arena.now()
         wanted = {arena.new_ticket() for _ in range(3)}
+        arena.imitation.clock.advance(arena.adapter.capabilities.lag)
 
-        records = arena.adapter.changes(since, arena.fields)
-        versions = [record.version for record in records if record.version]
+        found = {record.id: record for part in arena.swept(since) for record in part.records}
 
-        assert wanted <= {record.id for record in records}
-        assert versions == sorted(versions)
+        assert wanted <= set(found)
+        assert old not in found
+        assert all(arena.text_field in found[one].fields for one in wanted)
+
+    def test_a_sweep_goes_on_later_and_passes_nothing_over(self, arena: Arena) -> None:
+        """A ticket that moves meanwhile hides no other one; itself it may be left for the next sweep."""
+        since = arena.now() - timedelta(seconds=1)
+        wanted = [arena.new_ticket() for _ in range(230)]
+        arena.imitation.clock.advance(arena.adapter.capabilities.lag)
+        parts = [arena.adapter.changes(since, arena.fields)]
+        arena.update(wanted[0], {arena.text_field: "Changed meanwhile"})
+        arena.imitation.clock.advance(arena.adapter.capabilities.lag)
+
+        while parts[-1].after:
+            assert len(parts) < MOST_PARTS
+            parts.append(arena.adapter.changes(since, arena.fields, parts[-1].after))
+
+        assert set(wanted[1:]) <= {record.id for part in parts for record in part.records}
+
+    def test_changed_comments_are_listed_where_that_is_claimed(self, arena: Arena) -> None:
+        if not arena.adapter.capabilities.lists_comments:
+            pytest.skip("the vendor has no list of changed comments")
+        ticket = arena.new_ticket()
+        arena.imitation.clock.advance(3600)
+        since = arena.now()
+        arena.say(ticket, "A note")
+        arena.imitation.clock.advance(arena.adapter.capabilities.lag)
+
+        assert ticket in {one for part in arena.swept(since) for one in part.commented}
 
 
 class WritingPromises:

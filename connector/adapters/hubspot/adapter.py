@@ -14,6 +14,7 @@ from connector.adapters.hubspot.contacts import Contacts
 from connector.adapters.hubspot.notes import Notes, recognise
 from connector.adapters.hubspot.records import Records
 from connector.adapters.hubspot.schema import OUR_ID, Catalogue, ensure_ours
+from connector.adapters.hubspot.sweeps import Sweeps
 from connector.adapters.hubspot.tickets import Tickets
 from connector.adapters.hubspot.webhooks import Verifier, parse, subscribe_by_hand
 from connector.domain.ticket import Record, Value
@@ -29,7 +30,7 @@ class HubSpot:
 
     name = "hubspot"
     external_id = OUR_ID
-    capabilities = Capabilities(batch=BATCH, spacing=0.25, batch_comments=True)
+    capabilities = Capabilities(batch=BATCH, spacing=0.25, batch_comments=True, lag=900.0, lists_comments=True)
 
     def __init__(
         self,
@@ -57,7 +58,8 @@ class HubSpot:
         self._catalogue, self._tickets, self._watched = catalogue, tickets, watched
         self.verify = Verifier(webhook_secrets, public_url, signatures).verify
         self.answer = taken
-        self.read, self.find, self.changes = records.read, records.find, records.changes
+        self.read, self.find = records.read, records.find
+        self.changes = Sweeps(api, records, notes.tickets_of).changes
         self.fate, self.requesters = records.fate, records.requesters
         self.write = tickets.write
         self.comments, self.add_comments, self.tickets_of = notes.comments, notes.add, notes.tickets_of

@@ -1,4 +1,4 @@
-"""Reading tickets: by id, by value, by time, and what became of one that is no longer shown."""
+"""Reading tickets: by id, by value, and what became of one that is no longer shown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ MODIFIED: Final = "hs_lastmodifieddate"
 SEARCH: Final = "/crm/objects/{objects}/tickets/search"
 SEARCH_PAGE: Final = 200
 SEARCH_END: Final = 9_800
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SEARCH_BODY: Final = 2_500
 """Characters of values in one search: HubSpot takes 3,000 for the whole body."""
 
@@ -55,28 +54,6 @@ class Records:
                 if value.casefold() in _folded(held):
                     by_value[value].append(record)
         return by_value
-
-    def changes(self, since: datetime, fields: Sequence[str]) -> list[Record]:
-        """Tickets changed since then, oldest change first, of every pipeline: one that left ours must be seen too.
-
-        One sweep ends after 9,800 tickets, or earlier where a limit is met: go on from the last one's version. What
-        changed again after the point that such a sweep reached is left for the next one.
-        """
-        sweep = _filter(MODIFIED, "GTE", value=str(int(since.timestamp() * 1000)))
-        sweep["sorts"] = [{"propertyName": MODIFIED, "direction": "ASCENDING"}]
-        found: dict[str, Record] = {}
-        seen, after = since, "0"
-        while after and int(after) < SEARCH_END:
-            try:
-                hits, after = self._page(sweep, after)
-                found |= self.read(list(hits), fields)
-            except RetryLater:
-                if not found:
-                    raise
-                break
-            seen = max([seen, *hits.values()])
-        swept = [one for one in found.values() if not after or (one.version or seen) <= seen]
-        return sorted(swept, key=lambda record: record.version or since)
 
     def fate(self, record_id: str) -> Gone:
         """What became of a ticket that `read` left out: merged (with its survivor), archived, or gone.
@@ -136,16 +113,11 @@ class Records:
         ids: list[str] = []
         after = "0"
         while after and int(after) < SEARCH_END:
-            hits, after = self._page(asked, after)
-            ids += hits
+            body = {**asked, "properties": [MODIFIED], "limit": SEARCH_PAGE, "after": after}
+            answer = self._api.send("POST", SEARCH, json=body, reads=True).json
+            ids += [str(item["id"]) for item in answer["results"]]
+            after = next_page(answer) or ""
         return ids
-
-    def _page(self, asked: Json, after: str) -> tuple[dict[str, datetime], str]:
-        """The ids of one page of hits, each with the time of change that the index knows; empty text: the last page."""
-        body = {**asked, "properties": [MODIFIED], "limit": SEARCH_PAGE, "after": after}
-        answer = self._api.send("POST", SEARCH, json=body, reads=True).json
-        hits = {str(item["id"]): moment((item.get("properties") or {}).get(MODIFIED)) for item in answer["results"]}
-        return {one: at or EPOCH for one, at in hits.items()}, next_page(answer) or ""
 
 
 def moment(told: object) -> datetime | None:

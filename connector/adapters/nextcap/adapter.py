@@ -15,6 +15,7 @@ from connector.adapters.base import (
     Event,
     NewComment,
     Step,
+    Sweep,
     Written,
     taken,
 )
@@ -141,17 +142,17 @@ class NextCap:
     def _record(self, raw: Raw) -> Record:
         return record_of(raw, whole=True, web_url=self._web_url)
 
-    def changes(self, since: datetime, fields: Sequence[str]) -> Sequence[Record]:
-        """Every ticket updated since then, newest last; a field that the list does not name is absent."""
-        found: dict[str, Record] = {}
-        for page in self._api.pages(TICKETS, "", NEWEST_FIRST, "tickets"):
-            for raw in page:
-                updated = moment_of(pick(raw, "updated_at"))
-                if updated is not None and updated < since:
-                    return list(reversed(found.values()))
-                record = record_of(raw, whole=is_whole(raw), web_url=self._web_url)
-                found[record.id] = _with_every(fields, record) if is_whole(raw) else record
-        return list(reversed(found.values()))
+    def changes(self, since: datetime, fields: Sequence[str], after: str = "") -> Sweep:
+        """One page of the tickets updated last; a field that the list does not name is absent.
+
+        A ticket that moves meanwhile pushes others to later pages, never to earlier ones, so none is passed over.
+        """
+        number = int(after or 1)
+        found, is_last = self._api.page(TICKETS, "", NEWEST_FIRST, "tickets", number=number)
+        recent = [raw for raw in found if (moment_of(pick(raw, "updated_at")) or since) >= since]
+        records = [record_of(raw, whole=is_whole(raw), web_url=self._web_url) for raw in recent]
+        shown = [_with_every(fields, one) if is_whole(raw) else one for raw, one in zip(recent, records, strict=True)]
+        return Sweep(shown, after="" if is_last or len(recent) < len(found) else str(number + 1))
 
     def requesters(self, ids: Sequence[str]) -> Mapping[str, Requester]:
         """The customers of these tickets, as the tickets themselves name them."""

@@ -64,15 +64,22 @@ class Api:
         seen: set[str] = set()
         number = 1
         while True:
-            paging = {"page": str(number), "per_page": str(PER_PAGE)}
-            body = self.get(path, route, {**(query or {}), **paging}).json
-            found = listed(body, *names)
+            found, is_last = self.page(path, route, query, *names, number=number)
             fresh = [one for one in found if _identity(one) not in seen]
             yield fresh
             seen |= {_identity(one) for one in fresh}
-            if not fresh or _is_last(body, number, len(found)):
+            if not fresh or is_last:
                 return
             number += 1
+
+    def page(
+        self, path: str, route: str = "", query: Query | None = None, *names: str, number: int
+    ) -> tuple[Sequence[Raw], bool]:
+        """One page of a list, counted from 1, and whether it says that it is the last."""
+        paging = {"page": str(number), "per_page": str(PER_PAGE)}
+        body = self.get(path, route, {**(query or {}), **paging}).json
+        found = listed(body, *names)
+        return found, _is_last(body, number, len(found))
 
 
 def ticket_path(ticket_id: str, action: str = "") -> str:

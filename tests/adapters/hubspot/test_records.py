@@ -6,8 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from connector.adapters.budget import MemoryBudget
-from connector.domain.errors import Gone, RetryLater
+from connector.domain.errors import Gone, Refused, RetryLater
 from connector.domain.ticket import Requester
 from connector.sandbox.hubspot import HubSpot as Imitation
 from tests.adapters.hubspot.arena import HubSpotArena
@@ -194,41 +193,68 @@ def test_long_values_are_looked_for_in_parts_that_hubspot_takes(arena: HubSpotAr
 # -- the sweep
 
 
-def test_a_sweep_reads_pages_and_gives_the_latest_values(arena: HubSpotArena, portal: Imitation) -> None:
-    """The index may still hold an old value; the record that is handed on never does."""
+def test_a_sweep_costs_a_search_a_page_and_shows_what_the_index_knows(arena: HubSpotArena, portal: Imitation) -> None:
     since = arena.now()
-    tickets = [arena.new_ticket() for _ in range(205)]
-    portal.configure(search_lag=5.0)
-    portal.clock.advance(6)
-    portal.set_properties(tickets[0], {"subject": "Newer than the index"})
-    arena.forget_calls()
-
-    records = arena.hubspot.changes(since, ["subject"])
-
-    assert {one.id for one in records} == set(tickets)
-    assert next(one for one in records if one.id == tickets[0]).fields["subject"] == "Newer than the index"
-    assert sum(call.endswith("/search") for call in arena.calls()) == 2
-
-
-def test_a_sweep_that_meets_a_limit_gives_what_it_has_and_loses_nothing(arena: HubSpotArena, portal: Imitation) -> None:
-    since = arena.now() - timedelta(seconds=1)
     tickets = []
-    for _ in range(210):
+    for _ in range(205):
         tickets.append(arena.new_ticket())
         portal.clock.advance(0.01)
     portal.configure(search_lag=5.0)
     portal.clock.advance(6)
-    portal.set_properties(tickets[0], {"subject": "Changed again"})
-    portal.faults.add("delay", path="search", times=1)
-    portal.fail("search", path="search")
+    portal.set_properties(tickets[0], {"subject": "Newer than the index"})
+    arena.hubspot.changes(since, ["subject"])  # By now it knows how properties are written.
+    arena.forget_calls()
 
-    first = arena.hubspot.changes(since, ["subject"])
-    portal.clock.advance(6)
-    arena.budget = MemoryBudget()
-    second = arena.new_adapter().changes(max(one.version for one in first if one.version), ["subject"])
+    parts = arena.swept(since, ["subject"])
 
-    assert len(first) < len(tickets)
-    assert {one.id for one in (*first, *second)} == set(tickets)
+    found = {one.id: one.fields["subject"] for part in parts for one in part.records}
+    assert set(found) == set(tickets)
+    assert found[tickets[0]] == "It does not work"
+    assert all(call.endswith("/search") for call in arena.calls())
+    assert len(parts) == 3  # Two pages of tickets, one of notes.
+
+
+def test_a_page_of_one_moment_does_not_stop_a_sweep(arena: HubSpotArena, portal: Imitation) -> None:
+    """A mass edit gives many tickets the same time of change."""
+    since = arena.now() - timedelta(seconds=1)
+    tickets = [arena.new_ticket() for _ in range(405)]
+    moment = arena.now()
+    for record in portal.portal.tables["tickets"].live():
+        record.settle(moment, horizon=moment)
+
+    parts = arena.swept(since, ["subject"])
+
+    assert {one.id for part in parts for one in part.records} == set(tickets)
+
+
+def test_a_sweep_finds_an_edited_note_by_its_ticket(arena: HubSpotArena, portal: Imitation) -> None:
+    """A ticket's own time does not move for it."""
+    ticket = arena.new_ticket()
+    note = portal.write_note(ticket, "<p>First</p>")
+    portal.clock.advance(3600)
+    since = arena.now()
+    portal.edit_note(note, "<p>Second</p>")
+
+    parts = arena.swept(since, ["subject"])
+
+    assert [one for part in parts for one in part.commented] == [ticket]
+    assert [one for part in parts for one in part.records] == []
+
+
+def test_more_fields_than_a_search_takes_are_read_by_id(arena: HubSpotArena) -> None:
+    since = arena.now() - timedelta(seconds=1)
+    names = [f"a_property_with_a_rather_long_name_{number}" for number in range(80)]
+    ticket = arena.new_ticket()
+
+    parts = arena.swept(since, ["subject", *names])
+
+    assert [one.id for part in parts for one in part.records] == [ticket]
+    assert any(call.endswith("tickets/batch/read") for call in arena.calls())
+
+
+def test_a_place_that_means_nothing_is_refused(arena: HubSpotArena) -> None:
+    with pytest.raises(Refused):
+        arena.hubspot.changes(arena.now(), ["subject"], "nowhere")
 
 
 def test_a_sweep_sees_tickets_of_every_pipeline(arena: HubSpotArena, portal: Imitation) -> None:
@@ -236,7 +262,7 @@ def test_a_sweep_sees_tickets_of_every_pipeline(arena: HubSpotArena, portal: Imi
     other = portal.add_pipeline("Returns", {"New": "OPEN"})
     ticket = portal.create_ticket("Parcel", pipeline=other["id"])
 
-    found = arena.new_adapter(scope={"hs_pipeline": "0"}).changes(since, ["hs_pipeline"])
+    found = arena.new_adapter(scope={"hs_pipeline": "0"}).changes(since, ["hs_pipeline"]).records
 
     assert [(one.id, one.fields["hs_pipeline"]) for one in found] == [(ticket, other["id"])]
 

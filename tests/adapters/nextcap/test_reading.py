@@ -271,18 +271,20 @@ def test_a_sweep_ends_where_it_has_passed_the_moment(arena: NextCapArena) -> Non
     arena.imitation.clock.advance(1)
     changed = arena.new_ticket()
 
-    records = arena.adapter.changes(since, ())
+    part = arena.adapter.changes(since, ())
 
-    assert [record.id for record in records] == [changed]
+    assert [record.id for record in part.records] == [changed]
+    assert part.after == ""
     assert calls(arena, "/tickets") == 1
 
 
 def test_a_sweep_goes_on_as_far_as_it_must(arena: NextCapArena) -> None:
     made = [arena.new_ticket() for _ in range(230)]
 
-    records = arena.adapter.changes(arena.now() - timedelta(hours=1), ())
+    parts = arena.swept(arena.now() - timedelta(hours=1))
 
-    assert {record.id for record in records} == set(made)
+    assert {record.id for part in parts for record in part.records} == set(made)
+    assert calls(arena, "/tickets") == len(parts) == 3
 
 
 def test_a_closed_directory_is_not_supported(arena: NextCapArena) -> None:
