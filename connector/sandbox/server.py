@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 VENDORS = {
     "nextcap": "connector.sandbox.nextcap:NextCap",
     "hubspot": "connector.sandbox.hubspot:HubSpot",
+    "capsule": "connector.sandbox.capsule:Capsule",
 }
 """Where each vendor's imitation is: a class that takes its port."""
 
