@@ -146,17 +146,25 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Commented:
+    """A ticket with a comment that was made or changed; `comment_id` is empty where the list does not say which."""
+
+    ticket_id: str
+    comment_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep:
     """One part of a look at what changed: one page of the vendor's list, or a few.
 
     `records` hold of the asked fields what the list shows. That may be late, as a search index is: the engine takes it
-    as a hint and reads by id whatever differs from what it knows. `commented` are ids of tickets whose comments may
-    have changed, `gone` ids of records that were deleted; both only where the vendor lists such things. `after` is to
-    be given to `changes` for the next part, and is empty after the last.
+    as a hint and reads by id whatever differs from what it knows. `commented` are tickets whose comments may have
+    changed, `gone` ids of records that were deleted; both only where the vendor lists such things. `after` is to be
+    given to `changes` for the next part, and is empty after the last.
     """
 
     records: Sequence[Record] = ()
-    commented: Sequence[str] = ()
+    commented: Sequence[Commented] = ()
     gone: Sequence[str] = ()
     after: str = ""
 

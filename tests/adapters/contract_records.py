@@ -86,7 +86,7 @@ class ReadingPromises:
         arena.say(ticket, "A note")
         arena.imitation.clock.advance(arena.adapter.capabilities.lag)
 
-        assert ticket in {one for part in arena.swept(since) for one in part.commented}
+        assert ticket in {one.ticket_id for part in arena.swept(since) for one in part.commented}
 
 
 class WritingPromises:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
 
-from connector.adapters.base import Json, Sweep
+from connector.adapters.base import Commented, Json, Sweep
 from connector.adapters.hubspot.api import Api, next_page
 from connector.adapters.hubspot.records import MODIFIED, SEARCH_BODY, SEARCH_END, SEARCH_PAGE, Records, moment
 from connector.domain.errors import Refused
@@ -67,7 +67,8 @@ class Sweeps:
         if place.kind == NOTES:
             items, going_on = self._page(place, ())
             owners = self._tickets_of([str(item["id"]) for item in items]) if items else {}
-            return Sweep(commented=sorted({one for found in owners.values() for one in found}), after=going_on)
+            pairs = [Commented(ticket, note) for note, tickets in owners.items() for ticket in tickets]
+            return Sweep(commented=pairs, after=going_on)
         self._records.expect(fields)
         fits = len(json.dumps(list(fields))) <= SEARCH_BODY
         items, going_on = self._page(place, fields if fits else ())

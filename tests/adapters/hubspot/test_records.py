@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from connector.adapters.base import Commented
 from connector.domain.errors import Gone, Refused, RetryLater
 from connector.domain.ticket import Requester
 from connector.sandbox.hubspot import HubSpot as Imitation
@@ -237,7 +238,7 @@ def test_a_sweep_finds_an_edited_note_by_its_ticket(arena: HubSpotArena, portal:
 
     parts = arena.swept(since, ["subject"])
 
-    assert [one for part in parts for one in part.commented] == [ticket]
+    assert [one for part in parts for one in part.commented] == [Commented(ticket, note)]
     assert [one for part in parts for one in part.records] == []
 
 
