@@ -11,6 +11,7 @@ import json as jsonlib
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import ip_address
@@ -177,6 +178,9 @@ class HeaderCredentials:
         return False
 
 
+may_send: ContextVar[Callable[[], None] | None] = ContextVar("may_send", default=None)
+"""Called just before each write of this context goes out, where somebody set it: it raises if that must not be."""
+
 Sort = Callable[[Request, Response], ConnectorError | None]
 """The adapter's reading of an answer of 400 or more; None leaves it to the transport's own rule."""
 
@@ -252,6 +256,8 @@ class Transport:
     def _try(self, request: Request, deadline: float) -> Response:
         self._await_turn(request, deadline)
         headers = {**self._credentials.headers(), **request.headers}
+        if not request.is_read and (check := may_send.get()):
+            check()
         started = self._clock()
         status = None
         try:

@@ -16,6 +16,7 @@ from connector.domain.conversation import Crossing, plan_comments
 from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.rules import Directories
 from connector.domain.ticket import Comment, CommentKind, Side, storable
+from connector.engine import fence
 from connector.engine.context import Engine
 from connector.engine.reading import FORBIDDEN
 from connector.engine.work import Parking, Work, each
@@ -235,16 +236,18 @@ def _send(engine: Engine, adapter: Adapter, side: Side, pairs: Sequence[tuple[Wo
     now = engine.now()
     until = now + timedelta(seconds=engine.timing.call)
     comments = [_comment(work, effect) for work, effect in pairs]
+    works = [work for work, _ in pairs]
     with engine.db.write() as connection:
-        for work in {id(work): work for work, _ in pairs}.values():
-            links.check_fence(connection, work.link)
+        fence.check(engine, connection, works)
         effects.sending(connection, [effect.id for _, effect in pairs], now=now, until=until)
     try:
-        outcomes = {one.key: one for one in adapter.add_comments(comments)}
+        with fence.sending(engine, works):
+            outcomes = {one.key: one for one in adapter.add_comments(comments)}
     except UnknownOutcome as problem:
         outcomes = {one.key: Written(one.key, error=problem) for one in comments}
     except RetryLater:
         with engine.db.write() as connection:
+            fence.check(engine, connection, works)
             for _, effect in pairs:
                 effects.set_state(connection, effect.id, INTENDED)
         raise

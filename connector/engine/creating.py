@@ -15,6 +15,7 @@ from connector.domain.plan import agrees
 from connector.domain.rules import MISSING, Direction, Directories, Rule, Untranslatable
 from connector.domain.status import parse_status, status_agrees
 from connector.domain.ticket import Record, Requester, Side, Value, normal
+from connector.engine import fence
 from connector.engine.context import Engine
 from connector.engine.effects import attempt, raise_waits
 from connector.engine.reading import fields_of, read_nextcap, take_crm, take_nextcap
@@ -38,7 +39,7 @@ def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Dire
         return
     changes = [_create_change(work, people) for work in fresh]
     _intend(engine, CREATE_CRM, Side.CRM, fresh, [{} for _ in fresh])
-    outcomes = {one.key: one for one in attempt(engine.crms[name], changes)}
+    outcomes = {one.key: one for one in attempt(engine, engine.crms[name], fresh, changes)}
     for work in fresh:
         lost = UnknownOutcome("the answer said nothing of this record", code="unreported", answered=True)
         _keep_record(engine, work, outcomes.get(str(work.link.id), Written("", error=lost)), people)
@@ -225,7 +226,7 @@ def _make_ticket(engine: Engine, name: str, work: Work, requester: Requester | N
         return
     if found is None:
         _intend(engine, CREATE_NEXTCAP, Side.NEXTCAP, [work], [{}])
-        written = next(iter(attempt(engine.nextcap, [change])))
+        written = next(iter(attempt(engine, engine.nextcap, [work], [change])))
         if written.error is not None:
             _doubt(engine, work, written)
             raise_waits([written])
@@ -268,6 +269,7 @@ def _settle_doubt(engine: Engine, work: Work, effect: Effect, change: Change) ->
         wait = engine.timing.absent_answered if effect.answered else engine.timing.absent_silent
         until = now + timedelta(seconds=wait)
         with engine.db.write() as connection:
+            fence.check(engine, connection, [work])
             effects.set_state(connection, effect.id, effects.UNKNOWN, absent=1, sending_until=until)
         work.wait(until)
         work.end("absent_once", f"an answer was lost and the ticket is not there; looked for again in {wait:g} s")
@@ -280,6 +282,7 @@ def _doubt(engine: Engine, work: Work, written: Written) -> None:
     if isinstance(error, UnknownOutcome):
         until = engine.now() + timedelta(seconds=0 if error.answered else engine.timing.call)
         with engine.db.write() as connection:
+            fence.check(engine, connection, [work])
             for effect in work.open_effects:
                 if effect.kind == CREATE_NEXTCAP:
                     effects.set_state(
@@ -333,8 +336,7 @@ def _intend(engine: Engine, kind: str, side: Side, works: Sequence[Work], payloa
         for work, payload in zip(works, payloads, strict=True)
     ]
     with engine.db.write() as connection:
-        for work in works:
-            links.check_fence(connection, work.link)
+        fence.check(engine, connection, works)
         effects.intend(connection, rows, now)
         opened = effects.open_of(connection, [work.link.id for work in works])
         mine = [one.id for found in opened.values() for one in found if one.kind == kind]

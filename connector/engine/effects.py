@@ -17,6 +17,7 @@ from connector.domain.lifecycle import Status, shortest_path
 from connector.domain.rules import MISSING
 from connector.domain.status import parse_status
 from connector.domain.ticket import Record, Side, Value
+from connector.engine import fence
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.reading import take_crm, take_nextcap
 from connector.engine.work import Parking, Work, native_of, observe
@@ -97,20 +98,21 @@ def write_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
         )
         for work, pairs in jobs
     ]
-    outcomes = {one.key: one for one in attempt(adapter, changes)}
+    outcomes = {one.key: one for one in attempt(engine, adapter, [work for work, _ in jobs], changes)}
     for work, pairs in jobs:
         written = outcomes.get(str(work.link.id)) or Written(str(work.link.id), error=_unreported())
         _keep_values(engine, work, Side.CRM, pairs, written)
     raise_waits(outcomes.values())
 
 
-def attempt(adapter: Adapter, changes: Sequence[Change]) -> Sequence[Written]:
-    """Write, and have every trouble in the outcomes.
+def attempt(engine: Engine, adapter: Adapter, works: Sequence[Work], changes: Sequence[Change]) -> Sequence[Written]:
+    """Write for these works while their tickets are ours, and have every trouble in the outcomes.
 
     A batch that got no usable answer as a whole is the connection's: its effects stay open and are settled by reading.
     """
     try:
-        outcomes = adapter.write(changes)
+        with fence.sending(engine, works):
+            outcomes = adapter.write(changes)
     except ConnectorError as problem:
         outcomes = [Written(change.key, error=problem) for change in changes]
     errors = [one.error for one in outcomes]
@@ -174,8 +176,7 @@ def _intend(engine: Engine, kind: str, side: Side, jobs: Sequence[tuple[Work, Pa
         for work, pairs in jobs
     ]
     with engine.db.write() as connection:
-        for work, _ in jobs:
-            links.check_fence(connection, work.link)
+        fence.check(engine, connection, [work for work, _ in jobs])
         effects.intend(connection, rows, now)
         opened = effects.open_of(connection, [work.link.id for work, _ in jobs])
     for work, _ in jobs:
@@ -273,7 +274,7 @@ def _write_values(engine: Engine, work: Work, pairs: Pairs) -> None:
             groups.append((kind, {native: natives[native][1][1]}))
     for kind, values in groups:
         change = Change(kind, key=f"{work.link.id}", record_id=work.nextcap_id, values=values)
-        written = one_outcome(engine, change)
+        written = one_outcome(engine, work, change)
         part = {natives[native][0]: natives[native][1] for native in values}
         _take_answer(engine, work, written)
         _keep_values(engine, work, Side.NEXTCAP, part, written)
@@ -281,9 +282,9 @@ def _write_values(engine: Engine, work: Work, pairs: Pairs) -> None:
             return
 
 
-def one_outcome(engine: Engine, change: Change) -> Written:
+def one_outcome(engine: Engine, work: Work, change: Change) -> Written:
     """Carry out one change in Next Cap; whatever went wrong is in the outcome, a connection's trouble is raised."""
-    written = next(iter(attempt(engine.nextcap, [change])), None)
+    written = next(iter(attempt(engine, engine.nextcap, [work], [change])), None)
     if written is None:
         return Written(change.key, error=_unreported())
     raise_waits([written])
@@ -320,7 +321,7 @@ def walk(engine: Engine, work: Work, decision: Decision) -> None:
     _intend(engine, WALK, Side.NEXTCAP, [(work, {})], **payload)
     for place, step in enumerate(path, start=1):
         change = Change(ChangeKind.MOVE, key=f"{work.link.id}", record_id=work.nextcap_id, values={"status": step})
-        written = one_outcome(engine, change)
+        written = one_outcome(engine, work, change)
         if written.error is not None:
             _walk_broke(work, decision, step, written.error)
             return
@@ -342,7 +343,7 @@ def close_orphan(engine: Engine, work: Work) -> None:
     present = parse_status(work.values(Side.NEXTCAP).get(STATUS)) or Status.CLOSED
     for step in shortest_path(present, Status.CLOSED) or ():
         change = Change(ChangeKind.MOVE, str(work.link.id), {"status": str(step)}, record_id=work.nextcap_id)
-        written = next(iter(attempt(engine.nextcap, [change])), None)
+        written = next(iter(attempt(engine, engine.nextcap, [work], [change])), None)
         error = written.error if written else None
         if isinstance(error, RetryLater | UnknownOutcome):
             work.ended = False
@@ -356,7 +357,7 @@ def close_orphan(engine: Engine, work: Work) -> None:
 
 def _commit_hop(engine: Engine, work: Work) -> None:
     with engine.db.write() as connection:
-        links.check_fence(connection, work.link)
+        fence.check(engine, connection, [work])
         links.set_shadows(connection, work.link, work.shadows)
 
 

@@ -71,6 +71,8 @@ class Work:
     news: Look = Look.NOTHING
     """What the ticket's other links must look at in Next Cap, because this pass made or found it."""
     writes: int = 0
+    held_at: datetime | None = None
+    """When its ticket was last seen to be ours, and held for another lease."""
     finished: bool = False
 
     @property

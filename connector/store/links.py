@@ -191,12 +191,15 @@ def mark_siblings(connection: sa.Connection, link: LinkRow, look: Look, now: dat
     return sorted({row.connection for row in rows})
 
 
-def check_fence(connection: sa.Connection, link: LinkRow) -> None:
-    """Raise LostLease unless the ticket is still held under this link's fencing number; locks its row."""
+def check_fence(connection: sa.Connection, link: LinkRow, *, until: datetime | None = None) -> None:
+    """Raise LostLease unless the ticket is still held under this link's fencing number; locks its row.
+
+    With `until`, the lease is extended to then: nobody else may take the ticket before.
+    """
     row = connection.execute(
         tickets.update()
         .where(tickets.c.id == link.ticket.id, tickets.c.fence == link.ticket.fence)
-        .values(fence=link.ticket.fence)
+        .values(fence=link.ticket.fence, **({"lease_until": until} if until else {}))
     )
     if row.rowcount != 1:
         raise LostLease(link.id)
