@@ -113,11 +113,13 @@ def _join(engine: Engine, work: Work, record_id: str, shadows: dict[str, Shadow]
         with engine.db.write() as connection:
             links.check_fence(connection, work.link)
             links.attach_record(connection, work.link, record_id, engine.now(), shadows=links.shadows_to_json(shadows))
+            _made(connection, work, CREATE_CRM, record_id)
     except sa.exc.IntegrityError:
         text = f"the record {record_id} is linked to another ticket already"
         work.fail(NeedsReview(text, code="record_taken", candidates=(record_id,)))
         return
     work.changes |= {"record_id": record_id, "state": links.ACTIVE, "linked_at": engine.now()}
+    work.open_effects = _without(work, CREATE_CRM)
     work.look |= Look.CRM_COMMENTS
 
 
@@ -179,7 +181,6 @@ def _keep_record(engine: Engine, work: Work, written: Written, people: Directori
     work.shadows = shadows
     work.wrote = True
     work.look &= ~Look.CRM_COMMENTS if written.created else Look.ALL
-    _effect_done(engine, work, CREATE_CRM, written.id)
     if written.record is not None:
         take_crm(engine, work, Record(written.id, written.record.fields, written.record.version))
     work.say("created", f"created in {engine.label(work.link.connection)}", record=written.id, new=written.created)
@@ -304,28 +305,37 @@ def _is_settled(rule: Rule, ours: Value, theirs: Value, people: Directories) -> 
 
 
 def _keep_ticket(engine: Engine, work: Work, record: Record, people: Directories) -> None:
-    """The ticket is made: link it in its own transaction, then see what it shows."""
-    assert work.crm is not None  # noqa: S101 - filtered by the caller
+    """The ticket is made: see what it shows, and link it with its shadows in one transaction."""
+    if record.get("status") is MISSING:
+        record = engine.nextcap.read([record.id], ()).get(record.id, record)
+    shadows = _shadows_of_new_ticket(work, record, people)
+    kept = links.shadows_to_json(shadows)
     with engine.db.write() as connection:
         links.check_fence(connection, work.link)
-        links.attach_ticket(connection, work.link, record.id, engine.now())
+        links.attach_ticket(connection, work.link, record.id, engine.now(), shadows=kept)
         links.ensure(connection, [record.id], engine.names)
+        _made(connection, work, CREATE_NEXTCAP, record.id)
+    work.open_effects = _without(work, CREATE_NEXTCAP)
     work.ticket_changes["nextcap_id"] = record.id
     work.changes |= {"state": links.ACTIVE, "linked_at": engine.now()}
     work.wrote = True
-    _effect_done(engine, work, CREATE_NEXTCAP, record.id)
     work.say("created", "created in Next Cap", ticket=record.id)
-    if record.get("status") is MISSING:
-        read_nextcap(engine, [work])
-    else:
+    work.shadows = shadows
+    if STATUS in shadows:
         take_nextcap(engine, work, record)
-    if not work.is_live or work.nextcap is None:
-        return
+    else:
+        read_nextcap(engine, [work])  # It is not shown to us: that is for the pass to say.
+
+
+def _shadows_of_new_ticket(work: Work, record: Record, people: Directories) -> dict[str, Shadow]:
+    """What both sides say alike. A new ticket begins as `new`, whatever the CRM shows: its stage is still to come."""
+    assert work.crm is not None  # noqa: S101 - a ticket was made from it
     theirs = observe(work.mapping, Side.CRM, work.crm)
-    ours = observe(work.mapping, Side.NEXTCAP, work.nextcap)
-    work.shadows = _settled(work, {name: (value, theirs.get(name)) for name, value in ours.items()}, people)
-    # A new ticket begins as `new`, whatever the CRM shows: its stage is still to be carried.
-    work.shadows[STATUS] = Shadow(ours.get(STATUS), None)
+    ours = observe(work.mapping, Side.NEXTCAP, record)
+    if STATUS not in ours:
+        return {}
+    settled = _settled(work, {name: (value, theirs.get(name)) for name, value in ours.items()}, people)
+    return {**settled, STATUS: Shadow(ours[STATUS], None)}
 
 
 def _intend(engine: Engine, kind: str, side: Side, works: Sequence[Work], payloads: Sequence[dict[str, Any]]) -> None:
@@ -346,12 +356,15 @@ def _intend(engine: Engine, kind: str, side: Side, works: Sequence[Work], payloa
         work.open_effects = opened.get(work.link.id, [])
 
 
-def _effect_done(engine: Engine, work: Work, kind: str, remote_id: str) -> None:
-    with engine.db.write() as connection:
-        for effect in work.open_effects:
-            if effect.kind == kind:
-                effects.done(connection, effect.id, remote_id)
-    work.open_effects = [one for one in work.open_effects if one.kind != kind]
+def _made(connection: sa.Connection, work: Work, kind: str, remote_id: str) -> None:
+    """The create that was under way, if any, is done: whoever takes over must not find it open beside its result."""
+    for effect in work.open_effects:
+        if effect.kind == kind:
+            effects.done(connection, effect.id, remote_id)
+
+
+def _without(work: Work, kind: str) -> list[Effect]:
+    return [one for one in work.open_effects if one.kind != kind]
 
 
 def _drop_unless_unknown(work: Work, kind: str, error: Exception) -> None:

@@ -274,12 +274,15 @@ def of_ticket(connection: sa.Connection, number_or_id: str) -> list[LinkRow]:
 
 
 def has_open_creates(connection: sa.Connection, name: str, kind: str) -> bool:
-    """Whether a create of this kind is on its way, and could be a record that somebody shows us."""
+    """Whether a create of this kind is on its way, and could be a record that somebody shows us.
+
+    One that was left to a person is on its way no more.
+    """
     query = (
         sa.select(effects.c.id)
         .join(links, links.c.id == effects.c.link_id)
         .where(links.c.connection == name, effects.c.kind == kind)
-        .where(effects.c.state.in_(["sending", "unknown"]))
+        .where(effects.c.state.in_(["sending", "unknown"]), links.c.due_at.is_not(None))
         .limit(1)
     )
     return connection.execute(query).first() is not None
