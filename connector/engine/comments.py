@@ -18,6 +18,7 @@ from connector.domain.rules import Directories
 from connector.domain.ticket import Comment, CommentKind, Side, storable
 from connector.engine import fence
 from connector.engine.context import Engine
+from connector.engine.effects import look_again_at
 from connector.engine.reading import FORBIDDEN
 from connector.engine.work import Parking, Work, each
 from connector.store import effects, links
@@ -170,7 +171,6 @@ def _settle(engine: Engine, name: str, work: Work, side: Side, doubtful: Sequenc
     adapter = engine.nextcap if side is Side.NEXTCAP else engine.crms[name]
     target = _comment(work, doubtful[0]).ticket_id
     timeline = adapter.comments([target]).get(target, ())
-    now = engine.now()
     with engine.db.write() as connection:
         links.check_fence(connection, work.link)
         for effect in doubtful:
@@ -182,13 +182,12 @@ def _settle(engine: Engine, name: str, work: Work, side: Side, doubtful: Sequenc
                 _note_what_it_made(work, effect)
                 work.say("adopted", "an answer was lost, but the entry is there: adopted", entry=found)
             elif effect.absent == 0:
-                wait = engine.timing.absent_answered if effect.answered else engine.timing.absent_silent
-                until = now + timedelta(seconds=wait)
+                until = look_again_at(engine, effect)
                 effects.set_state(connection, effect.id, UNKNOWN, absent=1, sending_until=until)
                 _hold_back(work, side, until)
-                work.say(
-                    "absent_once", f"an answer was lost and the entry is not there; looked for again in {wait:g} s"
-                )
+                seconds = (until - engine.now()).total_seconds()
+                told = f"an answer was lost and the entry is not there; looked for again in {seconds:.0f} s"
+                work.say("absent_once", told)
             else:
                 effects.set_state(connection, effect.id, INTENDED)
                 work.say("absent_twice", "the entry is still not there: it is sent again")

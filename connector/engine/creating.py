@@ -17,7 +17,7 @@ from connector.domain.status import parse_status, status_agrees
 from connector.domain.ticket import Record, Requester, Side, Value, normal
 from connector.engine import fence
 from connector.engine.context import Engine
-from connector.engine.effects import attempt, raise_waits
+from connector.engine.effects import attempt, look_again_at, raise_waits
 from connector.engine.reading import fields_of, read_nextcap, take_crm, take_nextcap
 from connector.engine.work import Parking, Work, each, name_of, observe
 from connector.store import effects, links
@@ -267,13 +267,13 @@ def _settle_doubt(engine: Engine, work: Work, effect: Effect, change: Change) ->
         work.say("adopted", "an answer was lost, but the ticket is there: adopted", ticket=found.id)
         return found
     if effect.absent == 0:
-        wait = engine.timing.absent_answered if effect.answered else engine.timing.absent_silent
-        until = now + timedelta(seconds=wait)
+        until = look_again_at(engine, effect)
         with engine.db.write() as connection:
             fence.check(engine, connection, [work])
             effects.set_state(connection, effect.id, effects.UNKNOWN, absent=1, sending_until=until)
         work.wait(until)
-        work.end("absent_once", f"an answer was lost and the ticket is not there; looked for again in {wait:g} s")
+        seconds = (until - now).total_seconds()
+        work.end("absent_once", f"an answer was lost and the ticket is not there; looked for again in {seconds:.0f} s")
     return None
 
 
