@@ -21,6 +21,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from connector.adapters.oauth import Token
 from connector.domain.errors import ConfigError, RetryLater
 from connector.engine.context import utc_now
+from connector.engine.points import Point, at
 from connector.store import connections, small
 from connector.store.database import Database
 
@@ -162,6 +163,7 @@ class StoredToken:
 
     def save(self, token: Token) -> None:
         """Keep the token before anybody uses it."""
+        at(Point.RENEWED, self._name)
         told = {"access": token.access, "refresh": token.refresh, "seed": token.seed, "address": token.address}
         told |= {"obtained_at": token.obtained_at.isoformat(), "expires_at": token.expires_at.isoformat()}
         self._box.put(f"token:{self._name}", json.dumps(told))

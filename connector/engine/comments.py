@@ -19,6 +19,7 @@ from connector.domain.ticket import Comment, CommentKind, Side, storable
 from connector.engine import fence
 from connector.engine.context import Engine
 from connector.engine.effects import look_again_at
+from connector.engine.points import Point, at
 from connector.engine.reading import FORBIDDEN
 from connector.engine.work import Parking, Work, each
 from connector.store import effects, links
@@ -95,6 +96,8 @@ def _name_effects(engine: Engine, work: Work, source: Side, timeline: Sequence[C
         ]
         effects.intend(connection, turned_down, now)
         work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
+    for crossing in crossings:
+        at(Point.INTENDED, _kind(crossing.kind, source.other))
     for one in stays:
         work.say(one.code, one.reason, entry=one.comment_id, side=str(source))
 
@@ -239,6 +242,7 @@ def _send(engine: Engine, adapter: Adapter, side: Side, pairs: Sequence[tuple[Wo
     with engine.db.write() as connection:
         fence.check(engine, connection, works)
         effects.sending(connection, [effect.id for _, effect in pairs], now=now, until=until)
+    _pass(Point.SENDING, pairs)
     try:
         with fence.sending(engine, works):
             outcomes = {one.key: one for one in adapter.add_comments(comments)}
@@ -250,6 +254,7 @@ def _send(engine: Engine, adapter: Adapter, side: Side, pairs: Sequence[tuple[Wo
             for _, effect in pairs:
                 effects.set_state(connection, effect.id, INTENDED)
         raise
+    _pass(Point.APPLIED, pairs)
     for work, effect in pairs:
         _keep_outcome(engine, side, work, effect, outcomes.get(_mark(work, effect)), deadline=until)
     errors = [one.error for one in outcomes.values() if isinstance(one.error, RetryLater)]
@@ -285,7 +290,17 @@ def _keep_outcome(
         else:
             effects.set_state(connection, effect.id, REFUSED)
             work.parkings.append(Parking(effect.key, error.code, f"a {effect.payload['kind']} was refused: {error}"))
+        _pass(Point.KEEPING, [(work, effect)])
         work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
+
+
+def _pass(point: Point, pairs: Sequence[tuple[Work, Effect]]) -> None:
+    for _, effect in pairs:
+        at(point, _kind(effect.payload["kind"], effect.side))
+
+
+def _kind(kind: str, side: Side) -> str:
+    return f"{kind}_{side}"
 
 
 def _mark(work: Work, effect: Effect) -> str:

@@ -18,6 +18,7 @@ from connector.domain.ticket import Record, Requester, Side, Value, normal
 from connector.engine import fence
 from connector.engine.context import Engine
 from connector.engine.effects import attempt, look_again_at, raise_waits
+from connector.engine.points import Point, at
 from connector.engine.reading import fields_of, read_nextcap, take_crm, take_nextcap
 from connector.engine.work import Parking, Work, each, name_of, observe
 from connector.store import effects, links
@@ -40,6 +41,7 @@ def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Dire
     changes = [_create_change(work, people) for work in fresh]
     _intend(engine, CREATE_CRM, Side.CRM, fresh, [{} for _ in fresh])
     outcomes = {one.key: one for one in attempt(engine, engine.crms[name], fresh, changes)}
+    at(Point.APPLIED, CREATE_CRM)
     for work in fresh:
         lost = UnknownOutcome("the answer said nothing of this record", code="unreported", answered=True)
         _keep_record(engine, work, outcomes.get(str(work.link.id), Written("", error=lost)), people)
@@ -228,6 +230,7 @@ def _make_ticket(engine: Engine, name: str, work: Work, requester: Requester | N
     if found is None:
         _intend(engine, CREATE_NEXTCAP, Side.NEXTCAP, [work], [{}])
         written = next(iter(attempt(engine, engine.nextcap, [work], [change])))
+        at(Point.APPLIED, CREATE_NEXTCAP)
         if written.error is not None:
             _doubt(engine, work, written)
             raise_waits([written])
@@ -354,6 +357,7 @@ def _intend(engine: Engine, kind: str, side: Side, works: Sequence[Work], payloa
         opened = effects.open_of(connection, [work.link.id for work in works])
     for work in works:
         work.open_effects = opened.get(work.link.id, [])
+    at(Point.SENDING, kind)
 
 
 def _made(connection: sa.Connection, work: Work, kind: str, remote_id: str) -> None:
@@ -361,6 +365,7 @@ def _made(connection: sa.Connection, work: Work, kind: str, remote_id: str) -> N
     for effect in work.open_effects:
         if effect.kind == kind:
             effects.done(connection, effect.id, remote_id)
+            at(Point.KEEPING, kind)
 
 
 def _without(work: Work, kind: str) -> list[Effect]:

@@ -19,6 +19,7 @@ from connector.domain.status import parse_status
 from connector.domain.ticket import Record, Side, Value
 from connector.engine import fence
 from connector.engine.context import NEXTCAP, Engine
+from connector.engine.points import Point, at
 from connector.engine.reading import take_crm, take_nextcap
 from connector.engine.work import Parking, Work, native_of, observe
 from connector.store import effects, links
@@ -112,6 +113,7 @@ def write_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
         for work, pairs in jobs
     ]
     outcomes = {one.key: one for one in attempt(engine, adapter, [work for work, _ in jobs], changes)}
+    at(Point.APPLIED, UPDATE_CRM)
     for work, pairs in jobs:
         written = outcomes.get(str(work.link.id)) or Written(str(work.link.id), error=_unreported())
         _keep_values(engine, work, Side.CRM, pairs, written)
@@ -194,6 +196,7 @@ def _intend(engine: Engine, kind: str, side: Side, jobs: Sequence[tuple[Work, Pa
         opened = effects.open_of(connection, [work.link.id for work, _ in jobs])
     for work, _ in jobs:
         work.open_effects = opened.get(work.link.id, [])
+    at(Point.SENDING, kind)
 
 
 def _keep_values(engine: Engine, work: Work, side: Side, pairs: Pairs, written: Written) -> None:
@@ -288,6 +291,7 @@ def _write_values(engine: Engine, work: Work, pairs: Pairs) -> None:
     for kind, values in groups:
         change = Change(kind, key=f"{work.link.id}", record_id=work.nextcap_id, values=values)
         written = one_outcome(engine, work, change)
+        at(Point.APPLIED, UPDATE_NEXTCAP)
         part = {natives[native][0]: natives[native][1] for native in values}
         _take_answer(engine, work, written)
         _keep_values(engine, work, Side.NEXTCAP, part, written)
@@ -335,6 +339,7 @@ def walk(engine: Engine, work: Work, decision: Decision) -> None:
     for place, step in enumerate(path, start=1):
         change = Change(ChangeKind.MOVE, key=f"{work.link.id}", record_id=work.nextcap_id, values={"status": step})
         written = one_outcome(engine, work, change)
+        at(Point.APPLIED, WALK)
         if written.error is not None:
             _walk_broke(work, decision, step, written.error)
             return
@@ -345,6 +350,7 @@ def walk(engine: Engine, work: Work, decision: Decision) -> None:
         work.shadows[STATUS] = Shadow(step, crm)
         if place < len(path):
             _commit_hop(engine, work)
+            at(Point.HOP, WALK)
     work.carried.append((STATUS, Side.NEXTCAP))
     if decision.substituted:
         work.substitutes.add((path[-1], decision.crm))
@@ -372,6 +378,7 @@ def _commit_hop(engine: Engine, work: Work) -> None:
     with engine.db.write() as connection:
         fence.check(engine, connection, [work])
         links.set_shadows(connection, work.link, work.shadows)
+        at(Point.KEEPING, WALK)
 
 
 def _walk_broke(work: Work, decision: Decision, step: str, error: ConnectorError) -> None:

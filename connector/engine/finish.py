@@ -12,6 +12,7 @@ from connector.domain.decision import Outcome
 from connector.domain.errors import ConnectorError, NeedsReview, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.ticket import Side
 from connector.engine.context import Engine
+from connector.engine.points import Point, at
 from connector.engine.work import Parking, Work, backoff, describe, native_of, observe, park_decision
 from connector.store import claims, connections, effects, journal, links, parked
 from connector.store.effects import INTENDED
@@ -82,6 +83,8 @@ def _finish(engine: Engine, work: Work) -> None:
     with engine.db.write() as connection:
         links.check_fence(connection, work.link)
         effects.drop(connection, work.dropped)
+        for kind in {one.kind for one in work.open_effects if one.id in work.dropped}:
+            at(Point.KEEPING, kind)
         _keep_parked(connection, work, now)
         due_at = _due(engine, connection, work, changes, now)
         _write_journal(engine, connection, work, now)

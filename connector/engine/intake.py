@@ -20,6 +20,7 @@ from connector.domain.ticket import Record, Side, normal
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.effects import UPDATE_CRM
 from connector.engine.placing import COMMENT, TICKET
+from connector.engine.points import Point, at
 from connector.engine.work import moved_moments, name_of, names_every_field, reading_from_json, reading_to_json
 from connector.store import connections, deliveries, effects, links, parked
 from connector.store.links import Look, from_json
@@ -63,6 +64,8 @@ def take(engine: Engine, source: str, events: Sequence[Event], *, key: str, body
         ]
         deliveries.add_events(connection, rows)
         rung = connections.ring(connection, sorted(names), now) if names else []
+        at(Point.TAKING, source)
+    at(Point.TAKEN, source)
     if rung:
         engine.bell(rung)
     return Receipt(len(events), tuple(rung))
