@@ -18,7 +18,6 @@ from connector.domain.rules import Directories
 from connector.domain.ticket import Comment, CommentKind, Side, storable
 from connector.engine import fence
 from connector.engine.context import Engine
-from connector.engine.effects import look_again_at
 from connector.engine.points import Point, at
 from connector.engine.reading import FORBIDDEN
 from connector.engine.work import Parking, Work, each
@@ -174,6 +173,7 @@ def _settle(engine: Engine, name: str, work: Work, side: Side, doubtful: Sequenc
     adapter = engine.nextcap if side is Side.NEXTCAP else engine.crms[name]
     target = _comment(work, doubtful[0]).ticket_id
     timeline = adapter.comments([target]).get(target, ())
+    now = engine.now()
     with engine.db.write() as connection:
         links.check_fence(connection, work.link)
         for effect in doubtful:
@@ -185,10 +185,10 @@ def _settle(engine: Engine, name: str, work: Work, side: Side, doubtful: Sequenc
                 _note_what_it_made(work, effect)
                 work.say("adopted", "an answer was lost, but the entry is there: adopted", entry=found)
             elif effect.absent == 0:
-                until = look_again_at(engine, effect)
+                until = engine.timing.second_look(answered=effect.answered, over=effect.sending_until or now, now=now)
                 effects.set_state(connection, effect.id, UNKNOWN, absent=1, sending_until=until)
                 _hold_back(work, side, until)
-                seconds = (until - engine.now()).total_seconds()
+                seconds = (until - now).total_seconds()
                 told = f"an answer was lost and the entry is not there; looked for again in {seconds:.0f} s"
                 work.say("absent_once", told)
             else:

@@ -46,6 +46,16 @@ class Timing:
     give_up: timedelta = timedelta(days=3)
     unplaced: tuple[float, ...] = (5.0, 30.0, 120.0)
 
+    def second_look(self, *, answered: bool, over: datetime, now: datetime) -> datetime:
+        """When to look again for a write that is not there. `over` is when its call's time was.
+
+        A vendor that was silent may be slow: it has its time from the call on. Between two looks there is never less
+        than a call's length, whatever became of the clock.
+        """
+        if answered:
+            return now + timedelta(seconds=self.absent_answered)
+        return max(now + timedelta(seconds=self.call), over + timedelta(seconds=self.absent_silent))
+
 
 def utc_now() -> datetime:
     """The clock of the shell; everything below takes `now` as an argument or from `Engine.now`."""

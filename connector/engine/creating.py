@@ -17,7 +17,7 @@ from connector.domain.status import parse_status, status_agrees
 from connector.domain.ticket import Record, Requester, Side, Value, normal
 from connector.engine import fence
 from connector.engine.context import Engine
-from connector.engine.effects import attempt, look_again_at, raise_waits
+from connector.engine.effects import attempt, raise_waits
 from connector.engine.points import Point, at
 from connector.engine.reading import fields_of, read_nextcap, take_crm, take_nextcap
 from connector.engine.work import Parking, Work, each, name_of, observe
@@ -270,7 +270,7 @@ def _settle_doubt(engine: Engine, work: Work, effect: Effect, change: Change) ->
         work.say("adopted", "an answer was lost, but the ticket is there: adopted", ticket=found.id)
         return found
     if effect.absent == 0:
-        until = look_again_at(engine, effect)
+        until = engine.timing.second_look(answered=effect.answered, over=effect.sending_until or now, now=now)
         with engine.db.write() as connection:
             fence.check(engine, connection, [work])
             effects.set_state(connection, effect.id, effects.UNKNOWN, absent=1, sending_until=until)

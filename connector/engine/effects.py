@@ -7,7 +7,7 @@ it shows of our values is ours and settled. A walk through Next Cap's states is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from connector.adapters.base import Adapter, Change, ChangeKind, Written
@@ -78,19 +78,6 @@ def _settle_walk(work: Work, effect: Effect) -> None:
         crm = from_json(effect.payload["crm"])
     work.shadows[STATUS] = Shadow(present, crm)
     work.say("walk_found", f"an answer was lost; Next Cap shows {present}, which lies on the way")
-
-
-def look_again_at(engine: Engine, effect: Effect) -> datetime:
-    """When to look for the second time for a write that is not there: an answer was told, or the vendor was silent.
-
-    A silent vendor may be slow, so it has its time from when the call was over; and never less than a call's length
-    between two looks, whatever became of the clock.
-    """
-    now, timing = engine.now(), engine.timing
-    if effect.answered:
-        return now + timedelta(seconds=timing.absent_answered)
-    over = effect.sending_until or now
-    return max(now + timedelta(seconds=timing.call), over + timedelta(seconds=timing.absent_silent))
 
 
 def write_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
