@@ -53,6 +53,7 @@ class NextCapSettings(Section):
     webhook_secrets: Secrets = Field(default=[])
     signature: str = "auto"
     calls_per_minute: int = Field(default=60, ge=1)
+    share_of_limit: int = Field(default=80, ge=10, le=100)
     poll_seconds: float = Field(default=15.0, ge=1)
 
 

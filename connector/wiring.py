@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -111,6 +111,10 @@ class _Parts:
         self.wires.append(wire)
         return wire
 
+    def budget(self, system: str, limits: Mapping[str, Limit], per_cent: int) -> SqlBudget:
+        """The calls of one credential, of which so many per cent may be ours."""
+        return SqlBudget(self.db, system, limits, now=utc_now, share=per_cent / 100)
+
 
 def tls(settings: config.Settings) -> dict[str, Any]:
     """What redis-py must be told about certificates, so that one setting means the same everywhere."""
@@ -191,7 +195,7 @@ def _nextcap(parts: _Parts) -> Adapter:
             base_url=ours.api_url,
             wire=wire,
             credentials=HeaderCredentials("X-Api-Key", key),
-            budget=SqlBudget(parts.db, bucket, {"default": Limit(ours.calls_per_minute, 60.0)}, now=utc_now),
+            budget=parts.budget(bucket, {"default": Limit(ours.calls_per_minute, 60.0)}, ours.share_of_limit),
             sort=sort,
             rate=rate,
             observe=parts.observe,
@@ -228,7 +232,7 @@ def _crm(parts: _Parts, name: str, one: ConnectionSettings) -> Adapter:
         name=name,
         public_url=parts.settings.public_url,
         keep=parts.keep,
-        budget=lambda limits: SqlBudget(parts.db, name, limits, now=utc_now),
+        budget=lambda limits: parts.budget(name, limits, one.share_of_limit),
         observe=parts.observe,
         token_store=StoredToken(parts.db, parts.box, name),
         webhook_secrets=LiveSecrets(configured, parts.box, f"webhook:{name}"),

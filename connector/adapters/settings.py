@@ -45,6 +45,8 @@ class ConnectionSettings(Section):
     mapping: Path
     label: str | None = None
     webhook_secrets: Secrets = Field(default=[])
+    share_of_limit: int = Field(default=80, ge=10, le=100)
+    """Per cent of the vendor's limits that may be ours; the rest is for the customer's other programs."""
 
     @property
     def address(self) -> str:

@@ -20,7 +20,9 @@ from urllib.parse import urlsplit
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_random_exponential
 
-from connector.domain.errors import ConfigError, ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
+from connector.adapters import lanes
+from connector.adapters.lanes import Lane
+from connector.domain.errors import OUT_OF_TURN, ConfigError, ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
 
 READ_TRIES: Final = 3
 READ_TRIES_WITHIN: Final = 2.0
@@ -63,7 +65,6 @@ class Request:
     timeout: float = 10.0
     """Seconds for all of it: waiting for the budget, every try, the answer's last byte."""
     bucket: str = "default"
-    lane: str = "changes"
 
     @property
     def is_read(self) -> bool:
@@ -117,11 +118,29 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What an answer says about the vendor's limit; None where it does not say. `reset_in` is in seconds."""
+    """What an answer says about the vendor's limits; None where it does not say. `reset_in` is in seconds.
+
+    `day_limit` and `day_remaining` are those of a long window beside the short one.
+    """
 
     limit: int | None = None
     remaining: int | None = None
     reset_in: float | None = None
+    day_limit: int | None = None
+    day_remaining: int | None = None
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether the vendor takes no further call before `reset_in`."""
+        return self.remaining == 0 and bool(self.reset_in)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """No call now: ask again after so many seconds. `for_everybody`: no lane may call, however urgent."""
+
+    seconds: float
+    for_everybody: bool
 
 
 class NotSent(Exception):
@@ -142,10 +161,10 @@ class Wire(Protocol):
 class Budget(Protocol):
     """How often one account may be called, shared by all its callers."""
 
-    def take(self, bucket: str, lane: str) -> float:
-        """0 and the call is counted, or the seconds after which asking again makes sense."""
+    def take(self, bucket: str, lane: Lane) -> Wait | None:
+        """None and the call is counted, or for how long to wait."""
 
-    def learn(self, bucket: str, *, limit: int | None, remaining: int | None, reset_in: float | None) -> None:
+    def learn(self, bucket: str, rate: Rate) -> None:
         """Take the vendor's own word about the bucket."""
 
     def pause(self, bucket: str, seconds: float, reason: str) -> None:
@@ -271,16 +290,18 @@ class Transport:
             self._observe(Call(self.system, request.route, request.method, status, self._clock() - started))
         response = replace(answer, request=request, system=self.system)
         if rate := self._rate(response):
-            self._budget.learn(request.bucket, limit=rate.limit, remaining=rate.remaining, reset_in=rate.reset_in)
+            self._budget.learn(request.bucket, rate)
         return response
 
     def _await_turn(self, request: Request, deadline: float) -> None:
         """Return once the budget has counted this call; give up early where that takes too long."""
         until = min(self._clock() + self._patience, deadline)
-        while (wait := self._budget.take(request.bucket, request.lane)) > 0:
-            if self._clock() + wait > until:
-                raise self._later(request, "its call limit is used up", code="rate_limited", after=wait)
-            self._sleep(wait)
+        while (wait := self._budget.take(request.bucket, lanes.current())) is not None:
+            if self._clock() + wait.seconds > until:
+                if wait.for_everybody:
+                    raise self._later(request, "its call limit is used up", code="rate_limited", after=wait.seconds)
+                raise self._later(request, "more urgent calls go first", code=OUT_OF_TURN, after=wait.seconds)
+            self._sleep(wait.seconds)
 
     def _error(self, request: Request, response: Response) -> ConnectorError | None:
         status = response.status

@@ -10,6 +10,7 @@ import click
 from connector.cli import common, show
 
 if TYPE_CHECKING:
+    from connector.engine.budget import Bucket
     from connector.engine.status import ConnectionFigures
     from connector.wiring import Runtime
 
@@ -25,9 +26,11 @@ def status(as_json: bool) -> None:
         figures = engine_status.figures(runtime.engine)
         failing = story.failing(runtime.engine)
     if as_json:
-        show.as_json({"connections": figures.connections, "failing": failing, "counters": figures.counters})
+        shown = {"connections": figures.connections, "limits": figures.limits, "failing": failing}
+        show.as_json({**shown, "counters": figures.counters})
         return
     _connections(figures.connections)
+    _limits(figures.limits)
     if failing:
         click.echo()
         names = ["connection", "number", "record_id", "attempts", "failing_since", "due_at", "cause"]
@@ -44,6 +47,27 @@ def _connections(figures: Sequence[ConnectionFigures]) -> None:
         state = "paused" if one.paused else "waits" if one.closed else "on"
         rows.append([one.name, state, one.due, round(one.oldest_seconds), one.parked, until])
     show.table(["connection", "state", "due", "oldest s", "parked", "waits"], rows)
+
+
+def _limits(limits: Sequence[Bucket]) -> None:
+    """What is used of each vendor's limit, and how long it lasts at the present pace."""
+    from connector.engine.story import moment
+
+    rows = []
+    for one in limits:
+        usage = one.usage
+        if usage is None:
+            continue
+        day = usage.day
+        lasts = "" if usage.full_in is None else f"used up in {usage.full_in:.0f} s at this pace"
+        lasts = f"paused until {moment(one.paused_until)}: {one.reason}" if one.paused_until else lasts
+        left = f"{day.remaining} of {day.limit}" if day else ""
+        hours = f"{day.empty_in / 3600:.1f}" if day and day.empty_in is not None else ""
+        calls = f"{usage.used} of {usage.ceiling} in {usage.seconds:g} s"
+        rows.append([one.system, one.name, calls, lasts, left, hours])
+    if rows:
+        click.echo()
+        show.table(["calls of", "kind", "used", "lasts", "day", "hours left"], rows)
 
 
 @click.command()

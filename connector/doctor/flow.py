@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from connector.doctor import limits
 from connector.doctor.finding import NOTE, Finding, judged
-from connector.engine import budget, status, story
+from connector.engine import status, story
 from connector.engine.context import NEXTCAP
 from connector.engine.poll import CURSOR
 from connector.engine.status import ConnectionFigures
@@ -27,7 +28,7 @@ def examine(runtime: Runtime) -> Iterator[Finding]:
         if name in figures:
             yield _circuit(runtime, figures[name])
             yield from _own(figures[name]) if name != NEXTCAP else ()
-    yield from _limits(runtime)
+    yield from limits.examine(runtime)
     yield _failing(runtime)
     yield _heartbeat(runtime, figures[NEXTCAP])
 
@@ -50,20 +51,6 @@ def _own(one: ConnectionFigures) -> Iterator[Finding]:
     )
     told = f"{one.parked} wait for a person" if one.parked else "nothing waits for a person"
     yield judged(one.name, "parked", told, f"`connector parked list --connection {one.name}`" if one.parked else "")
-
-
-def _limits(runtime: Runtime) -> Iterator[Finding]:
-    """The buckets of calls that a vendor's answer has closed for a while."""
-    now = runtime.engine.now()
-    with runtime.db.read() as connection:
-        rows = budget.states(connection)
-    for row in rows:
-        system, _, bucket = row.name.partition(":")
-        if row.paused_until and row.paused_until > now:
-            label = runtime.engine.label(system)
-            detail = f"waiting for {label}'s limit until {moment(row.paused_until)} ({bucket}: {row.reason})"
-            advice = "nothing is lost; ask the vendor for more calls, or lower the configured rate, if it returns"
-            yield judged(system, "limit", detail, advice)
 
 
 def _failing(runtime: Runtime) -> Finding:

@@ -162,9 +162,8 @@ def hook_url(settings: Settings, name: str) -> str:
 def limited_until(runtime: Runtime, system: str) -> datetime | None:
     """When the vendor takes calls again, where an answer of its has closed its main bucket for a while."""
     with runtime.db.read() as connection:
-        rows = budget.states(connection)
-    ends = [row.paused_until for row in rows if row.name == f"{system}:default" and row.paused_until]
-    return next((one for one in ends if one > runtime.engine.now()), None)
+        found = budget.buckets(connection, runtime.engine.now())
+    return next((one.paused_until for one in found if (one.system, one.name) == (system, "default")), None)
 
 
 def mappings(runtime: Runtime) -> Iterator[Finding]:

@@ -20,6 +20,9 @@ def _rebuilt(kind: type[ConnectorError], args: tuple[object, ...], held: dict[st
 
 Scope = Literal["connection", "record"]
 
+OUT_OF_TURN = "out_of_turn"
+"""The code of a `RetryLater` whose call would have taken a more urgent one's place: others may go on."""
+
 
 class ConnectorError(Exception):
     """Base of everything the connector raises on purpose. `code` is stable and safe to log."""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connector.adapters.base import Adapter, NewComment, Written
+from connector.adapters.lanes import Lane, lane
 from connector.domain.conversation import Crossing, plan_comments
 from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.rules import Directories
@@ -33,6 +34,7 @@ def key_of(source: Side, entry_id: str) -> str:
     return f"{COMMENT}:{source}:{entry_id}"
 
 
+@lane(Lane.REPLIES)
 def look_at_timelines(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
     """Read the timelines that have to be looked at, and name an effect for every entry that crosses."""
     ours = [work for work in works if work.look & Look.NEXTCAP_COMMENTS and work.nextcap_id]
@@ -151,6 +153,7 @@ def has_unseen_customer_reply(work: Work) -> bool:
     return any(one.payload.get("by_customer") for one in open_comments(work, Side.CRM))
 
 
+@lane(Lane.REPLIES)
 def settle_doubts(engine: Engine, name: str, works: Sequence[Work]) -> None:
     """Look for the outcome of comments whose sending was interrupted, before anything else goes that way."""
     each([work for work in works if open_comments(work)], lambda work: _settle_doubts(engine, name, work))
@@ -202,6 +205,7 @@ def _hold_back(work: Work, side: Side, until: datetime) -> None:
     work.wait(until)
 
 
+@lane(Lane.REPLIES)
 def send_to_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
     """Add everything that crosses to the CRM, one entry a ticket and call where order must hold."""
     adapter = engine.crms[name]
@@ -211,6 +215,7 @@ def send_to_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
         _send(engine, adapter, Side.CRM, pairs)
 
 
+@lane(Lane.REPLIES)
 def send_to_nextcap(engine: Engine, works: Sequence[Work]) -> None:
     """Add everything that crosses to Next Cap, ticket by ticket. A reply may have moved its ticket."""
     ready = [work for work in works if work.nextcap_id and Side.NEXTCAP not in work.waits_for]

@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connector.domain.errors import ConfigError, ConnectorError, RetryLater
+from connector.domain.errors import OUT_OF_TURN, ConfigError, ConnectorError, RetryLater
 from connector.engine import finish, placing, prepare, sync
 from connector.engine.context import NEXTCAP, Engine
 from connector.store import claims, connections, deliveries, links
 from connector.store.connections import Lease
 from connector.store.database import StoreAway
 from connector.store.links import LinkRow
+
+TURN = 2.0
+"""Seconds that a drain waits at most where more urgent calls go first, before it looks for urgent work of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,13 @@ def _drain(engine: Engine, name: str, keeper: _Keeper) -> Drained:
                 engine.pause(max(0.0, wait))
                 continue
             _keep_spacing(engine, name)
-            claimed = _step(engine, name, keeper)
+            try:
+                claimed = _step(engine, name, keeper)
+            except RetryLater as problem:
+                if problem.code != OUT_OF_TURN:
+                    raise
+                engine.pause(min(problem.after or 0.0, TURN))
+                continue
             worked += claimed
             if not claimed and not _linger(engine, name):
                 return Drained(worked)
@@ -263,7 +272,9 @@ def work_alone(engine: Engine, link_id: int) -> Alone | None:
             with _watching_recovery(engine, link.connection):
                 sync.work_batch(engine, link.connection, claimed)
         except RetryLater as problem:
-            return Alone(link.ticket.number, problem, closed_until(engine, link.connection))
+            with engine.db.read() as connection:
+                again_at = links.due_at(connection, link_id)
+            return Alone(link.ticket.number, problem, closed_until(engine, link.connection) or again_at)
     return _ended(engine, link_id)
 
 

@@ -9,7 +9,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.domain.decision import Outcome
-from connector.domain.errors import ConnectorError, NeedsReview, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.domain.errors import (
+    OUT_OF_TURN,
+    ConnectorError,
+    NeedsReview,
+    NotSupported,
+    Refused,
+    RetryLater,
+    UnknownOutcome,
+)
 from connector.domain.ticket import Side
 from connector.engine.context import Engine
 from connector.engine.points import Point, at
@@ -58,9 +66,12 @@ def abandoned(engine: Engine, works: Sequence[Work]) -> None:
 def note_failure(engine: Engine, problem: RetryLater) -> datetime:
     """Close the vendor's circuit for as long as it asks, or for a growing while; when to try again.
 
-    A limit that is used up is a wait, not a failure: what comes after it goes on at full width.
+    A limit that is used up is a wait, not a failure: what comes after it goes on at full width. Where only this call
+    had to let more urgent ones go first, nothing is closed.
     """
     now = engine.now()
+    if problem.code == OUT_OF_TURN:
+        return now + timedelta(seconds=problem.after or 0.0)
     with engine.db.write() as connection:
         failures = connections.state(connection, problem.system).failures
         wait = timedelta(seconds=problem.after) if problem.after is not None else backoff(failures, engine.timing)

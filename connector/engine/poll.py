@@ -87,8 +87,12 @@ def _listed(engine: Engine, since: datetime) -> list[Record]:
 def _spare_calls(engine: Engine) -> int:
     """How many timelines a poll may have looked at beside what happened: few where calls are few."""
     with engine.db.read() as connection:
-        sizes = [row.size for row in budget.states(connection) if row.name == f"{NEXTCAP}:default"]
-    return max(1, min(HIDDEN_AT_ONCE, int(max(sizes, default=60.0) / 60)))
+        per_minute = [
+            one.usage.ceiling * 60 / one.usage.seconds
+            for one in budget.buckets(connection, engine.now())
+            if one.system == NEXTCAP and one.usage
+        ]
+    return max(1, min(HIDDEN_AT_ONCE, int(max(per_minute, default=60.0) / 60)))
 
 
 def _mark_moved(engine: Engine, records: Sequence[Record], since: datetime, now: datetime) -> int:

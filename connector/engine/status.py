@@ -7,6 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from connector.engine import budget
+from connector.engine.budget import Bucket
 from connector.engine.context import Engine
 from connector.store import connections, small
 from connector.store.tables import links, parked
@@ -29,9 +31,10 @@ class ConnectionFigures:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All connections, and the counters by name and label."""
+    """All connections, the vendors' limits, and the counters by name and label."""
 
     connections: tuple[ConnectionFigures, ...]
+    limits: tuple[Bucket, ...]
     counters: dict[str, dict[str, int]]
 
 
@@ -42,6 +45,7 @@ def figures(engine: Engine) -> Figures:
         rows = connections.states(connection)
         work = {row.connection: row for row in connection.execute(_work(now))}
         waits = {row.connection: row.waits for row in connection.execute(_parked())}
+        limits = tuple(budget.buckets(connection, now))
         counters: dict[str, dict[str, int]] = {}
         for (name, label), value in small.counts(connection).items():
             counters.setdefault(name, {})[label] = value
@@ -62,7 +66,7 @@ def figures(engine: Engine) -> Figures:
                 closed_until=row.closed_until,
             )
         )
-    return Figures(tuple(found), counters)
+    return Figures(tuple(found), limits, counters)
 
 
 def _work(now: datetime) -> sa.Select[tuple[str, int, datetime, int]]:

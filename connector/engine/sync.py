@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from connector.adapters.lanes import Lane, lane
 from connector.domain.decision import Outcome
 from connector.domain.errors import ConnectorError, RetryLater
 from connector.domain.lifecycle import FINAL
@@ -32,8 +33,9 @@ def work_batch(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Wo
     """
     works = _load(engine, name, claimed)
     try:
-        directory = people.directories(engine, name)
-        _run(engine, name, works, directory)
+        with lane(Lane.CHANGES, waited=_waited(engine, claimed)):
+            directory = people.directories(engine, name)
+            _run(engine, name, works, directory)
     except RetryLater as problem:
         for work in works:
             if work.is_live:
@@ -54,6 +56,12 @@ def work_batch(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Wo
     if waiting is not None:
         raise waiting
     return works
+
+
+def _waited(engine: Engine, claimed: Sequence[LinkRow]) -> float:
+    """For how many seconds the oldest of these has been due: what waits long becomes urgent."""
+    oldest = min((link.dirty_at for link in claimed if link.dirty_at), default=engine.now())
+    return (engine.now() - oldest).total_seconds()
 
 
 def _load(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Work]:

@@ -99,7 +99,8 @@ events = sa.Table(
     sa.Index("ix_events_subject", "subject"),
 )
 
-# What Next Cap last said of a ticket, and who holds it: all links of a ticket are worked by one holder.
+# What Next Cap last said of a ticket, and who holds it: all links of a ticket are worked by one holder. The rotation
+# looked at it last `compared_at`; its timeline is owed a look since `owed_at`, because we wrote there.
 tickets = sa.Table(
     "tickets",
     metadata,
@@ -116,7 +117,11 @@ tickets = sa.Table(
     sa.Column("owner", sa.Text),
     sa.Column("lease_until", Utc),
     sa.Column("fence", sa.BigInteger, nullable=False, default=0),
+    sa.Column("compared_at", Utc),
+    sa.Column("owed_at", Utc),
     sa.Index("ix_tickets_number", "number"),
+    sa.Index("ix_tickets_compared", "compared_at"),
+    sa.Index("ix_tickets_owed", "owed_at"),
 )
 
 # Ticket ↔ record of one connection. A link without `due_at` has nothing to do.
@@ -144,8 +149,10 @@ links = sa.Table(
     sa.Column("failing_since", Utc),
     sa.Column("cause", sa.Text),
     sa.Column("cause_code", sa.Text),
+    sa.Column("compared_at", Utc),
     sa.UniqueConstraint("connection", "record_id"),
     sa.UniqueConstraint("ticket_id", "connection"),
+    sa.Index("ix_links_compared", "connection", "compared_at"),
     sa.Index("ix_links_due", "connection", "due_at", "dirty_at"),
 )
 
@@ -225,6 +232,24 @@ unplaced = sa.Table(
     sa.Index("ix_unplaced_due", "connection", "due_at"),
 )
 
+# What a look at a system found that no webhook had told of; `told` is open until late webhooks had their time.
+drifts = sa.Table(
+    "drifts",
+    metadata,
+    _id(),
+    sa.Column("connection", sa.Text, nullable=False),
+    sa.Column("side", sa.Text, nullable=False),
+    sa.Column("link_id", Id),
+    sa.Column("ticket_id", Id),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("day", sa.Text, nullable=False),
+    sa.Column("found_at", Utc, nullable=False),
+    sa.Column("told", sa.Boolean),
+    sa.Index("ix_drifts_found_at", "found_at"),
+    sa.Index("ix_drifts_open", "told", "found_at"),
+)
+
 people = sa.Table(
     "people",
     metadata,
@@ -264,7 +289,8 @@ secrets = sa.Table(
     sa.Column("at", Utc, nullable=False),
 )
 
-# One token bucket a credential and API family, shared by all processes.
+# The calls of one credential and API family in the vendor's window, shared by all processes: what is free (`tokens`)
+# of how many (`size`), and in `window` the count by slot and lane, as `adapters/budget.py` keeps it.
 budgets = sa.Table(
     "budgets",
     metadata,
@@ -275,6 +301,7 @@ budgets = sa.Table(
     sa.Column("refilled_at", Utc, nullable=False),
     sa.Column("paused_until", Utc),
     sa.Column("reason", sa.Text),
+    sa.Column("window", Json),
 )
 
 # Counters that several processes add to, read by `/metrics` and the demo's summary.

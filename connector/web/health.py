@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 
 from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CollectorRegistry, generate_latest
@@ -12,6 +13,7 @@ from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from connector.engine import status
+from connector.engine.budget import Bucket
 from connector.store.database import StoreAway
 from connector.wiring import Runtime
 
@@ -83,9 +85,52 @@ class _StoreCollector(Collector):
             for figure in figures.connections:
                 family.add_metric([figure.name], float(getattr(figure, attribute)))
             families.append(family)
+        families += _limits(figures.limits)
         for counter, values in figures.counters.items():
             total = CounterMetricFamily(f"connector_{counter}", counter.replace("_", " "), labels=["label"])
             for label, value in values.items():
                 total.add_metric([label], value)
             families.append(total)
         return families
+
+
+def _limits(buckets: Sequence[Bucket]) -> list[Metric]:
+    """What is used of every limit, and when it will be used up: a forecast is there only while there is one."""
+    told: dict[tuple[str, str], list[tuple[list[str], float]]] = {}
+
+    def tell(name: str, text: str, labels: list[str], value: float | None) -> None:
+        if value is not None:
+            told.setdefault((name, text), []).append((labels, value))
+
+    for one in buckets:
+        where, usage = [one.system, one.name], one.usage
+        tell("connector_limit_paused", "1 while a vendor asked for a pause", where, float(one.paused_until is not None))
+        if usage is None:
+            continue
+        tell("connector_calls_counted", "Calls in the vendor's present window", where, usage.used)
+        tell("connector_calls_allowed", "Calls that may be ours in one window", where, usage.ceiling)
+        tell("connector_calls_full_seconds", "Until the window is used up at this pace", where, usage.full_in)
+        if usage.day is not None:
+            tell("connector_day_calls_limit", "Calls of the vendor's day", where, usage.day.limit)
+            tell("connector_day_calls_remaining", "Calls that remain of the day", where, usage.day.remaining)
+            tell("connector_day_calls_empty_seconds", "Until the day's calls are used up", where, usage.day.empty_in)
+    return [_gauge(name, text, ["system", "bucket"], rows) for (name, text), rows in told.items()] + [_lanes(buckets)]
+
+
+def _lanes(buckets: Sequence[Bucket]) -> Metric:
+    rows = [
+        ([one.system, one.name, lane], float(count))
+        for one in buckets
+        if one.usage is not None
+        for lane, count in one.usage.lanes.items()
+    ]
+    return _gauge(
+        "connector_lane_calls_counted", "Calls in the present window by lane", ["system", "bucket", "lane"], rows
+    )
+
+
+def _gauge(name: str, text: str, labels: list[str], rows: Sequence[tuple[list[str], float]]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for values, value in rows:
+        family.add_metric(values, value)
+    return family

@@ -13,7 +13,7 @@ from connector.adapters.transport import Rate, Request, Response, retry_after, v
 from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
 
 LONGEST_WAIT: Final = 3600.0
-LIMITS: Final = {"default": Limit(100, 10.0), "associations": Limit(100, 10.0), "search": Limit(4, 1.0)}
+LIMITS: Final = {"default": Limit(100, 10.0), "associations": Limit(100, 10.0), "search": Limit(5, 1.0)}
 """The smallest plan's limits by bucket; answers teach the real ones, except for search, which tells none."""
 
 WAITS: Final = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 2.0, "DAILY": 900.0}
@@ -63,10 +63,13 @@ def refusal(body: Mapping[str, Any], *, told: str, status: int) -> Refused:
 
 
 def rate(response: Response) -> Rate | None:
-    """The rolling limit as the answer tells it; places come free again within a second."""
-    told = [response.headers.get(f"x-hubspot-ratelimit-{name}", "") for name in ("max", "remaining")]
-    limit, remaining = (int(text) if text.isdecimal() else None for text in told)
-    return None if limit is None and remaining is None else Rate(limit, remaining, reset_in=1.0)
+    """The limits as the answer tells them; places of the rolling one come free again within a second."""
+    names = ("max", "remaining", "daily", "daily-remaining")
+    told = [response.headers.get(f"x-hubspot-ratelimit-{name}", "") for name in names]
+    limit, remaining, daily, left = (int(text) if text.isdecimal() else None for text in told)
+    if limit is None and remaining is None:
+        return None
+    return Rate(limit, remaining, reset_in=1.0, day_limit=daily, day_remaining=left)
 
 
 def _first_complaint(body: Mapping[str, Any], message: str) -> Mapping[str, Any]:

@@ -1,0 +1,55 @@
+"""The vendors' limits: what is used of them, whether they are closed, and when they will be used up at this pace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from connector.adapters.budget import Day, Usage
+from connector.doctor.finding import NOTE, OK, Finding, judged
+from connector.engine import budget
+from connector.engine.budget import Bucket
+from connector.engine.story import moment
+from connector.wiring import Runtime
+
+HOUR: Final = 3600.0
+NOTHING_LOST: Final = "nothing is lost; raise share_of_limit, ask the vendor for more calls, or use fewer elsewhere"
+
+
+def examine(runtime: Runtime) -> Iterator[Finding]:
+    """One line a limit that is in use: problems where calls wait, or where a day will not last."""
+    with runtime.db.read() as connection:
+        found = budget.buckets(connection, runtime.engine.now())
+    for one in found:
+        label = runtime.engine.label(one.system)
+        if one.paused_until:
+            detail = f"waiting for {label}'s limit until {moment(one.paused_until)} ({one.name}: {one.reason})"
+            yield judged(one.system, _what(one), detail, NOTHING_LOST)
+        elif one.usage is not None:
+            yield _window(one, one.usage)
+        if one.usage is not None and one.usage.day is not None:
+            yield day(one.system, one.usage.day)
+
+
+def _what(one: Bucket) -> str:
+    return "limit" if one.name == "default" else f"limit of {one.name}"
+
+
+def _window(one: Bucket, usage: Usage) -> Finding:
+    detail = f"{usage.used} of {usage.ceiling} calls in {usage.seconds:g} s"
+    if usage.lanes:
+        detail += f" ({', '.join(f'{name} {count}' for name, count in usage.lanes.items())})"
+    if usage.waiting:
+        detail += f"; {', '.join(usage.waiting)} wait for their turn"
+    if usage.full_in is not None:
+        detail += f"; at this pace it is used up in {usage.full_in:.0f} s"
+    return Finding(one.system, _what(one), OK if usage.full_in is None else NOTE, detail)
+
+
+def day(system: str, told: Day) -> Finding:
+    """Whether the vendor's day lasts at the pace that it went so far."""
+    detail = f"{told.remaining:,} of {told.limit:,} calls of the day remain"
+    if told.empty_in is None or told.empty_in >= told.left:
+        return Finding(system, "calls a day", OK, detail)
+    detail += f"; at this pace they are used up in {told.empty_in / HOUR:.1f} h"
+    return judged(system, "calls a day", detail, NOTHING_LOST)
