@@ -22,13 +22,14 @@ KEPT = 5000
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try to deliver. `status` is None where no answer came; `error` then names why."""
+    """One try to deliver. `status` is None where no answer came; `error` then names why. `taken`: it was accepted."""
 
     at: datetime
     status: int | None
     error: str | None
     headers: Mapping[str, str]
     body: bytes
+    taken: bool = False
 
     def view(self) -> dict[str, Any]:
         return {"at": iso(self.at), "status": self.status, "error": self.error, "headers": dict(self.headers)}
@@ -69,10 +70,15 @@ class Delivery:
 
 Sign = Callable[[Delivery], Mapping[str, str]]
 Render = Callable[[Delivery], bytes]
+Accept = Callable[[Delivery, int, bytes], bool]
 
 
 def _body_as_given(delivery: Delivery) -> bytes:
     return delivery.body
+
+
+def _any_success(_delivery: Delivery, status: int, _body: bytes) -> bool:
+    return 200 <= status < 300
 
 
 class Deliveries:
@@ -81,8 +87,9 @@ class Deliveries:
     sign      the vendor's headers for one attempt; `delivery.tries` counts those before, and `delivery.body`
               is what will be sent
     render    makes the body anew at each attempt; by default it is sent as given
+    accept    whether an answer's status and body mean that the delivery was taken; by default any 2xx does
     schedule  seconds between tries; each is multiplied by `retry_factor`. No connection, no answer within
-              `timeout` seconds, or an answer other than 2xx is a failed try
+              `timeout` seconds, or an answer that is not accepted is a failed try
     """
 
     def __init__(
@@ -92,6 +99,7 @@ class Deliveries:
         *,
         schedule: Sequence[float],
         render: Render = _body_as_given,
+        accept: Accept = _any_success,
         timeout: float = 5.0,
         retry_factor: float = 1.0,
         threads: int = 1,
@@ -102,6 +110,7 @@ class Deliveries:
         self._clock = clock
         self._sign = sign
         self._render = render
+        self._accept = accept
         self._threads = threads
         self._changed = threading.Condition()
         self._order = itertools.count()
@@ -288,23 +297,24 @@ class Deliveries:
     def _attempt(self, client: httpx.Client, delivery: Delivery) -> None:
         delivery.body = self._render(delivery)
         headers = {"Content-Type": "application/json", **self._sign(delivery)}
-        status, error = None, None
+        status, error, taken = None, None, False
         deadline = time.monotonic() + self.timeout
         try:
-            status = client.post(delivery.url, content=delivery.body, headers=headers).status_code
+            answer = client.post(delivery.url, content=delivery.body, headers=headers)
+            status, taken = answer.status_code, self._accept(delivery, answer.status_code, answer.content)
         except (httpx.HTTPError, httpx.InvalidURL) as failure:
             error = type(failure).__name__
         if status is not None and time.monotonic() > deadline:
-            status, error = None, "Timeout"
-        delivery.attempts.append(Attempt(self._clock.now(), status, error, headers, delivery.body))
+            status, error, taken = None, "Timeout", False
+        delivery.attempts.append(Attempt(self._clock.now(), status, error, headers, delivery.body, taken))
 
     def _settle(self, delivery: Delivery) -> None:
-        answered = [attempt.status for attempt in delivery.attempts[-delivery.copies :]]
+        attempts = delivery.attempts[-delivery.copies :]
         with self._changed:
             self._sending -= 1
             delivery.tries += 1
             delivery.copies = 1
-            if any(status is not None and 200 <= status < 300 for status in answered):
+            if any(attempt.taken for attempt in attempts):
                 delivery.state = "delivered"
             elif delivery.tries > len(self.schedule):
                 delivery.state = "failed"
