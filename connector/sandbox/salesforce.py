@@ -90,6 +90,17 @@ class Salesforce(People):
                 record.values |= {name: None for name in record.kind.fields if name not in record.values}
             self.org.furnish()
 
+    def introduce(self, connector: str) -> dict[str, str | list[str]]:
+        """Deploy our fields and the Apex trigger; its secret, the address to log in at, the app's key and secret."""
+        self.install_fields()
+        self.configure(trigger_url=f"{connector}/webhooks/salesforce")
+        return {
+            "login_url": self.url,
+            "client_id": self.credentials.client_id,
+            "client_secret": self.settings.client_secret,
+            "webhook_secrets": [self.settings.trigger_secret],
+        }
+
     def state(self) -> dict[str, Any]:
         """The org, the sessions that were granted and the calls of the day."""
         used = self.account.usage.used(self.now())

@@ -242,11 +242,11 @@ def _batch(api: Api, call: ApiCall) -> Reply:
 
 def _snapshot(org: Org) -> Any:
     values = {key: (one, dict(one.values)) for key, one in org.records.items()}
-    return values, copy.deepcopy(org.external), copy.deepcopy(org.children), list(org.creates)
+    return values, *copy.deepcopy((org.by_kind, org.external, org.children, org.creates))
 
 
 def _restore(org: Org, kept: Any) -> None:
-    values, org.external, org.children, org.creates = kept
+    values, org.by_kind, org.external, org.children, org.creates = kept
     for record, held in values.values():
         record.values = held
     org.records = {key: record for key, (record, _) in values.items()}

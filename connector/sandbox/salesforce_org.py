@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -60,6 +60,7 @@ class Org:
     hear: Callable[[Heard], None]
     ids: Ids = field(default_factory=Ids)
     records: dict[str, Record] = field(default_factory=dict)
+    by_kind: dict[str, list[str]] = field(default_factory=dict)
     schema: Schema = field(init=False)
     external: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
     """Records by object, external-id field and value."""
@@ -104,9 +105,13 @@ class Org:
 
     # -- looking
 
-    def live(self, kind: str) -> Iterator[Record]:
+    def all(self, kind: str) -> list[Record]:
+        """The records of a kind, deleted ones too, oldest first."""
+        return [self.records[one] for one in self.by_kind.get(kind, ())]
+
+    def live(self, kind: str) -> list[Record]:
         """The records of a kind that are not deleted, oldest first."""
-        return (one for one in self.records.values() if one.kind.name == kind and not one.is_deleted)
+        return [one for one in self.all(kind) if not one.is_deleted]
 
     def find(self, kind: SObject, record_id: str) -> Record:
         """The live record. Raises ENTITY_IS_DELETED or NOT_FOUND."""
@@ -255,8 +260,10 @@ class Org:
         system = {"Id": made, "IsDeleted": False, "CreatedDate": moment, "LastModifiedDate": moment}
         user = by or self.user_id or None
         system |= {"SystemModstamp": moment, "CreatedById": user, "LastModifiedById": user}
-        record = Record(shape, {**dict.fromkeys(shape.fields), **system})
+        empty = {name: False if one.type == "boolean" else None for name, one in shape.fields.items()}
+        record = Record(shape, {**empty, **system})
         self.records[made] = record
+        self.by_kind.setdefault(kind, []).append(made)
         self._index(record, values)
         record.values.update(values)
         return record
@@ -294,7 +301,6 @@ class Org:
         closed = values["Status"] in self.settings.closed_statuses
         if closed != bool(values["IsClosed"]):
             values |= {"IsClosed": closed, "ClosedDate": values["SystemModstamp"] if closed else None}
-        values["IsEscalated"] = bool(values["IsEscalated"])
 
     def _new_case(self, record: Record, writer: Writer) -> None:
         self._case_number += 1

@@ -70,7 +70,7 @@ class Queries:
         return page
 
     def _found(self, kind: SObject, query: Query, *, all_rows: bool) -> list[Record]:
-        rows = [one for one in self.org.records.values() if one.kind is kind and (all_rows or not one.is_deleted)]
+        rows = self.org.all(kind.name) if all_rows else self.org.live(kind.name)
         claim = self._compiled(query.where, kind) if query.where else None
         found = rows if claim is None else [one for one in rows if claim(one)]
         for name, descends in reversed(query.order):

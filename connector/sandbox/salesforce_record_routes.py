@@ -210,8 +210,8 @@ def _deleted(call: ApiCall, kind: str) -> Reply:
     start, end = _span(call, DELETED_BACK)
     gone = [
         {"id": one.id, "deletedDate": told(one.values["SystemModstamp"])}
-        for one in call.org.records.values()
-        if one.kind is shape and one.is_deleted and start <= one.values["SystemModstamp"] < end
+        for one in call.org.all(shape.name)
+        if one.is_deleted and start <= one.values["SystemModstamp"] < end
     ]
     earliest = told(call.org.now() - DELETED_BACK)
     return 200, {"deletedRecords": gone, "earliestDateAvailable": earliest, "latestDateCovered": told(end)}

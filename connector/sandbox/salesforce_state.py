@@ -13,7 +13,7 @@ View = dict[str, Any]
 def org_view(org: Org) -> View:
     """Everything that is in the org."""
     return {
-        "cases": [case_view(org, one) for one in org.records.values() if one.kind.name == "Case"],
+        "cases": [case_view(org, one) for one in org.all("Case")],
         "contacts": [record_view(one) for one in org.live("Contact")],
         "users": [record_view(one) for one in org.live("User")],
         "queues": [record_view(one) for one in org.live("Group")],
@@ -28,11 +28,13 @@ def org_view(org: Org) -> View:
 def case_view(org: Org, case: Record) -> View:
     """One case, deleted ones too: its fields, who owns it, and its comments, oldest first."""
     owner = org.records.get(str(case.values["OwnerId"]))
-    comments = [one for one in org.records.values() if one.kind.name == "CaseComment"]
+    comments = [
+        org.records[one] for one in org.children.get(case.id, ()) if org.records[one].kind.name == "CaseComment"
+    ]
     return {
         **record_view(case),
         "owner": owner.values["Name"] if owner else None,
-        "comments": [comment_view(one) for one in comments if one.values["ParentId"] == case.id],
+        "comments": [comment_view(one) for one in comments],
     }
 
 

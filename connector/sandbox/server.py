@@ -16,6 +16,7 @@ VENDORS = {
     "nextcap": "connector.sandbox.nextcap:NextCap",
     "hubspot": "connector.sandbox.hubspot:HubSpot",
     "capsule": "connector.sandbox.capsule:Capsule",
+    "salesforce": "connector.sandbox.salesforce:Salesforce",
 }
 """Where each vendor's imitation is: a class that takes its port."""
 
