@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from connector.adapters.base import Delivery, Event, EventKind
 from connector.domain.errors import BadDelivery, ConfigError
@@ -48,8 +49,12 @@ def receive(engine: Engine, source: str, delivery: Delivery) -> Receipt:
     return take(engine, source, events, key=key, body=delivery.body)
 
 
+@retry(retry=retry_if_exception_type(sa.exc.IntegrityError), stop=stop_after_attempt(3), reraise=True)
 def take(engine: Engine, source: str, events: Sequence[Event], *, key: str, body: bytes) -> Receipt:
-    """Store a verified delivery with its events and marks in one transaction, then ring."""
+    """Store a verified delivery with its events and marks in one transaction, then ring.
+
+    It begins anew where a row that it had found was replaced meanwhile (a ticket that we made ourselves).
+    """
     now = engine.now()
     with engine.db.write() as connection:
         delivery_id, _ = deliveries.store(connection, source, key=key, body=body, now=now)

@@ -235,9 +235,10 @@ def attach_ticket(connection: sa.Connection, link: LinkRow, nextcap_id: str, now
     Its webhook may have made a ticket row of its own already: that twin's links of other connections and its
     reading come over, its own empty link and the row itself go.
     """
-    twin = connection.execute(
-        sa.select(tickets).where(tickets.c.nextcap_id == nextcap_id, tickets.c.id != link.ticket.id)
-    ).one_or_none()
+    # Made here if it is not there yet: whoever is about to make it waits for this transaction, and finds our row.
+    upsert(connection, tickets, [{"nextcap_id": nextcap_id}], ["nextcap_id"])
+    is_twin = (tickets.c.nextcap_id == nextcap_id) & (tickets.c.id != link.ticket.id)
+    twin = connection.execute(sa.select(tickets).where(is_twin).with_for_update()).one_or_none()
     if twin is not None:
         same = (links.c.ticket_id == twin.id) & (links.c.connection == link.connection)
         connection.execute(links.delete().where(same, links.c.record_id.is_(None)))
