@@ -26,7 +26,9 @@ from connector.store import connections, small
 from connector.store.database import Database
 
 LOOK_AGAIN = 5.0
-LEASE = 30.0
+PATIENCE = 30.0
+LEASE = 15.0
+"""Longer than the call that renews a token may take; whoever holds it and dies holds up the others no longer."""
 TURN = 0.1
 
 
@@ -135,7 +137,7 @@ class StoredToken:
                     connections.give_back(connection, lease)
 
     def _acquire(self, row: str, owner: str) -> connections.Lease:
-        for _ in range(int(LEASE / TURN)):
+        for _ in range(int(PATIENCE / TURN)):
             now = utc_now()
             with self._db.write() as connection:
                 connections.ensure(connection, [row])
