@@ -19,6 +19,12 @@ demo: setup
 test: setup lint
 	$(BIN)/python -m pytest $(ARGS)
 
+# Real processes are killed at named points and at random moments, many times: SEEDS and EVENTS say for how long.
+SEEDS ?= 11,12,13,14,15,16,17,18
+EVENTS ?= 3000
+soak: setup
+	FAULT_SEEDS=$(SEEDS) FAULT_EVENTS=$(EVENTS) $(BIN)/python -m pytest -s tests/faults/test_seeds.py tests/faults/soak_mutants.py $(ARGS)
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

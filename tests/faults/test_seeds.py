@@ -1,0 +1,31 @@
+"""Whatever dies at whatever moment: nothing is lost, nothing is doubled, and both sides say the same in the end."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+from .chaos import play
+from .conftest import Sites
+from .matrix import CELLS, table
+
+FAILED_ONCE: tuple[int, ...] = ()
+"""Seeds that have found a defect. They stay."""
+
+SEEDS = [int(seed) for seed in os.environ.get("FAULT_SEEDS", "1").split(",")]
+EVENTS = int(os.environ.get("FAULT_EVENTS", "500"))
+
+
+@pytest.mark.parametrize("seed", [*SEEDS, *FAILED_ONCE])
+def test_nothing_is_lost_or_doubled_whoever_dies(new_site: Sites, seed: int) -> None:
+    """A death in every place where one could matter, beside those at random moments."""
+    site = new_site()
+
+    run = play(site, seed, events=EVENTS)
+
+    hits = Counter({cell: len(dead) for cell, dead in site.traps.sprung().items()})
+    print(f"\n{run}\n{table(hits)}")  # noqa: T201 - the matrix is what this run is for
+    assert run.verdict.is_good, str(run.verdict)
+    assert [cell for cell in CELLS if not hits[cell]] == [], "nobody died in these places"
