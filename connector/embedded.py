@@ -91,8 +91,8 @@ class Embedded:
         """A database that is away for a while ends no thread; anything else is a defect and is told as one."""
         try:
             job()
-        except StoreAway:
-            logger.error("store_away", thread=threading.current_thread().name)
+        except StoreAway as problem:
+            logger.error("store_away", thread=threading.current_thread().name, code=problem.code, reason=str(problem))
         except Exception:
             logger.exception("thread_failed", thread=threading.current_thread().name)
 

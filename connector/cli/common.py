@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from connector.domain.errors import ConfigError, ConnectorError
+from connector.domain.errors import ConfigError, ConnectorError, StoreAway
 
 if TYPE_CHECKING:
     from connector.config import Settings
@@ -35,7 +35,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except ConfigError as problem:
             code, told = MISCONFIGURED, str(problem)
-        except ConnectorError as problem:
+        except (ConnectorError, StoreAway) as problem:
             code, told = WRONG, str(problem)
         click.echo(told, err=True)
         raise click.exceptions.Exit(code)
@@ -71,7 +71,7 @@ def fitting(*findings: Finding) -> None:
 def database(found: Settings, *, create: bool = False) -> Iterator[Database]:
     """The store, if it answers. Raises StoreAway, told with the address; ConfigError where no SQLite file is yet."""
     from connector import config
-    from connector.store.database import Database, StoreAway
+    from connector.store.database import Database
 
     db = Database(config.store_url(found))
     if db.is_sqlite and not create and db.url.database and not Path(db.url.database).exists():

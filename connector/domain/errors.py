@@ -103,6 +103,18 @@ class BadDelivery(ConnectorError):
     """Bytes that did not come from whom they claim, or that cannot be read."""
 
 
+class StoreAway(Exception):
+    """The database does not answer, or takes nothing: whoever posted to us must be told to try again.
+
+    No ConnectorError, so that nobody takes it for a vendor's answer or for a ticket's own trouble. A write that was
+    under way is settled as after a death: by looking.
+    """
+
+    def __init__(self, message: str = "the database does not answer", *, code: str = "store_away") -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class ConfigError(ConnectorError):
     """The configuration is wrong; the message names the key, where it stands and how to mend it."""
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from connector.adapters.lanes import Lane, lane
 from connector.domain.decision import Outcome
-from connector.domain.errors import ConnectorError, RetryLater
+from connector.domain.errors import ConnectorError, RetryLater, StoreAway
 from connector.domain.lifecycle import FINAL
 from connector.domain.plan import plan_sync
 from connector.domain.rules import Directories, OnLeave
@@ -42,6 +42,9 @@ def work_batch(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Wo
                 work.postponed = problem
     except LostLease:
         finish.abandoned(engine, works)
+    except StoreAway:
+        finish.abandoned(engine, works)  # As far as the database answers again; if not, when the leases are over.
+        raise
     except ConnectorError as problem:
         # The vendor turned a whole batch down (a missing permission, as a rule): one cause, told once, tried again.
         told = RetryLater(str(problem), code=problem.code, after=REFUSED_WAIT, system=name)

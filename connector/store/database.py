@@ -13,16 +13,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from connector.domain.errors import ConfigError, ConnectorError
+from connector.domain.errors import ConfigError
+from connector.domain.errors import StoreAway as StoreAway
 
 MIGRATION_LOCK = 7_264_501
-
-
-class StoreAway(ConnectorError):
-    """The database does not answer; whoever posted to us must be told to try again."""
-
-    def __init__(self) -> None:
-        super().__init__("the database does not answer", code="store_away")
 
 
 def normal_url(url: str) -> sa.URL:
@@ -107,7 +101,19 @@ def _told_plainly() -> Iterator[None]:
     try:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as problem:
-        raise StoreAway from problem
+        raise _store_away(problem) from problem
+
+
+def _store_away(problem: sa.exc.SQLAlchemyError) -> StoreAway:
+    """Why nothing can be kept, as far as the database says: PostgreSQL's class 53 is a lack of room of some kind."""
+    told = getattr(problem, "orig", None)
+    state = str(getattr(told, "sqlstate", None) or "")
+    if state == "53100" or getattr(told, "sqlite_errorname", "") == "SQLITE_FULL":
+        return StoreAway("the database's disk is full: make room, nothing else is needed", code="store_full")
+    if state.startswith("53"):
+        lacks = "connections" if state == "53300" else "memory or another resource"
+        return StoreAway(f"the database has no {lacks} left", code="store_short")
+    return StoreAway()
 
 
 def _alembic() -> Config:

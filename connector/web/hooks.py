@@ -48,8 +48,8 @@ def _receive(runtime: Runtime, source: str) -> Response:
     except BadDelivery as problem:
         logger.warning("delivery_refused", source=source, code=problem.code, header_names=sorted(delivery.headers))
         return _answer(404 if problem.code == WRONG_PATH else 401)
-    except StoreAway:
-        logger.error("store_away", source=source)
+    except StoreAway as problem:
+        logger.error("store_away", source=source, code=problem.code, reason=str(problem))
         response = _answer(503)
         response.headers["Retry-After"] = "5"
         return response
