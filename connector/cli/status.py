@@ -12,7 +12,6 @@ from connector.cli import common, show
 if TYPE_CHECKING:
     from connector.engine.budget import Bucket
     from connector.engine.status import ConnectionFigures
-    from connector.wiring import Runtime
 
 
 @click.command()
@@ -44,9 +43,14 @@ def _connections(figures: Sequence[ConnectionFigures]) -> None:
     rows = []
     for one in figures:
         until = f"until {moment(one.closed_until)}: {one.cause}" if one.closed and one.closed_until else ""
-        state = "paused" if one.paused else "waits" if one.closed else "on"
-        rows.append([one.name, state, one.due, round(one.oldest_seconds), one.parked, until])
-    show.table(["connection", "state", "due", "oldest s", "parked", "waits"], rows)
+        state = "paused" if one.paused else "waits" if one.closed else "partly paused" if one.pauses else "on"
+        told = "; ".join([*([until] if until else []), *(pause.told for pause in one.pauses)])
+        waiting = sum(pause.waiting for pause in one.pauses)
+        rows.append([one.name, state, one.due, round(one.oldest_seconds), waiting, one.parked, told])
+    show.table(["connection", "state", "due", "oldest s", "held back", "parked", "waits"], rows)
+
+
+DIRECTIONS = click.Choice(["to_crm", "to_nextcap", "both"])
 
 
 def _limits(limits: Sequence[Bucket]) -> None:
@@ -72,31 +76,36 @@ def _limits(limits: Sequence[Bucket]) -> None:
 
 @click.command()
 @click.argument("name")
-def pause(name: str) -> None:
-    """Stop working a connection. What arrives meanwhile is kept, and done in order after `resume`."""
+@click.option("--direction", type=DIRECTIONS, default="both", show_default=True, help="Only what goes this way.")
+@click.option("--reason", default="", help="Why; whoever asks is told.")
+def pause(name: str, direction: str, reason: str) -> None:
+    """Stop working a connection, or writing in one direction.
+
+    What arrives meanwhile is kept, and done in order after `resume`.
+    """
+    from connector.domain.rules import Direction
+    from connector.engine import switches
+
     with common.opened() as runtime:
-        _switch(runtime, common.one_of_ours(runtime, name), paused=True)
-    click.echo(f"{name} is paused")
+        chosen = Direction(direction)
+        switches.pause(runtime.engine, common.one_of_ours(runtime, name), chosen, by=common.whoami(), reason=reason)
+        told = switches.in_words(runtime.engine, name, chosen)
+    click.echo(f"{name}: {told} is paused")
 
 
 @click.command()
 @click.argument("name")
-def resume(name: str) -> None:
-    """Work a paused connection again."""
+@click.option("--direction", type=DIRECTIONS, default="both", show_default=True, help="Only what goes this way.")
+def resume(name: str, direction: str) -> None:
+    """Work a paused connection, or write in a paused direction, again. Without --direction every pause ends."""
+    from connector.domain.rules import Direction
+    from connector.engine import switches
+
     with common.opened() as runtime:
-        _switch(runtime, common.one_of_ours(runtime, name), paused=False)
-        runtime.engine.bell([name])
-    click.echo(f"{name} is on")
-
-
-def _switch(runtime: Runtime, name: str, *, paused: bool) -> None:
-    from connector.store import connections, journal
-
-    text = f"{common.whoami()} {'paused' if paused else 'resumed'} the connection"
-    code = "paused" if paused else "resumed"
-    with runtime.db.write() as connection:
-        connections.pause(connection, name, paused)
-        journal.record(connection, name=name, link_id=None, code=code, text=text, now=runtime.engine.now())
+        chosen = Direction(direction)
+        woken = switches.resume(runtime.engine, common.one_of_ours(runtime, name), chosen, by=common.whoami())
+        told = switches.in_words(runtime.engine, name, chosen)
+    click.echo(f"{name}: {told} is on{f'; {woken} ticket(s) that waited are due now' if woken else ''}")
 
 
 COMMANDS = (status, pause, resume)

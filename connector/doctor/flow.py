@@ -42,8 +42,7 @@ def _circuit(runtime: Runtime, one: ConnectionFigures) -> Finding:
 
 
 def _own(one: ConnectionFigures) -> Iterator[Finding]:
-    resume = f"`connector resume {one.name}`" if one.paused else ""
-    yield judged(one.name, "switch", "paused by a person" if one.paused else "on", resume)
+    yield from _switch(one)
     late = one.due > 0 and one.oldest_seconds > OVERDUE
     detail = f"{one.due} due, the oldest for {one.oldest_seconds:.0f} s" if one.due else "nothing is due"
     yield judged(
@@ -51,6 +50,22 @@ def _own(one: ConnectionFigures) -> Iterator[Finding]:
     )
     told = f"{one.parked} wait for a person" if one.parked else "nothing waits for a person"
     yield judged(one.name, "parked", told, f"`connector parked list --connection {one.name}`" if one.parked else "")
+    loops = f"{one.quarantined} field(s) in quarantine: our writes to them were undone again and again"
+    advice = f"`connector parked list --connection {one.name} --code loop`: look for an automation that sets the field"
+    yield judged(one.name, "loops", loops if one.quarantined else "none", advice if one.quarantined else "")
+
+
+def _switch(one: ConnectionFigures) -> Iterator[Finding]:
+    """What a person or a fuse has paused, why, and the one command that goes on."""
+    if not one.pauses:
+        yield judged(one.name, "switch", "on", "")
+    for pause in one.pauses:
+        chosen = "" if pause.direction == "both" else f" --direction {pause.direction}"
+        waiting = f"; {pause.waiting} ticket(s) wait for it" if pause.waiting else ""
+        advice = f"`connector resume {one.name}{chosen}`"
+        if pause.by_fuse:
+            advice += f", once you have seen what it was (`connector parked list --connection {one.name}`)"
+        yield judged(one.name, "switch", f"{pause.told}{waiting}", advice)
 
 
 def _failing(runtime: Runtime) -> Finding:

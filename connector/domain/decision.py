@@ -11,6 +11,7 @@ from connector.domain.lifecycle import Status
 from connector.domain.ticket import Side, Value
 
 STATUS = "status"
+QUARANTINED = "in quarantine: it was part of a loop, and a person decides"
 SIMULTANEOUS = timedelta(seconds=2)
 
 Values = Mapping[str, Value]
@@ -80,6 +81,8 @@ class LinkState:
 
     shadows: Mapping[str, Shadow] = field(default_factory=dict)
     held: Mapping[str, tuple[Value, Value]] = field(default_factory=dict)
+    quarantined: frozenset[str] = frozenset()
+    """Fields of `held` that wait whatever their values become: they are part of a loop."""
     substitutes: frozenset[tuple[Value, Value]] = frozenset()
     moments: Mapping[Side, Mapping[str, datetime]] = field(default_factory=dict)
 

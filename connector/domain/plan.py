@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from connector.domain.decision import (
+    QUARANTINED,
     QUIET,
     STATUS,
     Decision,
@@ -73,6 +74,8 @@ def _decide(rule: Rule, link: LinkState, nextcap: Values, crm: Values, people: D
     shadow = link.shadows.get(rule.name)
     ours = nextcap.get(rule.name, shadow.nextcap if shadow else None)
     theirs = crm.get(rule.name, shadow.crm if shadow else None)
+    if rule.name in link.quarantined:
+        return _decision(rule, Outcome.HELD, "quarantined", QUARANTINED, ours, theirs)
     if link.held.get(rule.name) == (ours, theirs):
         return _decision(rule, Outcome.HELD, "waits", "still waits for a person", ours, theirs)
     if shadow is None:

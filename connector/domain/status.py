@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from connector.domain.decision import (
+    QUARANTINED,
     STATUS,
     Decision,
     LinkState,
@@ -26,6 +27,8 @@ def decide_status(
     ours = nextcap.get(STATUS, shadow.nextcap if shadow else None)
     theirs = crm.get(STATUS, shadow.crm if shadow else None)
     present = parse_status(ours)
+    if STATUS in link.quarantined:
+        return _decision(Outcome.HELD, "quarantined", QUARANTINED, ours, theirs)
     if link.held.get(STATUS) == (ours, theirs):
         return _decision(Outcome.HELD, "waits", "still waits for a person", ours, theirs)
     ours_changed = shadow is None or ours != shadow.nextcap

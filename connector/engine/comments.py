@@ -14,10 +14,11 @@ from typing import Any
 from connector.adapters.base import Adapter, NewComment, Written
 from connector.adapters.lanes import Lane, lane
 from connector.domain.conversation import Crossing, plan_comments
+from connector.domain.decision import STATUS
 from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.rules import Directories
 from connector.domain.ticket import Comment, CommentKind, Side, storable
-from connector.engine import fence
+from connector.engine import fence, fuses
 from connector.engine.context import Engine
 from connector.engine.points import Point, at
 from connector.engine.reading import FORBIDDEN
@@ -87,6 +88,8 @@ def _name_effects(engine: Engine, work: Work, source: Side, timeline: Sequence[C
         crossings, stays = plan_comments(
             work.mapping.comments, source, timeline, known=known | doubtful, linked_at=work.link.linked_at or now
         )
+        if any(one.comment.kind is CommentKind.CUSTOMER_REPLY for one in crossings):
+            work.trails.pop(STATUS, None)  # Somebody is there who moves it.
         position = effects.last_position(connection, work.link.id)
         rows = [_row(work, crossing, people, position + place) for place, crossing in enumerate(crossings, start=1)]
         effects.intend(connection, rows, now)
@@ -210,6 +213,7 @@ def send_to_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
     """Add everything that crosses to the CRM, one entry a ticket and call where order must hold."""
     adapter = engine.crms[name]
     sendable = [work for work in works if work.is_live and work.record_id and Side.CRM not in work.waits_for]
+    sendable = _admitted(engine, Side.CRM, sendable)
     pairs = [(work, effect) for work in sendable for effect in open_comments(work, Side.CRM)]
     if pairs:
         _send(engine, adapter, Side.CRM, pairs)
@@ -219,6 +223,7 @@ def send_to_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
 def send_to_nextcap(engine: Engine, works: Sequence[Work]) -> None:
     """Add everything that crosses to Next Cap, ticket by ticket. A reply may have moved its ticket."""
     ready = [work for work in works if work.nextcap_id and Side.NEXTCAP not in work.waits_for]
+    ready = _admitted(engine, Side.NEXTCAP, ready)
     each(ready, lambda work: _send_to_ticket(engine, work))
 
 
@@ -226,6 +231,11 @@ def _send_to_ticket(engine: Engine, work: Work) -> None:
     pairs = [(work, effect) for effect in open_comments(work, Side.NEXTCAP)]
     if pairs:
         _send(engine, engine.nextcap, Side.NEXTCAP, pairs)
+
+
+def _admitted(engine: Engine, side: Side, works: Sequence[Work]) -> list[Work]:
+    speaking = [work for work in works if open_comments(work, side)]
+    return fuses.admitted(engine, side, speaking, what="comments") if speaking else []
 
 
 def _note_what_it_made(work: Work, effect: Effect) -> None:

@@ -97,6 +97,8 @@ class Engine:
     bell: Bell = no_bell
     now: Callable[[], datetime] = utc_now
     timing: Timing = field(default_factory=Timing)
+    mass_changes: int = 200
+    """So many mass changes a minute and direction trip the fuse."""
     health: Health = field(default_factory=Health)
     pause: Callable[[float], object] = time.sleep
     """Waits this many seconds, or until the process is asked to stop."""

@@ -15,7 +15,7 @@ from connector.domain.plan import agrees
 from connector.domain.rules import MISSING, Direction, Directories, Rule, Untranslatable
 from connector.domain.status import parse_status, status_agrees
 from connector.domain.ticket import Record, Requester, Side, Value, normal
-from connector.engine import fence
+from connector.engine import fence, fuses
 from connector.engine.context import Engine
 from connector.engine.effects import attempt, raise_waits
 from connector.engine.points import Point, at
@@ -36,6 +36,7 @@ def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Dire
         return
     _find_existing(engine, name, ready)
     fresh = [work for work in ready if work.is_live and work.record_id is None]
+    fresh = fuses.admitted(engine, Side.CRM, fresh, what="the record") if fresh else []
     if not fresh:
         return
     changes = [_create_change(work, people) for work in fresh]
@@ -210,6 +211,7 @@ def _settled(work: Work, pairs: Mapping[str, tuple[Value, Value]], people: Direc
 def create_in_nextcap(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
     """Give every record that a person made in the CRM its Next Cap ticket, where the mapping says so."""
     wanted = [work for work in works if work.is_live and work.crm is not None]
+    wanted = [work for work in wanted if work.open_effects or work.may_write(Side.NEXTCAP, "the ticket")]
     if not wanted:
         return
     try:
@@ -228,6 +230,8 @@ def _make_ticket(engine: Engine, name: str, work: Work, requester: Requester | N
     if not work.is_live:
         return
     if found is None:
+        if not fuses.admitted(engine, Side.NEXTCAP, [work], what="the ticket", kind=fuses.CREATED):
+            return
         _intend(engine, CREATE_NEXTCAP, Side.NEXTCAP, [work], [{}])
         written = next(iter(attempt(engine, engine.nextcap, [work], [change])))
         at(Point.APPLIED, CREATE_NEXTCAP)

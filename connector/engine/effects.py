@@ -17,14 +17,13 @@ from connector.domain.lifecycle import Status, shortest_path
 from connector.domain.rules import MISSING
 from connector.domain.status import parse_status
 from connector.domain.ticket import Record, Side, Value
-from connector.engine import fence
+from connector.engine import fence, fuses
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.points import Point, at
 from connector.engine.reading import take_crm, take_nextcap
 from connector.engine.work import Parking, Work, native_of, observe
 from connector.store import effects, links
-from connector.store.effects import Effect
-from connector.store.links import from_json, to_json
+from connector.store.links import to_json
 
 UPDATE_CRM, UPDATE_NEXTCAP, WALK = "update_crm", "update_nextcap", "walk"
 ASSIGNEE, DEPARTMENT = "assigned_agent_id", "department_id"
@@ -33,59 +32,14 @@ Pairs = Mapping[str, tuple[Value, Value]]
 """By rule name: the source's value and the value it becomes on the target."""
 
 
-def open_writes(work: Work) -> list[Effect]:
-    """Writes of absolute values whose outcome nobody knows."""
-    return [one for one in work.open_effects if one.kind in (UPDATE_CRM, UPDATE_NEXTCAP, WALK)]
-
-
-def settle_writes(work: Work) -> None:
-    """Take what the sides show now as the outcome of writes that were interrupted.
-
-    Both sides have been read. A value of ours that the target shows is settled; one that it does not show was not
-    applied, or somebody changed it since: either way the plan decides it afresh.
-    """
-    for effect in open_writes(work):
-        if effect.kind == WALK:
-            _settle_walk(work, effect)
-        else:
-            _settle_values(work, effect)
-        work.dropped.append(effect.id)
-
-
-def _settle_values(work: Work, effect: Effect) -> None:
-    shown = work.values(effect.side)
-    applied = []
-    for name, (source, target) in effect.payload["pairs"].items():
-        ours, theirs = from_json(source), from_json(target)
-        if shown.get(name) != theirs:
-            continue
-        applied.append(name)
-        if name in effect.payload.get("merged", ()):
-            continue
-        pair = Shadow(ours, theirs) if effect.side is Side.CRM else Shadow(theirs, ours)
-        work.shadows[name] = pair
-    work.say("write_found", "an answer was lost; the target was read instead", applied=applied)
-
-
-def _settle_walk(work: Work, effect: Effect) -> None:
-    """A status on the unfinished walk is ours, and the walk goes on from there; any other is a person's."""
-    path = list(effect.payload["path"])
-    present = work.values(Side.NEXTCAP).get(STATUS)
-    if present not in path:
-        return
-    crm = work.shadows[STATUS].crm if STATUS in work.shadows else None
-    if present == path[-1]:
-        crm = from_json(effect.payload["crm"])
-    work.shadows[STATUS] = Shadow(present, crm)
-    work.say("walk_found", f"an answer was lost; Next Cap shows {present}, which lies on the way")
-
-
 def write_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
     """Write what the plans ask of the CRM, all links in as few calls as the vendor allows."""
     adapter = engine.crms[name]
-    jobs = [(work, pairs) for work in works if work.is_live and work.record_id and (pairs := _pairs_for_crm(work))]
-    stamps = {id(work): _stamp(work, adapter.external_id) for work in works if work.is_live and work.record_id}
-    jobs += [(work, {}) for work in works if stamps.get(id(work)) and not any(work is one for one, _ in jobs)]
+    ready = [work for work in works if work.is_live and work.record_id]
+    asked = {id(work): _pairs_for_crm(work) for work in ready}
+    stamps = {id(work): _stamp(work, adapter.external_id) for work in ready}
+    ready = fuses.admitted(engine, Side.CRM, [work for work in ready if asked[id(work)] or stamps[id(work)]])
+    jobs = [(work, asked[id(work)]) for work in ready]
     if not jobs:
         return
     _intend(engine, UPDATE_CRM, Side.CRM, jobs)
@@ -198,6 +152,7 @@ def _keep_values(engine: Engine, work: Work, side: Side, pairs: Pairs, written: 
     shown = observe(work.mapping, side, written.record) if written.record else {}
     for name, (source, target) in pairs.items():
         value = shown.get(name, target)
+        fuses.remember(work, name, side, target, engine.now())
         if _is_merged(work, name):
             _keep_merged(work, name, side, value)
         else:
@@ -260,10 +215,13 @@ def write_nextcap(engine: Engine, work: Work) -> None:
     """Write what the plan asks of one Next Cap ticket: fields, assignee, department, then the walk."""
     assert work.plan is not None  # noqa: S101 - planned by the caller
     pairs = {name: (work.plan.decision(name).crm, value) for name, value in work.plan.to_nextcap.items()}
+    walks = bool(work.plan.walk) and Side.NEXTCAP not in work.waits_for
+    if not (pairs or walks) or not fuses.admitted(engine, Side.NEXTCAP, [work]):
+        return
     if pairs:
         _intend(engine, UPDATE_NEXTCAP, Side.NEXTCAP, [(work, pairs)])
         _write_values(engine, work, pairs)
-    if work.is_live and work.plan.walk and Side.NEXTCAP not in work.waits_for:
+    if work.is_live and walks:
         walk(engine, work, work.plan.decision(STATUS))
 
 
@@ -339,6 +297,7 @@ def walk(engine: Engine, work: Work, decision: Decision) -> None:
             _commit_hop(engine, work)
             at(Point.HOP, WALK)
     work.carried.append((STATUS, Side.NEXTCAP))
+    fuses.remember(work, STATUS, Side.NEXTCAP, path[-1], engine.now())
     if decision.substituted:
         work.substitutes.add((path[-1], decision.crm))
     work.dropped += [one.id for one in work.open_effects if one.kind == WALK]
@@ -347,7 +306,10 @@ def walk(engine: Engine, work: Work, decision: Decision) -> None:
 def close_orphan(engine: Engine, work: Work) -> None:
     """Close the Next Cap ticket whose CRM record was deleted, where the mapping says so."""
     present = parse_status(work.values(Side.NEXTCAP).get(STATUS)) or Status.CLOSED
-    for step in shortest_path(present, Status.CLOSED) or ():
+    path = shortest_path(present, Status.CLOSED)
+    if not path or not fuses.admitted(engine, Side.NEXTCAP, [work], what="close it", kind=fuses.CLOSED):
+        return
+    for step in path:
         change = Change(ChangeKind.MOVE, str(work.link.id), {"status": str(step)}, record_id=work.nextcap_id)
         written = next(iter(attempt(engine, engine.nextcap, [work], [change])), None)
         error = written.error if written else None

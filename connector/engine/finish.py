@@ -18,11 +18,13 @@ from connector.domain.errors import (
     RetryLater,
     UnknownOutcome,
 )
+from connector.domain.rules import Direction
 from connector.domain.ticket import Side
+from connector.engine import fuses
 from connector.engine.context import Engine
 from connector.engine.points import Point, at
 from connector.engine.work import Parking, Work, backoff, describe, native_of, observe, park_decision
-from connector.store import claims, connections, effects, journal, links, parked
+from connector.store import claims, connections, effects, journal, links, parked, pauses, small
 from connector.store.effects import INTENDED
 from connector.store.links import Look, LostLease
 
@@ -91,6 +93,11 @@ def _finish(engine: Engine, work: Work) -> None:
     changes["substitutes"] = [
         [links.to_json(one), links.to_json(two)] for one, two in sorted(work.substitutes, key=str)
     ]
+    trails = fuses.stored_trails(work.trails, now)
+    if trails != work.link.trails:
+        changes["trails"] = trails
+    if work.link.mass and work.is_live and not (work.held_back or work.again):
+        changes["mass"] = None
     with engine.db.write() as connection:
         links.check_fence(connection, work.link)
         effects.drop(connection, work.dropped)
@@ -132,6 +139,8 @@ def _due(
         return _after_failure(engine, connection, work, changes, now)
     if "cause_code" not in work.changes:
         changes |= {"attempts": 0, "failing_since": None, "cause": None, "cause_code": None, "alone": False}
+    if work.held_back and work.postponed is None:
+        return _when_opened(connection, work, changes, now)
     if work.again or _answers_show_more(work):
         return now
     if work.due_at is not None or work.ended:
@@ -140,6 +149,18 @@ def _due(
     if left and work.due_at is None and not work.ended:
         untried = any(one.state == INTENDED for one in left)
         return now + backoff(0 if untried else 1, engine.timing)
+    return work.due_at
+
+
+def _when_opened(connection: sa.Connection, work: Work, changes: dict[str, Any], now: datetime) -> datetime | None:
+    """What was held back waits until its direction is opened. Where that happened meanwhile, it is worked again."""
+    changes.setdefault("look", work.look)
+    directions = [fuses.towards(side) for side in sorted(work.held_back)]
+    closed = [one for one in directions if pauses.is_closed(connection, work.link.connection, one)]
+    if len(closed) < len(directions) or work.again or _answers_show_more(work):
+        return now
+    direction = closed[0] if len(closed) == 1 else Direction.BOTH
+    changes |= {"cause": work.why_held_back, "cause_code": pauses.waits_for(direction)}
     return work.due_at
 
 
@@ -204,6 +225,13 @@ def _keep_parked(connection: sa.Connection, work: Work, now: datetime) -> None:
         _park(connection, work, one, now)
     if work.plan is None or not work.is_live:
         return
+    for item in work.plan.decisions:
+        pair = (item.nextcap, item.crm)
+        if item.code == "quarantined" and work.held.get(item.name) != pair:
+            parked.show_newest(connection, work.link.id, item.name, pair)
+    loops = sum(one.code == parked.LOOP for one in work.parkings)
+    if loops:
+        small.count(connection, {("loops_broken", work.link.connection): loops})
     waiting = {one.field for one in work.parkings}
     still = {item.name for item in work.plan.decisions if item.outcome in (Outcome.HELD, Outcome.REFUSED)}
     planned = {item.name for item in work.plan.decisions}
@@ -248,14 +276,23 @@ def _summary(engine: Engine, work: Work) -> tuple[str, str]:
         return error.code, f"{kind}: {error}"
     if str(work.changes.get("cause_code") or "").startswith("waits:"):
         return "waits", f"waits: {work.changes['cause']}"
+    if work.held_back:
+        return "held_back", f"waits to be written ({_held_back(engine, work)}): {work.why_held_back}"
     if work.ended:
         return work.lines[-1]["code"], work.lines[-1]["text"]
     if work.carried:
-        label = engine.label(work.link.connection)
-        parts = [f"{name} → {label if side is Side.CRM else 'Next Cap'}" for name, side in work.carried]
-        return "synced", f"carried {', '.join(parts)}"
+        return "synced", f"carried {_arrows(engine, work, work.carried)}"
     if work.wrote:
         return "synced", work.lines[-1]["text"] if work.lines else "written"
     if work.parkings:
         return "parked", f"left to a person: {', '.join(one.field for one in work.parkings)}"
     return "nothing", "nothing to do: neither side differs from what it last said"
+
+
+def _arrows(engine: Engine, work: Work, written: Sequence[tuple[str, Side]]) -> str:
+    label = engine.label(work.link.connection)
+    return ", ".join(f"{name} → {label if side is Side.CRM else 'Next Cap'}" for name, side in written)
+
+
+def _held_back(engine: Engine, work: Work) -> str:
+    return _arrows(engine, work, [(name, side) for side, names in work.held_back.items() for name in sorted(names)])

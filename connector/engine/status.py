@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
-from connector.engine import budget
+from connector.domain.rules import Direction
+from connector.engine import budget, fuses
 from connector.engine.budget import Bucket
 from connector.engine.context import Engine
-from connector.store import connections, small
+from connector.store import connections, pauses, small
+from connector.store.parked import LOOP
 from connector.store.tables import links, parked
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """One direction that is paused, or `both`: in words, by a person or by a fuse, and how many tickets wait for it."""
+
+    direction: str
+    told: str
+    by_fuse: bool
+    since: datetime
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +42,8 @@ class ConnectionFigures:
     paused: bool
     cause: str
     closed_until: datetime | None
+    quarantined: int = 0
+    pauses: tuple[Pause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +61,9 @@ def figures(engine: Engine) -> Figures:
     with engine.db.read() as connection:
         rows = connections.states(connection)
         work = {row.connection: row for row in connection.execute(_work(now))}
-        waits = {row.connection: row.waits for row in connection.execute(_parked())}
         limits = tuple(budget.buckets(connection, now))
+        waits = {row.connection: row for row in connection.execute(_parked())}
+        closed, held_back = pauses.every(connection), pauses.waiting(connection)
         counters: dict[str, dict[str, int]] = {}
         for (name, label), value in small.counts(connection).items():
             counters.setdefault(name, {})[label] = value
@@ -59,11 +77,13 @@ def figures(engine: Engine) -> Figures:
                 due=int(mine.due) if mine else 0,
                 oldest_seconds=max(0.0, oldest),
                 alone=int(mine.alone or 0) if mine else 0,
-                parked=int(waits.get(row.name, 0)),
+                parked=int(waits[row.name].waits) if row.name in waits else 0,
                 closed=bool(row.closed_until and row.closed_until > now),
                 paused=bool(row.paused),
                 cause=row.cause or "",
                 closed_until=row.closed_until,
+                quarantined=int(waits[row.name].quarantined or 0) if row.name in waits else 0,
+                pauses=tuple(_pause(engine, one, held_back) for one in closed.get(row.name, ())),
             )
         )
     return Figures(tuple(found), limits, counters)
@@ -83,6 +103,13 @@ def _work(now: datetime) -> sa.Select[tuple[str, int, datetime, int]]:
     )
 
 
-def _parked() -> sa.Select[tuple[str, int]]:
-    query = sa.select(parked.c.connection, sa.func.count().label("waits"))
+def _pause(engine: Engine, row: sa.Row[Any], held_back: Mapping[tuple[str, Direction], int]) -> Pause:
+    direction = Direction(row.direction)
+    waiting = held_back.get((row.connection, direction), 0)
+    return Pause(row.direction, fuses.told(engine, row), row.code == pauses.MASS_CHANGE, row.at, waiting)
+
+
+def _parked() -> sa.Select[tuple[str, int, int]]:
+    looping = sa.func.sum(sa.case((parked.c.code == LOOP, 1), else_=0)).label("quarantined")
+    query = sa.select(parked.c.connection, sa.func.count().label("waits"), looping)
     return query.where(parked.c.resolved_at.is_(None)).group_by(parked.c.connection)

@@ -16,7 +16,7 @@ from connector.domain.lifecycle import FINAL
 from connector.domain.plan import plan_sync
 from connector.domain.rules import Directories, OnLeave
 from connector.domain.ticket import Side
-from connector.engine import comments, creating, effects, finish, people, reading
+from connector.engine import comments, creating, effects, finish, fuses, people, reading, settling
 from connector.engine.context import Engine
 from connector.engine.work import Work, each, names_every_field
 from connector.store import effects as effect_rows
@@ -73,11 +73,15 @@ def _load(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Work]:
         mapping = engine.mappings.active(connection, name)
         held = parked.held(connection, ids)
         opened = effect_rows.open_of(connection, ids)
+        gate = fuses.gate_of(engine, connection, name)
     return [
         Work(
             link=link,
             mapping=mapping,
-            held=held.get(link.id, {}),
+            held=held.get(link.id, parked.NOTHING).pairs,
+            quarantined=held.get(link.id, parked.NOTHING).quarantined,
+            trails=fuses.trails_of(link.trails),
+            gate=gate,
             open_effects=opened.get(link.id, []),
             look=link.look,
             shadows=dict(link.shadows),
@@ -149,7 +153,7 @@ def _prepare(engine: Engine, work: Work) -> None:
         work.look |= Look.CRM
     if work.link.state == links.NEW and work.link.record_id:
         work.look |= Look.CRM
-    if effects.open_writes(work):
+    if settling.open_writes(work):
         work.look |= Look.NEXTCAP | Look.CRM
         work.nextcap_fresh = False
 
@@ -189,12 +193,12 @@ def _judge_record(work: Work) -> None:
 
 
 def _settle_interrupted(engine: Engine, name: str, works: Sequence[Work]) -> None:
-    doubtful = [work for work in works if work.is_live and effects.open_writes(work)]
+    doubtful = [work for work in works if work.is_live and settling.open_writes(work)]
     reading.read_nextcap(engine, doubtful)
     reading.read_crm(engine, name, doubtful)
     for work in doubtful:
         if work.is_live:
-            effects.settle_writes(work)
+            settling.settle_writes(engine, work)
 
 
 def _decide(engine: Engine, name: str, works: Sequence[Work], directory: Directories) -> None:
@@ -241,7 +245,7 @@ def _look_before_closing(engine: Engine, name: str, works: Sequence[Work], direc
 
 def _plan(engine: Engine, work: Work, directory: Directories) -> None:
     work.planned_at = engine.now()
-    work.plan = plan_sync(
+    plan = plan_sync(
         work.mapping,
         work.state(),
         nextcap=work.values(Side.NEXTCAP),
@@ -250,14 +254,15 @@ def _plan(engine: Engine, work: Work, directory: Directories) -> None:
         now=engine.now(),
         signals=work.signals,
     )
+    work.plan = fuses.without_loops(work, plan, work.planned_at)
 
 
 def _wants_crm(work: Work) -> bool:
-    return bool(work.plan and work.plan.to_crm)
+    return bool(work.plan and work.plan.to_crm) and work.may_write(Side.CRM)
 
 
 def _wants_nextcap(work: Work) -> bool:
-    return bool(work.plan and (work.plan.to_nextcap or work.plan.walk))
+    return bool(work.plan and (work.plan.to_nextcap or work.plan.walk)) and work.may_write(Side.NEXTCAP)
 
 
 def _crm_is_fresh(engine: Engine, work: Work) -> bool:

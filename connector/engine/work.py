@@ -10,6 +10,7 @@ from typing import Any
 
 from connector.domain.decision import STATUS, Decision, LinkState, Outcome, Plan, Shadow, Signals, Values
 from connector.domain.errors import ConnectorError, RetryLater
+from connector.domain.loops import Trail
 from connector.domain.rules import MISSING, Rule, TicketMapping
 from connector.domain.ticket import Record, Requester, Side, Value, normal
 from connector.engine.context import Timing
@@ -30,16 +31,32 @@ class Parking:
 
 
 @dataclass(slots=True)
+class Gate:
+    """Which sides may not be written just now, and why: one for a batch, so that a fuse that trips stops all of it.
+
+    `counted` are the tickets of the batch with changes that a fuse counts, for whoever is asked.
+    """
+
+    closed: dict[Side, str] = field(default_factory=dict)
+    counted: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Work:
     """The state of one pass. Nothing of it is stored before `sync.finish` does so in one transaction."""
 
     link: LinkRow
     mapping: TicketMapping
-    held: dict[str, tuple[Value, Value]]
+    held: Mapping[str, tuple[Value, Value]]
     open_effects: list[Effect]
     look: Look
     shadows: dict[str, Shadow]
     substitutes: set[tuple[Value, Value]]
+    quarantined: frozenset[str] = frozenset()
+    trails: dict[str, Trail] = field(default_factory=dict)
+    gate: Gate = field(default_factory=Gate)
+    held_back: dict[Side, set[str]] = field(default_factory=dict)
+    """What was not written because its side is closed: names of fields, or what else."""
     nextcap: Record | None = None
     crm: Record | None = None
     nextcap_fresh: bool = False
@@ -84,6 +101,12 @@ class Work:
         return self.ticket_changes.get("nextcap_id", self.link.ticket.nextcap_id)
 
     @property
+    def label(self) -> str:
+        """What people call this ticket."""
+        number = self.ticket_changes.get("number") or self.link.ticket.number
+        return f"#{number}" if number else f"record {self.record_id}"
+
+    @property
     def is_live(self) -> bool:
         """Whether this pass goes on: it neither failed, nor was postponed, nor found that there is nothing to carry."""
         return self.failure is None and self.postponed is None and not self.ended
@@ -122,6 +145,17 @@ class Work:
         if unseen:
             self.signals = replace(self.signals, unseen_customer_reply=True)
 
+    def may_write(self, side: Side, *what: str) -> bool:
+        """Whether this side is open; where it is closed, what would have been written is held back."""
+        if side in self.gate.closed and what:
+            self.held_back.setdefault(side, set()).update(what)
+        return side not in self.gate.closed
+
+    @property
+    def why_held_back(self) -> str:
+        """Why its sides are closed, in words."""
+        return "; ".join(self.gate.closed[side] for side in sorted(self.held_back))
+
     def wait(self, moment: datetime) -> None:
         """Work this link again then, at the latest."""
         self.due_at = moment if self.due_at is None else min(self.due_at, moment)
@@ -131,6 +165,7 @@ class Work:
         return LinkState(
             shadows=self.shadows,
             held=self.held,
+            quarantined=self.quarantined,
             substitutes=frozenset(self.substitutes),
             moments={
                 Side.NEXTCAP: self._moments(self.link.ticket.moments, Side.NEXTCAP),

@@ -79,10 +79,6 @@ def states(connection: sa.Connection) -> list[sa.Row[Any]]:
     return list(connection.execute(sa.select(connections).order_by(connections.c.name)))
 
 
-def pause(connection: sa.Connection, name: str, paused: bool) -> None:
-    connection.execute(connections.update().where(connections.c.name == name).values(paused=paused))
-
-
 def fail(connection: sa.Connection, name: str, *, cause: str, until: datetime | None) -> int:
     """Note a failure of the vendor; with `until`, nothing is tried before then. How many there were in a row."""
     row = connection.execute(

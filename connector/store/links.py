@@ -71,6 +71,8 @@ class LinkRow:
     failing_since: datetime | None
     cause_code: str | None
     cause: str | None
+    trails: Mapping[str, Any]
+    mass: str | None
     ticket: TicketRow
 
 
@@ -349,5 +351,7 @@ def from_row(row: sa.Row[Any]) -> LinkRow:
         failing_since=row.failing_since,
         cause_code=row.cause_code,
         cause=row.cause,
+        trails=row.trails or {},
+        mass=row.mass,
         ticket=ticket,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,9 @@ import sqlalchemy as sa
 from connector.domain.ticket import Value
 from connector.store.links import from_json, to_json
 from connector.store.tables import links, parked, tickets
+
+LOOP = "loop"
+"""The code of a field in quarantine."""
 
 
 def park(
@@ -44,15 +48,51 @@ def park(
     )
 
 
-def held(connection: sa.Connection, link_ids: Sequence[int]) -> dict[int, dict[str, tuple[Value, Value]]]:
-    """Fields that wait for a person, with the pair of values they wait at, by link."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Fields of one link that wait for a person: the pair of values they wait at; those that wait at any."""
+
+    pairs: Mapping[str, tuple[Value, Value]] = field(default_factory=dict)
+    quarantined: frozenset[str] = frozenset()
+
+
+NOTHING = Held()
+
+
+def held(connection: sa.Connection, link_ids: Sequence[int]) -> dict[int, Held]:
+    """What waits for a person, by link."""
     query = sa.select(parked).where(parked.c.link_id.in_(list(link_ids)), parked.c.resolved_at.is_(None))
-    found: dict[int, dict[str, tuple[Value, Value]]] = {}
+    found: dict[int, list[sa.Row[Any]]] = {}
     for row in connection.execute(query):
         if row.field:
-            pair = (from_json((row.nextcap or {}).get("value")), from_json((row.crm or {}).get("value")))
-            found.setdefault(row.link_id, {})[row.field] = pair
-    return found
+            found.setdefault(row.link_id, []).append(row)
+    return {link_id: Held(_pairs(rows), _looping(rows)) for link_id, rows in found.items()}
+
+
+def _pairs(rows: Sequence[sa.Row[Any]]) -> dict[str, tuple[Value, Value]]:
+    return {row.field: (_shown(row.nextcap), _shown(row.crm)) for row in rows}
+
+
+def _shown(side: Mapping[str, Any] | None) -> Value:
+    return from_json((side or {}).get("value"))
+
+
+def _looping(rows: Sequence[sa.Row[Any]]) -> frozenset[str]:
+    return frozenset(row.field for row in rows if row.code == LOOP)
+
+
+def show_newest(connection: sa.Connection, link_id: int, name: str, pair: tuple[Value, Value]) -> None:
+    """What both sides say by now of a field that waits whatever they say."""
+    same = (parked.c.link_id == link_id) & (parked.c.field == name) & parked.c.resolved_at.is_(None)
+    sides = {"nextcap": {"value": to_json(pair[0])}, "crm": {"value": to_json(pair[1])}}
+    connection.execute(parked.update().where(same).values(**sides))
+
+
+def resolve_connection(connection: sa.Connection, name: str, code: str, *, now: datetime, by: str, how: str) -> None:
+    """Close what waits for this cause and belongs to the connection as a whole."""
+    mine = (parked.c.connection == name) & parked.c.link_id.is_(None) & (parked.c.code == code)
+    is_open = parked.c.resolved_at.is_(None)
+    connection.execute(parked.update().where(mine, is_open).values(resolved_at=now, resolution=how, resolved_by=by))
 
 
 def settle(connection: sa.Connection, link_id: int, fields: Sequence[str], *, now: datetime, by: str, how: str) -> None:

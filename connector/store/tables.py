@@ -71,6 +71,29 @@ connections = sa.Table(
     sa.Column("schema_at", Utc),
 )
 
+# A connection, or one direction of it, that a person or a fuse has closed: why, by whom, since when.
+pauses = sa.Table(
+    "pauses",
+    metadata,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("direction", sa.Text, primary_key=True),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", Utc, nullable=False),
+)
+
+# How many changes of the kinds that the mass-change fuse counts were made, in steps of a few seconds.
+mass_changes = sa.Table(
+    "mass_changes",
+    metadata,
+    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("direction", sa.Text, primary_key=True),
+    sa.Column("step", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+)
+
 deliveries = sa.Table(
     "deliveries",
     metadata,
@@ -150,10 +173,19 @@ links = sa.Table(
     sa.Column("cause", sa.Text),
     sa.Column("cause_code", sa.Text),
     sa.Column("compared_at", Utc),
+    sa.Column("trails", Json),
+    sa.Column("mass", sa.Text),
     sa.UniqueConstraint("connection", "record_id"),
     sa.UniqueConstraint("ticket_id", "connection"),
     sa.Index("ix_links_compared", "connection", "compared_at"),
     sa.Index("ix_links_due", "connection", "due_at", "dirty_at"),
+    sa.Index(
+        "ix_links_cause",
+        "cause_code",
+        "connection",
+        postgresql_where=sa.text("cause_code IS NOT NULL"),
+        sqlite_where=sa.text("cause_code IS NOT NULL"),
+    ),
 )
 
 effects = sa.Table(

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from connector.engine import status
 from connector.engine.budget import Bucket
+from connector.engine.status import ConnectionFigures
 from connector.store.database import StoreAway
 from connector.wiring import Runtime
 
@@ -80,12 +81,14 @@ class _StoreCollector(Collector):
             ("connector_alone_links", "Tickets that failed for their own reason", "alone"),
             ("connector_circuit_open", "1 while the vendor is not called because it failed", "closed"),
             ("connector_paused", "1 while a person has paused the connection", "paused"),
+            ("connector_quarantined_fields", "Fields that a loop put into quarantine", "quarantined"),
         ):
             family = GaugeMetricFamily(name, text, labels=["connection"])
             for figure in figures.connections:
                 family.add_metric([figure.name], float(getattr(figure, attribute)))
             families.append(family)
         families += _limits(figures.limits)
+        families += _pauses(figures.connections)
         for counter, values in figures.counters.items():
             total = CounterMetricFamily(f"connector_{counter}", counter.replace("_", " "), labels=["label"])
             for label, value in values.items():
@@ -134,3 +137,18 @@ def _gauge(name: str, text: str, labels: list[str], rows: Sequence[tuple[list[st
     for values, value in rows:
         family.add_metric(values, value)
     return family
+
+
+def _pauses(figures: Sequence[ConnectionFigures]) -> list[Metric]:
+    """Which directions are paused, and what waits for each."""
+    paused = GaugeMetricFamily(
+        "connector_direction_paused", "1 while nothing is written that way", labels=["connection", "direction", "by"]
+    )
+    waiting = GaugeMetricFamily(
+        "connector_held_back_links", "Tickets that wait for a paused direction", labels=["connection", "direction"]
+    )
+    for figure in figures:
+        for one in figure.pauses:
+            paused.add_metric([figure.name, one.direction, "fuse" if one.by_fuse else "person"], 1.0)
+            waiting.add_metric([figure.name, one.direction], float(one.waiting))
+    return [paused, waiting]

@@ -70,12 +70,13 @@ def test_all_well(connector: Connector, ready: Installation) -> None:
 
 
 def test_a_problem_says_what_to_do(connector: Connector, ready: Installation) -> None:
-    connector("pause", "hubspot")
+    connector("pause", "hubspot", "--reason", "an import")
 
     result = connector("doctor")
 
     assert result.exit_code == 1
-    assert "problem hubspot switch: paused by a person\n        `connector resume hubspot`\n" in result.stdout
+    assert "problem hubspot switch: it is paused by " in result.stdout
+    assert ": an import\n        `connector resume hubspot`\n" in result.stdout
     assert result.stdout.endswith("1 problem(s)\n")
 
 

@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from connector.domain.rules import Direction
 from connector.engine import drain as draining
-from connector.engine import poll
+from connector.engine import poll, switches
 from connector.engine.context import NEXTCAP, Timing
 from connector.store import claims, connections, links, tables
 
@@ -372,16 +373,14 @@ def test_a_paused_connection_takes_in_and_works_nothing(world: World, alone: boo
         world.hubspot.set_properties(record, {"content": "From HubSpot"})
         world.deliver()
         world.drain()
-    with world.engine.db.write() as connection:
-        connections.pause(connection, HUBSPOT, True)
+    switches.pause(world.engine, HUBSPOT, Direction.BOTH, by="ana")
     world.forget_calls()
 
     world.advance(5)
     world.nextcap.set_fields(ticket, {"subject": "After"})
     world.settle()
     during = world.nextcap.calls.total + world.hubspot.calls.total
-    with world.engine.db.write() as connection:
-        connections.pause(connection, HUBSPOT, False)
+    switches.resume(world.engine, HUBSPOT, Direction.BOTH, by="ana")
     world.settle()
 
     assert during == 0

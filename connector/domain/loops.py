@@ -1,0 +1,94 @@
+"""The loop breaker: when what we write to one field is undone again and again and no person can have done it.
+
+A *trail* is what we wrote to one field of one link, newest last, each write within moments of the change before it. A
+write is an *answer* where its cause is a change made within moments of our own write on that side: something there
+reacts to us. A value *returns* where that side was given it before in the trail.
+
+People are slower than that, or stop soon: a gap that is longer than moments, and a customer's reply for the status,
+begin the trail anew. Only writes that are known to have been applied belong to it: repeating one that failed is none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector.domain.ticket import Side, Value
+
+MOMENTS = timedelta(seconds=60)
+"""Within so long of our write something that changes the same field reacts to it, where the change was told at once."""
+UNTOLD = timedelta(minutes=10)
+"""The same for a change that no event told of: the next regular look may come minutes after it."""
+ANSWERS = 4
+"""So many answers with values that return are a loop."""
+UNSETTLED = 8
+"""So many answers with ever new values are one too: a form that never settles."""
+RETURNS = 8
+"""So many returning values from one side alone: something there flaps."""
+LONGEST = 24
+"""A trail that goes on without being a loop forgets its oldest writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One write of ours: where, a fingerprint of what, when, and whether it answers something that reacts to us."""
+
+    side: Side
+    value: str
+    at: datetime
+    is_answer: bool = False
+
+
+Trail = tuple[Written, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The change that a write would carry: when we first heard of it, and whether an event told of it."""
+
+    seen_at: datetime
+    was_told: bool = True
+
+
+def follow(trail: Trail, side: Side, value: Value, *, cause: Cause, now: datetime) -> Trail:
+    """The trail with one more write on this side; begun anew where the write is no consequence of those before."""
+    mark = fingerprint(value)
+    window = MOMENTS if cause.was_told else UNTOLD
+    ours = _written_before(trail, side, mark)
+    is_answer = ours is not None and cause.seen_at - ours.at <= window
+    if not is_answer and trail and cause.seen_at - trail[-1].at > MOMENTS:
+        trail = ()
+    return (*trail, Written(side, mark, now, is_answer))[-LONGEST:]
+
+
+def _written_before(trail: Trail, side: Side, mark: str) -> Written | None:
+    """The write of ours that this one's cause came after: our last on the other side, or the very same one, undone."""
+    if trail and (trail[-1].side, trail[-1].value) == (side, mark):
+        return trail[-1]
+    return next((one for one in reversed(trail) if one.side is side.other), None)
+
+
+def loop_in(trail: Trail) -> str:
+    """What makes this trail a loop, in words; empty where it is none."""
+    answers = sum(one.is_answer for one in trail)
+    returns = sum(_returns(trail, place) for place in range(len(trail)))
+    if answers >= ANSWERS and returns >= ANSWERS // 2:
+        return f"our writes were undone {answers} times within moments, and the same values return"
+    if answers >= UNSETTLED:
+        return f"each of {answers} writes was changed within moments, and it never settles"
+    if returns >= RETURNS:
+        return f"the same values returned {returns} times within moments"
+    return ""
+
+
+def _returns(trail: Trail, place: int) -> bool:
+    """Whether this write gives its side a value that we gave it before, and that it has not kept."""
+    one = trail[place]
+    return any((other.side, other.value) == (one.side, one.value) for other in trail[:place])
+
+
+def fingerprint(value: Value) -> str:
+    """What stands for a value where only sameness matters."""
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:12]
