@@ -45,6 +45,8 @@ class Timing:
     longest_repeat: float = 600.0
     give_up: timedelta = timedelta(days=3)
     unplaced: tuple[float, ...] = (5.0, 30.0, 120.0)
+    deaths: int = 10
+    """So many holders of one ticket that died in a row make it a person's to look at."""
 
     def second_look(self, *, answered: bool, over: datetime, now: datetime) -> datetime:
         """When to look again for a write that is not there. `over` is when its call's time was.

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from connector.adapters.lanes import Lane, lane
 from connector.domain.decision import Outcome
-from connector.domain.errors import ConnectorError, RetryLater, StoreAway
+from connector.domain.errors import ConnectorError, NeedsReview, RetryLater, StoreAway
 from connector.domain.lifecycle import FINAL
 from connector.domain.plan import plan_sync
 from connector.domain.rules import Directories, OnLeave
@@ -136,6 +136,10 @@ def _prepare(engine: Engine, work: Work) -> None:
     """What is known without a call, and what must be looked at because of the state that the link is in."""
     now = engine.now()
     ticket = work.link.ticket
+    if work.link.claims >= engine.timing.deaths:
+        told = f"{work.link.claims} processes ended while they worked on this ticket; the log has their last words"
+        work.fail(NeedsReview(told, code="kills"))
+        return
     if ticket.forbidden_until and ticket.forbidden_until > now:
         work.end("not_visible", "Next Cap does not show this ticket to the connector's seat")
         return
@@ -146,7 +150,7 @@ def _prepare(engine: Engine, work: Work) -> None:
         work.nextcap = stored
         age = (now - ticket.read_at).total_seconds() if ticket.read_at else engine.timing.fresh
         # Half the time: a walk that begins with an old status is an illegal attempt.
-        work.nextcap_fresh = age < engine.timing.fresh / 2
+        work.nextcap_fresh = 0 <= age < engine.timing.fresh / 2
         if work.look & Look.NEXTCAP:
             work.nextcap_fresh = False
     if work.link.state == links.GONE:
@@ -270,8 +274,8 @@ def _crm_is_fresh(engine: Engine, work: Work) -> bool:
     if work.crm_fresh:
         return True
     read_at: datetime | None = work.changes.get("crm_read_at", work.link.crm_read_at)
-    recent = read_at is not None and (engine.now() - read_at).total_seconds() < engine.timing.fresh
-    return recent and not work.look & Look.CRM
+    age = (engine.now() - read_at).total_seconds() if read_at else engine.timing.fresh
+    return 0 <= age < engine.timing.fresh and not work.look & Look.CRM
 
 
 def _read_timelines_of_the_moved(engine: Engine, name: str, works: Sequence[Work], directory: Directories) -> None:
