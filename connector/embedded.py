@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 
 from connector import log
-from connector.engine import drain, housekeeping, poll
+from connector.engine import clock, drain, housekeeping, poll
 from connector.engine.context import Engine
 from connector.store import claims
 from connector.store.database import StoreAway
@@ -65,6 +65,7 @@ class Embedded:
                 "housekeeping",
                 lambda: self._every(3600.0, lambda: housekeeping.purge(self.engine, self._runtime.settings.store)),
             ),
+            ("clock", lambda: self._every(SWEEP, lambda: clock.watch(self.engine))),
             ("counters", lambda: self._every(2.0, self._runtime.flush_counters)),
         ]
         for name, job in jobs:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from connector.domain.errors import NotSupported, Refused, RetryLater
 from connector.domain.ticket import Record
-from connector.engine import budget, finish
+from connector.engine import budget, clock, finish
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.drain import closed_until, leased, recover
 from connector.engine.work import moved_moments, reading_to_json
@@ -26,6 +26,7 @@ HIDDEN_AT_ONCE = 20
 
 def sweep(engine: Engine, ring_alone: Callable[[int, str], None]) -> list[str]:
     """Ring for every connection with due work, and for every ticket that is worked alone. The names rung."""
+    clock.watch(engine)
     now = engine.now()
     with engine.db.read() as connection:
         names = set(claims.due_connections(connection, now)) | set(deliveries.unplaced_connections(connection, now))

@@ -34,7 +34,8 @@ def ensure(connection: sa.Connection, names: Sequence[str]) -> None:
 
 def ring(connection: sa.Connection, names: Sequence[str], now: datetime) -> list[str]:
     """Note a bell for these connections; those for which none was outstanding, so that a message is due."""
-    quiet = sa.or_(connections.c.bell_at.is_(None), connections.c.bell_at < now - BELL_LASTS)
+    rung = connections.c.bell_at
+    quiet = sa.or_(rung.is_(None), rung < now - BELL_LASTS, rung > now + BELL_LASTS)  # One ahead: the clock went back.
     rows = connection.execute(sa.select(connections.c.name).where(connections.c.name.in_(list(names)), quiet)).all()
     due = [row.name for row in rows]
     if due:

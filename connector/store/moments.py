@@ -1,0 +1,32 @@
+"""Moments that lie ahead although they are past: what a clock that was wrong has left behind."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from connector.store.tables import budgets, connections, cursors, effects, links, tickets, unplaced
+
+DUE = (links.c.due_at, links.c.dirty_at, unplaced.c.due_at, connections.c.closed_until, cursors.c.at)
+"""What would be waited for: due now."""
+FORGOTTEN = (
+    links.c.crm_read_at,
+    tickets.c.read_at,
+    connections.c.bell_at,
+    connections.c.next_start_at,
+    budgets.c.paused_until,
+)
+"""What would pass for fresh, or hold up: not known any more."""
+HELD = (tickets.c.lease_until, connections.c.lease_until, effects.c.sending_until)
+"""What somebody may hold or send just now: for a lease at the longest."""
+
+
+def bring_back(connection: sa.Connection, now: datetime, *, lease_until: datetime) -> None:
+    """Nothing waits any longer than it would have, had the clock been right. Marks and counts are kept."""
+    for columns, limit, becomes in ((DUE, now, now), (FORGOTTEN, now, None), (HELD, lease_until, lease_until)):
+        for column in columns:
+            table = column.table
+            assert isinstance(table, sa.Table)  # noqa: S101 - columns of tables
+            connection.execute(table.update().where(column > limit).values({column.name: becomes}))
+    connection.execute(budgets.update().values(window=None))
