@@ -57,8 +57,8 @@ def follow(trail: Trail, side: Side, value: Value, *, cause: Cause, now: datetim
     mark = fingerprint(value)
     window = MOMENTS if cause.was_told else UNTOLD
     ours = _written_before(trail, side, mark)
-    is_answer = ours is not None and cause.seen_at - ours.at <= window
-    if not is_answer and trail and cause.seen_at - trail[-1].at > MOMENTS:
+    is_answer = ours is not None and _since(ours, cause, now) <= window
+    if not is_answer and trail and _since(trail[-1], cause, now) > MOMENTS:
         trail = ()
     return (*trail, Written(side, mark, now, is_answer))[-LONGEST:]
 
@@ -68,6 +68,11 @@ def _written_before(trail: Trail, side: Side, mark: str) -> Written | None:
     if trail and (trail[-1].side, trail[-1].value) == (side, mark):
         return trail[-1]
     return next((one for one in reversed(trail) if one.side is side.other), None)
+
+
+def _since(ours: Written, cause: Cause, now: datetime) -> timedelta:
+    """How long after our write the change came. Where a link has been waiting since before it, by now at the latest."""
+    return (cause.seen_at if cause.seen_at >= ours.at else now) - ours.at
 
 
 def loop_in(trail: Trail) -> str:

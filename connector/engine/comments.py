@@ -14,7 +14,6 @@ from typing import Any
 from connector.adapters.base import Adapter, NewComment, Written
 from connector.adapters.lanes import Lane, lane
 from connector.domain.conversation import Crossing, plan_comments
-from connector.domain.decision import STATUS
 from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.rules import Directories
 from connector.domain.ticket import Comment, CommentKind, Side, storable
@@ -89,7 +88,7 @@ def _name_effects(engine: Engine, work: Work, source: Side, timeline: Sequence[C
             work.mapping.comments, source, timeline, known=known | doubtful, linked_at=work.link.linked_at or now
         )
         if any(one.comment.kind is CommentKind.CUSTOMER_REPLY for one in crossings):
-            work.trails.pop(STATUS, None)  # Somebody is there who moves it.
+            fuses.somebody_moves_it(work)
         position = effects.last_position(connection, work.link.id)
         rows = [_row(work, crossing, people, position + place) for place, crossing in enumerate(crossings, start=1)]
         effects.intend(connection, rows, now)

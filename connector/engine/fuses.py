@@ -192,6 +192,12 @@ def _followed(work: Work, name: str, side: Side, value: Value, now: datetime) ->
     return follow(work.trails.get(name, ()), side, value, cause=cause, now=now)
 
 
+def somebody_moves_it(work: Work) -> None:
+    """A customer wrote, and so moved the ticket: what follows of its status is no loop."""
+    for name in [name for name in work.trails if native_of(work.mapping, name, Side.NEXTCAP) == STATUS]:
+        del work.trails[name]
+
+
 def remember(work: Work, name: str, side: Side, value: Value, now: datetime) -> None:
     """This write of ours is known to have been applied."""
     work.trails[name] = _followed(work, name, side, value, now)

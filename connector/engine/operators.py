@@ -32,6 +32,7 @@ def retry(engine: Engine, ids: Sequence[int], *, by: str) -> int:
         with engine.db.write() as connection:
             done += parked.resolve(connection, [item_id], now=engine.now(), by=by, how="retry")
             if item.link_id is not None:
+                _forget_loop(connection, item)
                 if item.field.startswith(f"{COMMENT}:"):
                     effects.reopen(connection, item.link_id, item.field)
                 _again(engine, connection, item, f"{by} asked for another try", "retried")
@@ -63,6 +64,7 @@ def resolve(engine: Engine, item_id: int, *, take: Side, by: str) -> None:
         nextcap, crm = (item.nextcap or {}).get("value"), (item.crm or {}).get("value")
         chosen = [UNDECIDED, crm] if take is Side.NEXTCAP else [nextcap, UNDECIDED]
         claims.overrule(connection, item.link_id)
+        _forget_loop(connection, item)
         links.set_shadow(connection, item.link_id, item.field, Shadow(from_json(chosen[0]), from_json(chosen[1])))
         parked.resolve(connection, [item_id], now=engine.now(), by=by, how=f"take {take}")
         _again(engine, connection, item, f"{by} chose {take}'s value of {item.field}", "resolved")
@@ -97,6 +99,7 @@ def discard(engine: Engine, item_id: int, *, by: str, reason: str) -> None:
         if item.link_id is not None and item.field and not item.field.startswith(COMMENT):
             pair = Shadow(from_json((item.nextcap or {}).get("value")), from_json((item.crm or {}).get("value")))
             claims.overrule(connection, item.link_id)
+            _forget_loop(connection, item)
             links.set_shadow(connection, item.link_id, item.field, pair)
         parked.resolve(connection, [item_id], now=engine.now(), by=by, how=f"discarded: {reason}")
         text = f"{by} discarded {item.field or item.code}: {reason}"
@@ -130,6 +133,13 @@ def resync(engine: Engine, link_id: int, *, by: str) -> None:
 def _open(connection: sa.Connection, item_id: int) -> sa.Row[Any] | None:
     item = parked.one(connection, item_id)
     return item if item is not None and item.resolved_at is None else None
+
+
+def _forget_loop(connection: sa.Connection, item: sa.Row[Any]) -> None:
+    """A field that a person lets out of quarantine begins anew."""
+    if item.code == parked.LOOP:
+        claims.overrule(connection, item.link_id)
+        links.forget_trail(connection, item.link_id, item.field)
 
 
 def _again(engine: Engine, connection: sa.Connection, item: sa.Row[Any], text: str, code: str) -> None:

@@ -17,6 +17,9 @@ from connector.engine.context import Timing
 from connector.store.effects import Effect
 from connector.store.links import LinkRow, Look, to_json
 
+WAITING = frozenset({"waits", "quarantined"})
+"""Codes of decisions about fields that are left to a person already."""
+
 
 @dataclass(slots=True)
 class Parking:
@@ -250,7 +253,7 @@ def _short(value: Any, limit: int = 120) -> Any:
 
 def park_decision(work: Work, decision: Decision) -> None:
     """Leave one field to a person, unless it waits already."""
-    if decision.code != "waits" and decision.outcome in (Outcome.HELD, Outcome.REFUSED):
+    if decision.code not in WAITING and decision.outcome in (Outcome.HELD, Outcome.REFUSED):
         work.parkings.append(Parking(decision.name, decision.code, decision.reason, decision.nextcap, decision.crm))
 
 
