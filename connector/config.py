@@ -55,6 +55,7 @@ class NextCapSettings(Section):
     calls_per_minute: int = Field(default=60, ge=1)
     share_of_limit: int = Field(default=80, ge=10, le=100)
     poll_seconds: float = Field(default=15.0, ge=1)
+    rotation_hours: float = Field(default=6.0, gt=0)
 
 
 def _of_its_kind(value: object) -> object:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 
 from connector import log
-from connector.engine import clock, drain, housekeeping, poll
+from connector.engine import clock, drain, housekeeping, poll, reconcile
 from connector.engine.context import Engine
 from connector.store import claims
 from connector.store.database import StoreAway
@@ -60,6 +60,7 @@ class Embedded:
         jobs += [
             ("alone", self._alone_for_ever),
             ("poll", lambda: self._every(poll_seconds, lambda: poll.poll_nextcap(self.engine))),
+            ("reconcile", lambda: self._every(SWEEP, lambda: reconcile.run(self.engine, self._runtime.paces))),
             ("mappings", lambda: self._every(SWEEP, self._runtime.import_mappings)),
             (
                 "housekeeping",

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from connector.engine.budget import SqlBudget
 from connector.engine.context import NEXTCAP, Bell, Engine, Health, no_bell, utc_now
 from connector.engine.mappings import Import, Mappings
 from connector.engine.prepare import schema_from_json
+from connector.engine.reconcile import Pace
 from connector.secretbox import LiveSecrets, SecretBox, StoredToken
 from connector.store import connections, small
 from connector.store.database import Database, StoreAway
@@ -76,6 +78,15 @@ class Runtime:
             elif one.state == "activated":
                 logger.info("mapping_activated", connection=one.connection)
         return results
+
+    @property
+    def paces(self) -> dict[str, Pace]:
+        """How often each system is looked at, as it is configured."""
+        ours = self.settings.nextcap
+        made = {NEXTCAP: Pace(timedelta(seconds=ours.poll_seconds), timedelta(hours=ours.rotation_hours))}
+        for name, one in self.settings.connections.items():
+            made[name] = Pace(timedelta(seconds=one.sweep_seconds), timedelta(hours=one.rotation_hours))
+        return made
 
     def broker_answers(self) -> bool:
         """Whether the queue can be reached; always true where this process is the queue."""

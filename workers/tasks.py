@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError
 
 from connector.engine import drain as draining
 from connector.engine import housekeeping, poll
+from connector.engine import reconcile as reconciling
 from workers.app import app, runtime
 
 SOON = 30.0
@@ -51,6 +52,12 @@ def sweep() -> None:
 def poll_nextcap() -> None:
     """List what moved in Next Cap, as often as the configuration says."""
     poll.poll_when_due(runtime().engine, runtime().settings.nextcap.poll_seconds)
+
+
+@app.task(name="reconcile")
+def reconcile() -> None:
+    """Look for what no webhook told of, as often as the configuration says."""
+    reconciling.run(runtime().engine, runtime().paces)
 
 
 @app.task(name="import_mappings")

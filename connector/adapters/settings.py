@@ -48,6 +48,11 @@ class ConnectionSettings(Section):
     share_of_limit: int = Field(default=80, ge=10, le=100)
     """Per cent of the vendor's limits that may be ours; the rest is for the customer's other programs."""
 
+    sweep_seconds: float = Field(default=120.0, ge=10)
+    """How often this system is asked what changed, for what no webhook told of."""
+    rotation_hours: float = Field(default=6.0, gt=0)
+    """How often each linked record is read whole and compared, as far as calls allow."""
+
     @property
     def address(self) -> str:
         """The vendor's address that is called first."""

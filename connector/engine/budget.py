@@ -180,3 +180,9 @@ def buckets(connection: sa.Connection, now: datetime) -> list[Bucket]:
             usage = window.usage(now.timestamp())
         found.append(Bucket(system, name, row.size, paused, row.reason or "" if paused else "", usage))
     return found
+
+
+def calls_per_minute(connection: sa.Connection, system: str, now: datetime, *, otherwise: float = 60.0) -> float:
+    """How many calls a minute may be ours of a system's main limit, as far as it is known."""
+    found = [one.usage for one in buckets(connection, now) if (one.system, one.name) == (system, "default")]
+    return next((usage.ceiling * 60 / usage.seconds for usage in found if usage), otherwise)

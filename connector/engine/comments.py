@@ -71,7 +71,7 @@ def _look_at_nextcap(engine: Engine, work: Work, people: Directories) -> None:
         return
     work.look &= ~Look.NEXTCAP_COMMENTS
     version = work.nextcap.version if work.nextcap else work.link.ticket.version
-    work.ticket_changes["timeline_version"] = version
+    work.ticket_changes |= {"timeline_version": version, "owed_at": None}
     _name_effects(engine, work, Side.NEXTCAP, found.get(nextcap_id, ()), people)
     if open_comments(work, Side.CRM) and not work.link.look & (Look.NEXTCAP_COMMENTS | Look.MOVED):
         work.news |= Look.NEXTCAP_COMMENTS  # Found by this link's own looking; the others were told of nothing.

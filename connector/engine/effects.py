@@ -270,7 +270,8 @@ def _take_answer(engine: Engine, work: Work, written: Written) -> None:
         take_nextcap(engine, work, whole)
         work.ticket_changes["own_version"] = record.version
         if was_current and work.was_read:
-            work.ticket_changes["timeline_version"] = record.version
+            # A note made between that reading and this write is hidden by it, so the rotation owes it a look.
+            work.ticket_changes |= {"timeline_version": record.version, "owed_at": engine.now()}
 
 
 def _requester(work: Work, record: Record) -> Any:

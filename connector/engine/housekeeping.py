@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from connector.engine.context import Engine
-from connector.store import deliveries, journal
+from connector.store import deliveries, drifts, journal
 
 STEP = 1000
 
@@ -34,7 +34,8 @@ def purge(engine: Engine, keeps: Keeps) -> int:
                 bodies_before=now - timedelta(days=keeps.keep_bodies_days),
                 limit=STEP,
             )
-            step += journal.purge(connection, before=now - timedelta(days=keeps.keep_journal_days), limit=STEP)
+            before = now - timedelta(days=keeps.keep_journal_days)
+            step += journal.purge(connection, before=before, limit=STEP) + drifts.purge(connection, before=before)
         removed += step
         if step < STEP:
             return removed

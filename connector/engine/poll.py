@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from connector.adapters.base import Sweep
 from connector.domain.errors import NotSupported, Refused, RetryLater
-from connector.domain.ticket import Record
+from connector.domain.ticket import Record, Side
 from connector.engine import budget, clock, finish
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.drain import closed_until, leased, recover
-from connector.engine.work import moved_moments, reading_to_json
-from connector.store import claims, connections, deliveries, links, small
+from connector.engine.work import moved_moments, reading_from_json, reading_to_json
+from connector.store import claims, connections, deliveries, drifts, links, small
 from connector.store.links import Look
 
 CURSOR = "updated"
@@ -60,77 +62,121 @@ def poll_nextcap(engine: Engine) -> int:
             return 0
         now = engine.now()
         with engine.db.read() as connection:
-            cursor = small.get_cursor(connection, NEXTCAP, CURSOR)
-        since = datetime.fromisoformat(cursor[0]) - OVERLAP if cursor else now - FIRST_LOOK
-        try:
-            records = _listed(engine, since)
-        except RetryLater as problem:
-            finish.note_failure(engine, problem)
-            return 0
-        except (Refused, NotSupported):
-            return 0
-        recover(engine, NEXTCAP)
-        return _mark_moved(engine, records, since, now)
+            place = _Place.load(connection, now)
+        marked, shown = 0, frozenset[str]()
+        while True:
+            part = _part(engine, place)
+            if part is None:
+                return marked
+            recover(engine, NEXTCAP)
+            ids = frozenset(record.id for record in part.records)
+            place = place.behind(part if ids - shown else replace(part, after=""))
+            marked += _mark_moved(engine, part.records, place, now)
+            if not place.after:
+                return marked
+            shown = ids
 
 
-def _listed(engine: Engine, since: datetime) -> list[Record]:
-    """What moved since then, oldest move first."""
-    found: dict[str, Record] = {}
-    part = engine.nextcap.changes(since, ())
-    while True:
-        fresh = {one.id: one for one in part.records if one.id not in found}
-        found |= fresh
-        if not part.after or not fresh:
-            return sorted(found.values(), key=lambda one: one.version or since)
-        part = engine.nextcap.changes(since, (), part.after)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How far the list was looked at, by Next Cap's time. Where a look was broken off, it goes on with `after`."""
+
+    until: datetime
+    after: str = ""
+    newest: datetime | None = None
+
+    @classmethod
+    def load(cls, connection: sa.Connection, now: datetime) -> _Place:
+        kept = small.get_cursor(connection, NEXTCAP, CURSOR)
+        if kept is None:
+            return cls(now - FIRST_LOOK + OVERLAP)
+        until, after, newest = [*kept[0].split(" "), "", ""][:3]
+        return cls(datetime.fromisoformat(until), after, datetime.fromisoformat(newest) if newest else None)
+
+    def save(self, connection: sa.Connection, now: datetime) -> None:
+        newest = self.newest.isoformat() if self.newest else ""
+        small.set_cursor(connection, NEXTCAP, CURSOR, f"{self.until.isoformat()} {self.after} {newest}".strip(), now)
+
+    @property
+    def since(self) -> datetime:
+        return self.until - OVERLAP
+
+    def behind(self, part: Sweep) -> _Place:
+        """The place when this part has been looked at: the list is newest first, so only its end is progress."""
+        versions = [record.version for record in part.records if record.version]
+        newest = max([*versions, self.newest or self.until])
+        return _Place(self.until, part.after, newest) if part.after else _Place(max(self.until, newest))
+
+
+def _part(engine: Engine, place: _Place) -> Sweep | None:
+    """The next part of the list; None where it cannot be had now."""
+    try:
+        return engine.nextcap.changes(place.since, (), place.after)
+    except RetryLater as problem:
+        finish.note_failure(engine, problem)
+    except (Refused, NotSupported):
+        pass  # `doctor` says what the key may not do.
+    return None
 
 
 def _spare_calls(engine: Engine) -> int:
     """How many timelines a poll may have looked at beside what happened: few where calls are few."""
     with engine.db.read() as connection:
-        per_minute = [
-            one.usage.ceiling * 60 / one.usage.seconds
-            for one in budget.buckets(connection, engine.now())
-            if one.system == NEXTCAP and one.usage
-        ]
-    return max(1, min(HIDDEN_AT_ONCE, int(max(per_minute, default=60.0) / 60)))
+        per_minute = budget.calls_per_minute(connection, NEXTCAP, engine.now())
+    return max(1, min(HIDDEN_AT_ONCE, int(per_minute / 60)))
 
 
-def _mark_moved(engine: Engine, records: Sequence[Record], since: datetime, now: datetime) -> int:
+def _mark_moved(engine: Engine, records: Sequence[Record], place: _Place, now: datetime) -> int:
     marked = 0
     names: set[str] = set()
     hidden = _spare_calls(engine)
+    suspicions: list[dict[str, Any]] = []
     with engine.db.write() as connection:
+        is_first = small.get_cursor(connection, NEXTCAP, CURSOR) is None
         known = links.tickets_by_nextcap_id(connection, [record.id for record in records])
         missing = [record.id for record in records if record.id not in known]
         if missing:
             links.ensure(connection, missing, engine.names)
             known = links.tickets_by_nextcap_id(connection, [record.id for record in records])
-        for record in records:
+        for record in sorted(records, key=lambda one: one.version or now):
             row = known[record.id]
             look = _look_at(row, record, now, hidden > 0)
             if look is None:
                 continue
             hidden -= look == Look.NEXTCAP_COMMENTS
-            if look & Look.MOVED and record.version is not None:
-                moments = moved_moments(row.reading, record, row.moments or {}, now)
-                links.store_reading(
-                    connection,
-                    row.id,
-                    reading_to_json(record),
-                    version=record.version,
-                    number=record.number,
-                    moments=moments,
-                    now=now,
-                )
+            if look & Look.MOVED:
+                what = _what_moved(row, record, is_first)
+                suspicions += [_suspicion(row, what)] if what else []
+                _store_reading(connection, row, record, now)
             names |= set(links.mark_ticket(connection, [row.id], look, now))
             marked += 1
-        newest = max((record.version for record in records if record.version), default=since + OVERLAP)
-        small.set_cursor(connection, NEXTCAP, CURSOR, max(newest, since + OVERLAP).isoformat(), now)
+        drifts.suspect(connection, suspicions, now)
+        place.save(connection, now)
         rung = connections.ring(connection, sorted(names), now) if names else []
     if rung:
         engine.bell(rung)
     return marked
+
+
+def _store_reading(connection: sa.Connection, row: sa.Row[Any], record: Record, now: datetime) -> None:
+    if record.version is not None:
+        moments = moved_moments(row.reading, record, row.moments or {}, now)
+        reading = reading_to_json(record)
+        links.store_reading(
+            connection, row.id, reading, version=record.version, number=record.number, moments=moments, now=now
+        )
+
+
+def _what_moved(row: sa.Row[Any], record: Record, is_first: bool) -> str:
+    """What a webhook should have told of: nothing where only the timeline moved, or at our very first look."""
+    if row.reading is None:
+        return "" if is_first else "a new ticket"
+    known = reading_from_json(record.id, row.reading, row.version).fields
+    return ", ".join(name for name, value in record.fields.items() if name in known and known[name] != value)
+
+
+def _suspicion(row: sa.Row[Any], what: str) -> dict[str, Any]:
+    return {"connection": NEXTCAP, "side": Side.NEXTCAP, "ticket_id": row.id, "subject": row.nextcap_id, "what": what}
 
 
 def _look_at(row: sa.Row[Any], record: Record, now: datetime, may_look_deeper: bool) -> Look | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,10 +12,15 @@ import sqlalchemy as sa
 from connector.domain.rules import Direction
 from connector.engine import budget, fuses
 from connector.engine.budget import Bucket
-from connector.engine.context import Engine
-from connector.store import connections, pauses, small
+from connector.engine.context import NEXTCAP, Engine
+from connector.engine.poll import CURSOR
+from connector.engine.reconcile import SWEPT
+from connector.store import connections, drifts, pauses, rotation, small
 from connector.store.parked import LOOP
 from connector.store.tables import links, parked
+
+SHOWN = timedelta(days=7)
+"""For so long drift is shown by day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,37 @@ class ConnectionFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class RoundFigures:
+    """The rotation through one system: how many there are, how many were never compared, how long ago the longest was.
+
+    `looked_at` is when the system was last asked what changed.
+    """
+
+    side: str
+    total: int
+    never: int
+    oldest_hours: float | None
+    looked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DriftFigures:
+    """What looking found on one side in one day that no webhook had told of."""
+
+    connection: str
+    side: str
+    day: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
-    """All connections, the vendors' limits, and the counters by name and label."""
+    """All connections, the vendors' limits, what looking finds, and the counters by name and label."""
 
     connections: tuple[ConnectionFigures, ...]
     limits: tuple[Bucket, ...]
+    rounds: tuple[RoundFigures, ...]
+    drift: tuple[DriftFigures, ...]
     counters: dict[str, dict[str, int]]
 
 
@@ -64,6 +95,8 @@ def figures(engine: Engine) -> Figures:
         limits = tuple(budget.buckets(connection, now))
         waits = {row.connection: row for row in connection.execute(_parked())}
         closed, held_back = pauses.every(connection), pauses.waiting(connection)
+        rounds = tuple(_round(connection, name, now) for name in (NEXTCAP, *engine.names))
+        drift = tuple(DriftFigures(*one) for one in drifts.per_day(connection, since=now - SHOWN))
         counters: dict[str, dict[str, int]] = {}
         for (name, label), value in small.counts(connection).items():
             counters.setdefault(name, {})[label] = value
@@ -86,7 +119,15 @@ def figures(engine: Engine) -> Figures:
                 pauses=tuple(_pause(engine, one, held_back) for one in closed.get(row.name, ())),
             )
         )
-    return Figures(tuple(found), limits, counters)
+    return Figures(tuple(found), limits, rounds, drift, counters)
+
+
+def _round(connection: sa.Connection, name: str, now: datetime) -> RoundFigures:
+    is_ours = name == NEXTCAP
+    one = rotation.round_of_tickets(connection) if is_ours else rotation.round_of_links(connection, name)
+    looked = small.get_cursor(connection, name, CURSOR if is_ours else SWEPT)
+    oldest = None if one.oldest is None else (now - one.oldest).total_seconds() / 3600
+    return RoundFigures(name, one.total, one.never, oldest, looked[1] if looked else None)
 
 
 def _work(now: datetime) -> sa.Select[tuple[str, int, datetime, int]]:

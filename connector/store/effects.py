@@ -111,6 +111,20 @@ def made_by_us(connection: sa.Connection, name: str, entry_ids: Sequence[str]) -
     return frozenset(row.remote_id for row in connection.execute(query)) if entry_ids else frozenset()
 
 
+def settled_among(
+    connection: sa.Connection, link_ids: Sequence[int], side: Side, entry_ids: Sequence[str]
+) -> frozenset[tuple[int, str]]:
+    """Which of these timeline entries are settled for which link: crossed, turned down, or made by us."""
+    keys = {f"comment:{side}:{one}": one for one in entry_ids}
+    is_ours = (effects.c.side == side) & effects.c.remote_id.in_(list(entry_ids))
+    query = sa.select(effects.c.link_id, effects.c.key, effects.c.remote_id).where(
+        effects.c.link_id.in_(list(link_ids)), sa.or_(effects.c.key.in_(list(keys)), is_ours)
+    )
+    if not entry_ids or not link_ids:
+        return frozenset()
+    return frozenset((row.link_id, keys.get(row.key, row.remote_id)) for row in connection.execute(query))
+
+
 def last_position(connection: sa.Connection, link_id: int) -> int:
     """The highest place given out among a link's effects."""
     value = connection.execute(sa.select(sa.func.max(effects.c.position)).where(effects.c.link_id == link_id)).scalar()

@@ -157,6 +157,12 @@ def by_record(connection: sa.Connection, name: str, record_ids: Iterable[str]) -
     return {str(row.record_id): row for row in connection.execute(query)}
 
 
+def ids_of_ticket(connection: sa.Connection, ticket_id: int) -> list[tuple[str, int]]:
+    """Connection and id of every link of a ticket."""
+    rows = connection.execute(sa.select(links.c.connection, links.c.id).where(links.c.ticket_id == ticket_id))
+    return [(row.connection, int(row.id)) for row in rows]
+
+
 def mark(connection: sa.Connection, link_ids: Sequence[int], look: Look, now: datetime) -> None:
     """Mark links dirty: one more thing to look at, due at once."""
     if not link_ids:

@@ -57,6 +57,24 @@ def get_cursor(connection: sa.Connection, name: str, cursor: str) -> tuple[str, 
     return (row.value, row.at) if row else None
 
 
+def take_turn(connection: sa.Connection, name: str, job: str, *, every: float, now: datetime) -> float | None:
+    """Whether a job that is done every so many seconds is this caller's to do now: for how long it has been due.
+
+    None where its time has not come, or somebody else took this turn. Whoever dies in it leaves it to the next one.
+    """
+    last = get_cursor(connection, name, job)
+    if last is None:
+        row = {"connection": name, "name": job, "value": "", "at": now}
+        build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        first = build(cursors).values(row).on_conflict_do_nothing(index_elements=["connection", "name"])
+        return None if connection.execute(first.returning(cursors.c.name)).one_or_none() is None else 0.0
+    overdue = (now - last[1]).total_seconds() - every
+    if overdue < 0:
+        return None
+    mine = (cursors.c.connection == name) & (cursors.c.name == job) & (cursors.c.at == last[1])
+    return overdue if connection.execute(cursors.update().where(mine).values(at=now)).rowcount == 1 else None
+
+
 def add_mapping(connection: sa.Connection, name: str, *, version: str, text: str, by: str, now: datetime) -> None:
     """Make this text the connection's active mapping."""
     connection.execute(

@@ -264,7 +264,8 @@ unplaced = sa.Table(
     sa.Index("ix_unplaced_due", "connection", "due_at"),
 )
 
-# What a look at a system found that no webhook had told of; `told` is open until late webhooks had their time.
+# What a look at a system found that no webhook had told of; `told` is open until late webhooks had their time. `shown`
+# is a fingerprint of what `fields` were shown to hold, for lists that may be late.
 drifts = sa.Table(
     "drifts",
     metadata,
@@ -275,6 +276,8 @@ drifts = sa.Table(
     sa.Column("ticket_id", Id),
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("what", sa.Text, nullable=False),
+    sa.Column("fields", Json),
+    sa.Column("shown", sa.Text),
     sa.Column("day", sa.Text, nullable=False),
     sa.Column("found_at", Utc, nullable=False),
     sa.Column("told", sa.Boolean),

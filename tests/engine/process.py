@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from connector.adapters.nextcap import sort as nextcap_sort
 from connector.adapters.oauth import StaticCredentials
 from connector.adapters.transport import Call, HeaderCredentials, Transport
 from connector.engine import drain as draining
-from connector.engine import poll
+from connector.engine import poll, reconcile
 from connector.engine.budget import SqlBudget
 from connector.engine.context import NEXTCAP, Engine, Health
 from connector.engine.drain import Alone, Drained
@@ -66,6 +67,11 @@ class Process:
     def poll(self) -> int:
         """What the `poll_nextcap` task does."""
         return poll.poll_nextcap(self.engine)
+
+    def reconcile(self, *, sweep: float = 120.0, rotation: float = 6 * 3600.0) -> int:
+        """What the `reconcile` task does, with these seconds between two looks."""
+        pace = reconcile.Pace(timedelta(seconds=sweep), timedelta(seconds=rotation))
+        return reconcile.run(self.engine, dict.fromkeys((NEXTCAP, *self.engine.names), pace))
 
     def work_alone(self) -> list[Alone]:
         """What the `sync_ticket` tasks do that the sweep rings."""

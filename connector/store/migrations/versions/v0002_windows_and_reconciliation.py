@@ -33,6 +33,8 @@ def upgrade() -> None:
         sa.Column("ticket_id", ID, nullable=True),
         sa.Column("subject", sa.Text, nullable=False),
         sa.Column("what", sa.Text, nullable=False),
+        sa.Column("fields", JSON, nullable=True),
+        sa.Column("shown", sa.Text, nullable=True),
         sa.Column("day", sa.Text, nullable=False),
         sa.Column("found_at", UTC, nullable=False),
         sa.Column("told", sa.Boolean, nullable=True),

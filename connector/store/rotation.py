@@ -1,0 +1,114 @@
+"""Who is to be compared next: every link and every ticket has its turn, those that waited longest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.store.links import ACTIVE
+from connector.store.tables import Utc, links, tickets
+
+OWED = timedelta(seconds=30)
+"""So long after our own write a timeline is looked at, so that several writes cost one look."""
+LIVE = timedelta(days=14)
+RARELY = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """How far a rotation is: how many there are, how many were never compared, and when the longest ago one was."""
+
+    total: int
+    never: int
+    oldest: datetime | None
+
+
+def due_links(connection: sa.Connection, name: str, *, before: datetime, limit: int) -> list[sa.Row[Any]]:
+    """Linked records at rest that were not compared since then."""
+    waits = sa.or_(links.c.compared_at.is_(None), links.c.compared_at <= before)
+    query = (
+        sa.select(links)
+        .where(links.c.connection == name, links.c.state == ACTIVE, links.c.record_id.is_not(None), waits)
+        .where(links.c.due_at.is_(None))
+        .order_by(links.c.compared_at.asc().nulls_first(), links.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(query))
+
+
+def at_rest(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:
+    """Those of these links that nobody has marked or worked since they were read."""
+    if not rows:
+        return []
+    query = sa.select(links.c.id, links.c.seq, links.c.due_at, links.c.crm_read_at).where(
+        links.c.id.in_([row.id for row in rows])
+    )
+    now = {row.id: row for row in connection.execute(query)}
+    return [
+        row
+        for row in rows
+        if (found := now.get(row.id)) is not None
+        and (found.seq, found.due_at, found.crm_read_at) == (row.seq, None, row.crm_read_at)
+    ]
+
+
+def links_compared(connection: sa.Connection, ids: Sequence[int], now: datetime) -> None:
+    connection.execute(links.update().where(links.c.id.in_(list(ids))).values(compared_at=now))
+
+
+def due_tickets(connection: sa.Connection, *, now: datetime, every: timedelta, limit: int) -> list[sa.Row[Any]]:
+    """Linked tickets at rest that are to be looked at in Next Cap, the most pressing first.
+
+    Those whose timeline is owed a look; then those that moved in the last weeks and were not compared for `every`; then
+    the others, seven times as rarely.
+    """
+    owed = tickets.c.owed_at <= now - OWED
+    live = (tickets.c.version >= now - LIVE) & _not_since(now - every)
+    query = (
+        sa.select(tickets)
+        .where(tickets.c.nextcap_id.is_not(None), sa.or_(owed, live, _not_since(now - every * RARELY)))
+        .where(sa.or_(tickets.c.forbidden_until.is_(None), tickets.c.forbidden_until <= now), _has_link())
+        .order_by(sa.case((owed, 0), (live, 1), else_=2), tickets.c.compared_at.asc().nulls_first(), tickets.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(query))
+
+
+def tickets_compared(connection: sa.Connection, ids: Sequence[int], now: datetime) -> None:
+    """Their records and timelines were looked at just now: nothing is owed any more."""
+    connection.execute(tickets.update().where(tickets.c.id.in_(list(ids))).values(compared_at=now, owed_at=None))
+
+
+def links_of_ticket(connection: sa.Connection, ticket_id: int) -> list[sa.Row[Any]]:
+    """The active links of a ticket that are at rest."""
+    query = sa.select(links).where(links.c.ticket_id == ticket_id, links.c.state == ACTIVE, links.c.due_at.is_(None))
+    return list(connection.execute(query.order_by(links.c.id)))
+
+
+def round_of_links(connection: sa.Connection, name: str) -> Round:
+    """How far the rotation through one CRM's records is."""
+    return _round(connection, links, (links.c.connection == name) & (links.c.state == ACTIVE))
+
+
+def round_of_tickets(connection: sa.Connection) -> Round:
+    """How far the rotation through Next Cap's tickets is."""
+    return _round(connection, tickets, tickets.c.nextcap_id.is_not(None) & _has_link())
+
+
+def _round(connection: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> Round:
+    compared = table.c.compared_at
+    query = sa.select(sa.func.count(), sa.func.count(compared), sa.func.min(compared, type_=Utc)).where(where)
+    total, done, oldest = connection.execute(query).one()
+    return Round(int(total), int(total) - int(done), oldest)
+
+
+def _not_since(moment: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(tickets.c.compared_at.is_(None), tickets.c.compared_at <= moment)
+
+
+def _has_link() -> sa.ColumnElement[bool]:
+    return sa.exists().where(links.c.ticket_id == tickets.c.id, links.c.state == ACTIVE)
