@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,7 @@ from connector.engine.context import NEXTCAP, Bell, Engine, Health, no_bell, utc
 from connector.engine.mappings import Import, Mappings
 from connector.engine.prepare import schema_from_json
 from connector.engine.reconcile import Pace
-from connector.secretbox import LiveSecrets, SecretBox, StoredToken
+from connector.secretbox import LOOK_AGAIN, LiveSecrets, SecretBox, StoredToken
 from connector.store import connections, small
 from connector.store.database import Database, StoreAway
 
@@ -213,27 +214,39 @@ def _nextcap(parts: _Parts) -> Adapter:
         )
 
     configured = [shown(secret) for secret in ours.webhook_secrets]
+    pin = _Pin(parts.db)
     return NextCap(
         transport(shown(ours.api_key), NEXTCAP),
         data_transport=transport(shown(ours.data_key), "nextcap-data") if ours.data_key else None,
         secrets=LiveSecrets(configured, parts.box, HANDED_OUT),
         signature=ours.signature,
-        pinned=partial(_pinned, parts.db),
-        pin=partial(_pin, parts.db),
+        pinned=pin.get,
+        pin=pin.set,
         on_secret=partial(parts.box.put, HANDED_OUT),
         web_url=ours.web_url,
     )
 
 
-def _pinned(db: Database) -> str | None:
-    with db.read() as connection:
-        found = small.get_cursor(connection, NEXTCAP, "signature")
-    return found[0] if found else None
+class _Pin:
+    """The layout of Next Cap's signatures that is pinned in the store; looked up anew every few seconds."""
 
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._known: str | None = None
+        self._read_at = -LOOK_AGAIN
 
-def _pin(db: Database, profile: str) -> None:
-    with db.write() as connection:
-        small.set_cursor(connection, NEXTCAP, "signature", profile, utc_now())
+    def get(self) -> str | None:
+        """The pinned one; None before the first delivery."""
+        if self._known is None or time.monotonic() - self._read_at >= LOOK_AGAIN:
+            with self._db.read() as connection:
+                found = small.get_cursor(connection, NEXTCAP, "signature")
+            self._known, self._read_at = found[0] if found else None, time.monotonic()
+        return self._known
+
+    def set(self, profile: str) -> None:
+        """Pin this one for every process."""
+        with self._db.write() as connection:
+            small.set_cursor(connection, NEXTCAP, "signature", profile, utc_now())
 
 
 def _crm(parts: _Parts, name: str, one: ConnectionSettings) -> Adapter:

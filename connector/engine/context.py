@@ -109,6 +109,10 @@ class Engine:
     def names(self) -> list[str]:
         return sorted(self.crms)
 
+    def system(self, source: str) -> Adapter:
+        """The adapter of Next Cap or of a configured connection. Raises KeyError on any other name."""
+        return self.nextcap if source == NEXTCAP else self.crms[source]
+
     def label(self, name: str) -> str:
         """What people call this system."""
         return "Next Cap" if name == NEXTCAP else self.labels.get(name, name)

@@ -22,8 +22,8 @@ from connector.store import links
 def check(engine: Engine, connection: sa.Connection, works: Sequence[Work]) -> None:
     """Hold these tickets for a lease from now on. Raises LostLease where one of them is somebody else's by now."""
     now = engine.now()
-    for work in {work.link.ticket.id: work for work in works}.values():
-        links.check_fence(connection, work.link, until=now + timedelta(seconds=engine.timing.lease))
+    until = now + timedelta(seconds=engine.timing.lease)
+    links.check_fence(connection, *(work.link for work in works), until=until)
     for work in works:
         work.held_at = now
 

@@ -17,6 +17,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from connector.adapters.base import Delivery, Event, EventKind
 from connector.domain.errors import BadDelivery, ConfigError
+from connector.domain.rules import TicketMapping
 from connector.domain.ticket import Record, Side, normal
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.effects import UPDATE_CRM
@@ -28,44 +29,71 @@ from connector.store.links import Look, from_json
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """One verified delivery on its way into the store. `key` names it among repeats.
+
+    `problem` is why its bytes cannot be read; then there are no events.
+    """
+
+    key: str
+    body: bytes
+    events: Sequence[Event] = ()
+    problem: BadDelivery | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a delivery: how many events it held, and which connections have work now."""
+    """What became of a delivery: how many events it held, which connections were rung, whether it could be read."""
 
     events: int
     rung: tuple[str, ...] = ()
     readable: bool = True
 
 
-def receive(engine: Engine, source: str, delivery: Delivery) -> Receipt:
-    """Take one delivery in. Raises `BadDelivery` if it is not the vendor's, `StoreAway` if nothing was kept."""
-    now = engine.now()
-    adapter = engine.nextcap if source == NEXTCAP else engine.crms[source]
-    adapter.verify(delivery, now=now)
+def arrive(engine: Engine, source: str, delivery: Delivery) -> Arrival:
+    """Verify and read one delivery; makes no call. Raises `BadDelivery` if it is not the vendor's."""
+    adapter = engine.system(source)
+    adapter.verify(delivery, now=engine.now())
     try:
         events = adapter.parse(delivery)
     except BadDelivery as problem:
-        return _park_unreadable(engine, source, delivery, problem, now)
-    key = hashlib.sha256("|".join(event.key for event in events).encode() or delivery.body).hexdigest()
-    return take(engine, source, events, key=key, body=delivery.body)
+        return Arrival(_digest(delivery.body), delivery.body, problem=problem)
+    keys = "|".join(event.key for event in events).encode()
+    return Arrival(_digest(keys or delivery.body), delivery.body, events)
+
+
+def _digest(told: bytes) -> str:
+    return hashlib.sha256(told).hexdigest()
+
+
+def receive(engine: Engine, source: str, delivery: Delivery) -> Receipt:
+    """Take one delivery in. Raises `BadDelivery` if it is not the vendor's, `StoreAway` if nothing was kept."""
+    return take(engine, source, [arrive(engine, source, delivery)])[0]
 
 
 @retry(retry=retry_if_exception_type(sa.exc.IntegrityError), stop=stop_after_attempt(3), reraise=True)
-def take(engine: Engine, source: str, events: Sequence[Event], *, key: str, body: bytes) -> Receipt:
-    """Store a verified delivery with its events and marks in one transaction, then ring.
+def take(engine: Engine, source: str, arrivals: Sequence[Arrival]) -> list[Receipt]:
+    """Store one source's verified deliveries with their events and marks, all in one transaction, then ring.
 
-    It begins anew where a row that it had found was replaced meanwhile (a ticket that we made ourselves).
+    A receipt for each. What comes at the same time is taken in together: a transaction costs as much for one as for
+    eight. It begins anew where a row that it had found was replaced meanwhile (a ticket that we made ourselves).
     """
     now = engine.now()
     with engine.db.write() as connection:
-        delivery_id, _ = deliveries.store(connection, source, key=key, body=body, now=now)
+        kept = deliveries.store(connection, source, [(one.key, one.body) for one in arrivals], now)
+        for one, (delivery_id, is_first) in zip(arrivals, kept, strict=True):
+            if one.problem is not None and is_first:
+                _park_unreadable(connection, source, one.problem, delivery_id, now)
+        held = [(row_id, event) for one, (row_id, _) in zip(arrivals, kept, strict=True) for event in one.events]
+        events = [event for _, event in held]
         if source == NEXTCAP:
             outcomes, names = _from_nextcap(engine, connection, events, now)
         else:
             outcomes, names = _from_crm(engine, connection, source, events, now)
         rows = [
-            {"delivery_id": delivery_id, "connection": source, "name": event.name, "subject": event.subject, "at": now}
+            {"delivery_id": row_id, "connection": source, "name": event.name, "subject": event.subject, "at": now}
             | {"ticket_id": ticket_id, "outcome": outcome}
-            for event, (ticket_id, outcome) in zip(events, outcomes, strict=True)
+            for (row_id, event), (ticket_id, outcome) in zip(held, outcomes, strict=True)
         ]
         deliveries.add_events(connection, rows)
         rung = connections.ring(connection, sorted(names), now) if names else []
@@ -73,91 +101,124 @@ def take(engine: Engine, source: str, events: Sequence[Event], *, key: str, body
     at(Point.TAKEN, source)
     if rung:
         engine.bell(rung)
-    return Receipt(len(events), tuple(rung))
+    return [Receipt(len(one.events), tuple(rung), one.problem is None) for one in arrivals]
 
 
-def _park_unreadable(engine: Engine, source: str, delivery: Delivery, problem: BadDelivery, now: datetime) -> Receipt:
+def _park_unreadable(
+    connection: sa.Connection, source: str, problem: BadDelivery, delivery_id: int, now: datetime
+) -> None:
     """Signed but unreadable: kept and left to a person, and answered as received."""
-    key = hashlib.sha256(delivery.body).hexdigest()
-    with engine.db.write() as connection:
-        delivery_id, first = deliveries.store(connection, source, key=key, body=delivery.body, now=now)
-        if first:
-            parked.park(
-                connection, name=source, code=problem.code, reason=str(problem), delivery_id=delivery_id, now=now
-            )
-    return Receipt(0, readable=False)
+    parked.park(connection, name=source, code=problem.code, reason=str(problem), delivery_id=delivery_id, now=now)
 
 
 Outcomes = list[tuple[int | None, str]]
 """For each event: the ticket row that it is about, if any, and what it did or why it did nothing."""
 
 
+@dataclass(slots=True)
+class _Known:
+    """What is known of one Next Cap ticket, while events about it are considered one after the other."""
+
+    row_id: int
+    reading: Mapping[str, Any] | None
+    version: datetime | None
+    own_version: datetime | None
+    moments: Mapping[str, str]
+    forbidden_until: datetime | None
+    look: Look | None = None
+    new: links.Reading | None = None
+
+    @property
+    def newest(self) -> datetime | None:
+        """The moment of the newest reading there is: somebody's, or the answer to a write of ours."""
+        return max((moment for moment in (self.version, self.own_version) if moment is not None), default=None)
+
+    def take(self, new: links.Reading) -> None:
+        """From now on this is the newest reading."""
+        self.new, self.reading, self.version, self.moments = new, new.reading, new.version, new.moments
+
+    def mark(self, look: Look | None) -> None:
+        """One more thing to look at, unless it is None."""
+        if look is not None:
+            self.look = look if self.look is None else self.look | look
+
+
 def _from_nextcap(
     engine: Engine, connection: sa.Connection, events: Sequence[Event], now: datetime
 ) -> tuple[Outcomes, set[str]]:
-    ids = {event.ticket_id for event in events if event.ticket_id}
-    rows = links.tickets_by_nextcap_id(connection, sorted(ids))
-    if len(rows) < len(ids):
-        links.ensure(connection, sorted(ids), engine.names)
-        rows = links.tickets_by_nextcap_id(connection, sorted(ids))
+    known = _known_tickets(engine, connection, {event.ticket_id for event in events if event.ticket_id})
+    needs = _mappings(engine, connection) if known else []
     outcomes: Outcomes = []
-    names: set[str] = set()
     for event in events:
         if not event.ticket_id:
             outcomes.append((None, "not about a ticket: kept, nothing to do"))
             continue
-        row = rows[event.ticket_id]
-        look, outcome = _consider_nextcap(engine, connection, row, event, now)
-        if look is not None:
-            names |= set(links.mark_ticket(connection, [row.id], look, now))
-            rows = links.tickets_by_nextcap_id(connection, sorted(ids))
-        outcomes.append((row.id, outcome))
-    return outcomes, names
+        ticket = known[event.ticket_id]
+        look, outcome = _consider_nextcap(ticket, event, needs, now)
+        ticket.mark(look)
+        outcomes.append((ticket.row_id, outcome))
+    links.store_readings(connection, [one.new for one in known.values() if one.new is not None], now)
+    looks = {one.row_id: one.look for one in known.values() if one.look is not None}
+    return outcomes, set(links.mark_tickets(connection, looks, now))
+
+
+def _known_tickets(engine: Engine, connection: sa.Connection, ids: set[str]) -> dict[str, _Known]:
+    """These tickets' rows, locked until the end, made where they are new."""
+    if not ids:
+        return {}
+    rows = links.tickets_by_nextcap_id(connection, ids, lock=True)
+    if len(rows) < len(ids):
+        links.ensure(connection, sorted(ids), engine.names)
+        rows = links.tickets_by_nextcap_id(connection, ids, lock=True)
+    return {
+        nextcap_id: _Known(
+            row_id=row.id,
+            reading=row.reading,
+            version=row.version,
+            own_version=row.own_version,
+            moments=row.moments or {},
+            forbidden_until=row.forbidden_until,
+        )
+        for nextcap_id, row in rows.items()
+    }
 
 
 def _consider_nextcap(
-    engine: Engine, connection: sa.Connection, row: sa.Row[Any], event: Event, now: datetime
+    ticket: _Known, event: Event, mappings: Sequence[TicketMapping], now: datetime
 ) -> tuple[Look | None, str]:
-    """What one Next Cap event asks to be looked at (None: nothing), and why."""
-    if row.forbidden_until and row.forbidden_until > now:
+    """What one Next Cap event asks to be looked at (None: nothing), and why. A newer reading is taken over."""
+    if ticket.forbidden_until and ticket.forbidden_until > now:
         return None, "the connector's seat may not see this ticket"
     look = Look.NEXTCAP_COMMENTS if event.kind is EventKind.COMMENT else Look.NOTHING
     record = event.record
-    if record is None or record.version is None or not _is_whole(engine, connection, record):
+    if record is None or record.version is None or not all(names_every_field(one, record) for one in mappings):
         return look | Look.NEXTCAP | Look.MOVED, "doorbell: the ticket will be read"
-    known = max((moment for moment in (row.version, row.own_version) if moment is not None), default=None)
-    if known is not None and record.version <= known:
-        same = row.reading is not None and _says_the_same(record, row)
-        if record.version == known and not same:
+    newest = ticket.newest
+    if newest is not None and record.version <= newest:
+        same = ticket.reading is not None and _says_the_same(record, ticket)
+        if record.version == newest and not same:
             return look | Look.NEXTCAP, "another reading of the same moment: the ticket will be read"
         reason = "echo: says what is known already" if same else "stale: a newer reading is known"
         return (look or None), reason
-    moments = moved_moments(row.reading, record, row.moments or {}, event.moment or record.version)
-    if not links.store_reading(
-        connection,
-        row.id,
-        reading_to_json(record),
-        version=record.version,
-        number=record.number,
-        moments=moments,
-        now=now,
-    ):
-        return look | Look.NEXTCAP, "overtaken by a newer reading"
+    moments = moved_moments(ticket.reading, record, ticket.moments, event.moment or record.version)
+    ticket.take(links.Reading(ticket.row_id, reading_to_json(record), record.version, record.number, moments))
     return look | Look.MOVED, "carried a newer reading of the whole ticket"
 
 
-def _is_whole(engine: Engine, connection: sa.Connection, record: Record) -> bool:
+def _mappings(engine: Engine, connection: sa.Connection) -> list[TicketMapping]:
+    """The mapping of every connection that has one which passes."""
+    found = []
     for name in engine.names:
         try:
-            if not names_every_field(engine.mappings.active(connection, name), record):
-                return False
+            found.append(engine.mappings.active(connection, name))
         except ConfigError:
             continue
-    return True
+    return found
 
 
-def _says_the_same(record: Record, row: sa.Row[Any]) -> bool:
-    known = reading_from_json(record.id, row.reading, row.version)
+def _says_the_same(record: Record, ticket: _Known) -> bool:
+    assert ticket.reading is not None  # noqa: S101 - checked by the caller
+    known = reading_from_json(record.id, ticket.reading, ticket.version)
     return all(known.get(name) == value for name, value in record.fields.items())
 
 
@@ -165,7 +226,7 @@ def _from_crm(
     engine: Engine, connection: sa.Connection, name: str, events: Sequence[Event], now: datetime
 ) -> tuple[Outcomes, set[str]]:
     subjects = {event.ticket_id or event.subject for event in events}
-    known = links.by_record(connection, name, sorted(subjects))
+    known = links.by_record(connection, name, subjects, lock=True)
     opened = effects.open_of(connection, [row.id for row in known.values()])
     entries = sorted({event.subject for event in events if event.kind is EventKind.COMMENT})
     ours = effects.made_by_us(connection, name, entries)

@@ -115,7 +115,8 @@ def replay(engine: Engine, delivery_id: int) -> intake.Receipt:
     source, body = kept
     adapter = engine.crms.get(source, engine.nextcap)
     events = adapter.parse(Delivery("POST", f"/webhooks/{source}", {}, body))
-    return intake.take(engine, source, events, key=f"replay:{delivery_id}:{engine.now().isoformat()}", body=body)
+    key = f"replay:{delivery_id}:{engine.now().isoformat()}"
+    return intake.take(engine, source, [intake.Arrival(key, body, events)])[0]
 
 
 def resync(engine: Engine, link_id: int, *, by: str) -> None:

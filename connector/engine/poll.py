@@ -127,17 +127,17 @@ def _spare_calls(engine: Engine) -> int:
 
 
 def _mark_moved(engine: Engine, records: Sequence[Record], place: _Place, now: datetime) -> int:
-    marked = 0
-    names: set[str] = set()
+    looks: dict[int, Look] = {}
+    readings: list[links.Reading] = []
     hidden = _spare_calls(engine)
     suspicions: list[dict[str, Any]] = []
     with engine.db.write() as connection:
         is_first = small.get_cursor(connection, NEXTCAP, CURSOR) is None
-        known = links.tickets_by_nextcap_id(connection, [record.id for record in records])
+        known = links.tickets_by_nextcap_id(connection, [record.id for record in records], lock=True)
         missing = [record.id for record in records if record.id not in known]
         if missing:
             links.ensure(connection, missing, engine.names)
-            known = links.tickets_by_nextcap_id(connection, [record.id for record in records])
+            known = links.tickets_by_nextcap_id(connection, [record.id for record in records], lock=True)
         for record in sorted(records, key=lambda one: one.version or now):
             row = known[record.id]
             look = _look_at(row, record, now, hidden > 0)
@@ -147,24 +147,24 @@ def _mark_moved(engine: Engine, records: Sequence[Record], place: _Place, now: d
             if look & Look.MOVED:
                 what = _what_moved(row, record, is_first)
                 suspicions += [_suspicion(row, what)] if what else []
-                _store_reading(connection, row, record, now)
-            names |= set(links.mark_ticket(connection, [row.id], look, now))
-            marked += 1
+                readings += _reading(row, record, now)
+            looks[row.id] = look
+        links.store_readings(connection, readings, now)
+        names = links.mark_tickets(connection, looks, now)
         drifts.suspect(connection, suspicions, now)
         place.save(connection, now)
         rung = connections.ring(connection, sorted(names), now) if names else []
     if rung:
         engine.bell(rung)
-    return marked
+    return len(looks)
 
 
-def _store_reading(connection: sa.Connection, row: sa.Row[Any], record: Record, now: datetime) -> None:
-    if record.version is not None:
-        moments = moved_moments(row.reading, record, row.moments or {}, now)
-        reading = reading_to_json(record)
-        links.store_reading(
-            connection, row.id, reading, version=record.version, number=record.number, moments=moments, now=now
-        )
+def _reading(row: sa.Row[Any], record: Record, now: datetime) -> list[links.Reading]:
+    """The listed ticket as a reading to keep; none where the list does not say as of when it is."""
+    if record.version is None:
+        return []
+    moments = moved_moments(row.reading, record, row.moments or {}, now)
+    return [links.Reading(row.id, reading_to_json(record), record.version, record.number, moments)]
 
 
 def _what_moved(row: sa.Row[Any], record: Record, is_first: bool) -> str:

@@ -35,7 +35,7 @@ def claim(
     chosen = links.c.id == link_id if link_id is not None else ~_is_alone()
     due = _free(sa.select(links.c.id), now).where(links.c.connection == name, chosen)
     due = due.order_by(links.c.dirty_at, links.c.id).limit(limit)
-    ids = [row.id for row in connection.execute(due.with_for_update(of=tickets, skip_locked=True))]
+    ids = [row.id for row in connection.execute(due.with_for_update(of=[tickets, links], skip_locked=True))]
     if not ids:
         return []
     rows = connection.execute(whole().where(links.c.id.in_(ids)).order_by(links.c.dirty_at, links.c.id)).all()
@@ -70,9 +70,8 @@ def _look_after(link: LinkRow) -> Look:
 def hold(connection: sa.Connection, held: Sequence[LinkRow], *, owner: str, until: datetime) -> set[int]:
     """Renew the leases on these tickets; the link ids whose lease is still ours."""
     fences = {link.ticket.id: link.ticket.fence for link in held}
-    rows = connection.execute(
-        sa.select(tickets.c.id, tickets.c.fence).where(tickets.c.id.in_(list(fences)), tickets.c.owner == owner)
-    ).all()
+    mine = sa.select(tickets.c.id, tickets.c.fence).where(tickets.c.id.in_(list(fences)), tickets.c.owner == owner)
+    rows = connection.execute(mine.order_by(tickets.c.id).with_for_update()).all()
     ours = [row.id for row in rows if fences[row.id] == row.fence]
     connection.execute(tickets.update().where(tickets.c.id.in_(ours)).values(lease_until=until))
     return {link.id for link in held if link.ticket.id in set(ours)}

@@ -36,11 +36,8 @@ def ring(connection: sa.Connection, names: Sequence[str], now: datetime) -> list
     """Note a bell for these connections; those for which none was outstanding, so that a message is due."""
     rung = connections.c.bell_at
     quiet = sa.or_(rung.is_(None), rung < now - BELL_LASTS, rung > now + BELL_LASTS)  # One ahead: the clock went back.
-    rows = connection.execute(sa.select(connections.c.name).where(connections.c.name.in_(list(names)), quiet)).all()
-    due = [row.name for row in rows]
-    if due:
-        connection.execute(connections.update().where(connections.c.name.in_(due)).values(bell_at=now))
-    return due
+    ringing = connections.update().where(connections.c.name.in_(list(names)), quiet).values(bell_at=now)
+    return sorted(row.name for row in connection.execute(ringing.returning(connections.c.name)))
 
 
 def acquire(connection: sa.Connection, name: str, *, owner: str, now: datetime, until: datetime) -> Lease | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,16 +13,27 @@ from sqlalchemy.dialects import postgresql, sqlite
 from connector.store.tables import deliveries, events, unplaced
 
 
-def store(connection: sa.Connection, name: str, *, key: str, body: bytes, now: datetime) -> tuple[int, bool]:
-    """Keep a delivery; its row id, and whether it is the first of its key."""
+def store(
+    connection: sa.Connection, name: str, arrived: Sequence[tuple[str, bytes]], now: datetime
+) -> list[tuple[int, bool]]:
+    """Keep one source's deliveries (key, body); for each its row id, and whether it is the first of its key."""
     build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    insert = build(deliveries).values(connection=name, key=key, body=body, received_at=now, seen=1)
-    row = connection.execute(
-        insert.on_conflict_do_update(
-            index_elements=["connection", "key"], set_={"seen": deliveries.c.seen + 1}
-        ).returning(deliveries.c.id, deliveries.c.seen)
-    ).one()
-    return int(row.id), row.seen == 1
+    insert = build(deliveries)
+    keep = insert.on_conflict_do_update(
+        index_elements=["connection", "key"], set_={"seen": deliveries.c.seen + insert.excluded.seen}
+    ).returning(deliveries.c.id, deliveries.c.key, deliveries.c.seen)
+    times = Counter(key for key, _ in arrived)
+    rows = [
+        {"connection": name, "key": key, "body": body, "received_at": now, "seen": times[key]}
+        for key, body in dict(reversed(arrived)).items()
+    ]
+    found = {row.key: row for row in connection.execute(keep, rows)}
+    fresh = {key for key, row in found.items() if row.seen == times[key]}
+    kept: list[tuple[int, bool]] = []
+    for key, _ in arrived:
+        kept.append((int(found[key].id), key in fresh))
+        fresh.discard(key)
+    return kept
 
 
 def add_events(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:

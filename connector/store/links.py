@@ -101,30 +101,48 @@ def ensure(connection: sa.Connection, nextcap_ids: Sequence[str], names: Sequenc
     return ids
 
 
-def tickets_by_nextcap_id(connection: sa.Connection, nextcap_ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
-    """Ticket rows by Next Cap id."""
+def tickets_by_nextcap_id(
+    connection: sa.Connection, nextcap_ids: Iterable[str], *, lock: bool = False
+) -> dict[str, sa.Row[Any]]:
+    """Ticket rows by Next Cap id; with `lock`, nobody else changes them before the transaction ends."""
     query = sa.select(tickets).where(tickets.c.nextcap_id.in_(list(nextcap_ids)))
+    query = query.order_by(tickets.c.id).with_for_update() if lock else query
     return {str(row.nextcap_id): row for row in connection.execute(query)}
 
 
-def store_reading(
-    connection: sa.Connection,
-    ticket_id: int,
-    reading: Mapping[str, Any],
-    *,
-    version: datetime,
-    number: str,
-    moments: Mapping[str, str],
-    now: datetime,
-) -> bool:
-    """Keep a whole reading that a delivery carried, unless a newer one is there. Whether it was kept."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A whole reading of the Next Cap ticket in this row, as the store keeps it."""
+
+    row_id: int
+    reading: Mapping[str, Any]
+    version: datetime
+    number: str
+    moments: Mapping[str, str]
+
+
+def store_readings(connection: sa.Connection, readings: Sequence[Reading], now: datetime) -> None:
+    """Keep whole readings that deliveries or a list carried; what is not newer than what is kept changes nothing."""
+    version = sa.bindparam("to_version", type_=Utc)
     older = sa.or_(tickets.c.version.is_(None), tickets.c.version < version)
-    row = connection.execute(
+    keep = (
         tickets.update()
-        .where(tickets.c.id == ticket_id, older)
-        .values(reading=dict(reading), version=version, number=number, moments=dict(moments), read_at=now)
+        .where(tickets.c.id == sa.bindparam("row_id"), older)
+        .values(
+            reading=sa.bindparam("to_reading", type_=tickets.c.reading.type),
+            version=version,
+            number=sa.bindparam("to_number"),
+            moments=sa.bindparam("to_moments", type_=tickets.c.moments.type),
+            read_at=now,
+        )
     )
-    return bool(row.rowcount)
+    rows = [
+        {"row_id": one.row_id, "to_reading": one.reading, "to_version": one.version}
+        | {"to_number": one.number, "to_moments": dict(one.moments)}
+        for one in readings
+    ]
+    if rows:
+        connection.execute(keep, rows)
 
 
 def set_moments(connection: sa.Connection, link_id: int, moments: Mapping[str, str]) -> None:
@@ -151,9 +169,12 @@ def add_for_record(connection: sa.Connection, name: str, record_id: str) -> int 
     return int(connection.execute(row.returning(links.c.id)).scalar_one())
 
 
-def by_record(connection: sa.Connection, name: str, record_ids: Iterable[str]) -> dict[str, sa.Row[Any]]:
-    """Link rows by CRM record id."""
+def by_record(
+    connection: sa.Connection, name: str, record_ids: Iterable[str], *, lock: bool = False
+) -> dict[str, sa.Row[Any]]:
+    """Link rows by CRM record id; with `lock`, nobody else changes them before the transaction ends."""
     query = sa.select(links).where(links.c.connection == name, links.c.record_id.in_(list(record_ids)))
+    query = query.order_by(links.c.id).with_for_update() if lock else query
     return {str(row.record_id): row for row in connection.execute(query)}
 
 
@@ -179,12 +200,15 @@ def mark(connection: sa.Connection, link_ids: Sequence[int], look: Look, now: da
     )
 
 
-def mark_ticket(connection: sa.Connection, ticket_ids: Sequence[int], look: Look, now: datetime) -> list[str]:
-    """Mark every link of these tickets; the names of the connections concerned."""
-    rows = connection.execute(
-        sa.select(links.c.id, links.c.connection).where(links.c.ticket_id.in_(list(ticket_ids)), links.c.state != GONE)
-    ).all()
-    mark(connection, [row.id for row in rows], look, now)
+def mark_tickets(connection: sa.Connection, looks: Mapping[int, Look], now: datetime) -> list[str]:
+    """Mark every link of these tickets (by row id) with what is to be looked at; the names of the connections."""
+    if not looks:
+        return []
+    query = sa.select(links.c.id, links.c.ticket_id, links.c.connection)
+    query = query.where(links.c.ticket_id.in_(list(looks)), links.c.state != GONE)
+    rows = connection.execute(query.order_by(links.c.id).with_for_update()).all()
+    for look in set(looks.values()):
+        mark(connection, [row.id for row in rows if looks[row.ticket_id] == look], look, now)
     return sorted({row.connection for row in rows})
 
 
@@ -199,18 +223,20 @@ def mark_siblings(connection: sa.Connection, link: LinkRow, look: Look, now: dat
     return sorted({row.connection for row in rows})
 
 
-def check_fence(connection: sa.Connection, link: LinkRow, *, until: datetime | None = None) -> None:
-    """Raise LostLease unless the ticket is still held under this link's fencing number; locks its row.
+def check_fence(connection: sa.Connection, *held: LinkRow, until: datetime | None = None) -> None:
+    """Raise LostLease unless these links' tickets are still held under their fencing numbers; locks their rows.
 
-    With `until`, the lease is extended to then: nobody else may take the ticket before.
+    With `until`, the leases are extended to then: nobody else may take the tickets before. Whoever locks several
+    tickets does so in the order of their row ids, so that no two ever wait for each other.
     """
-    row = connection.execute(
-        tickets.update()
-        .where(tickets.c.id == link.ticket.id, tickets.c.fence == link.ticket.fence)
-        .values(fence=link.ticket.fence, **({"lease_until": until} if until else {}))
-    )
-    if row.rowcount != 1:
-        raise LostLease(link.id)
+    fences = {link.ticket.id: link.ticket.fence for link in held}
+    query = sa.select(tickets.c.id, tickets.c.fence).where(tickets.c.id.in_(list(fences)))
+    present = {row.id: row.fence for row in connection.execute(query.order_by(tickets.c.id).with_for_update())}
+    for link in held:
+        if present.get(link.ticket.id) != link.ticket.fence:
+            raise LostLease(link.id)
+    if until is not None:
+        connection.execute(tickets.update().where(tickets.c.id.in_(list(fences))).values(lease_until=until))
 
 
 def set_shadows(connection: sa.Connection, link: LinkRow, shadows: Mapping[str, Shadow]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from flask import Blueprint, Response, request
@@ -12,30 +13,39 @@ from connector.adapters.signing import WRONG_PATH
 from connector.domain.errors import BadDelivery
 from connector.engine import intake
 from connector.engine.context import NEXTCAP
+from connector.engine.together import Together
 from connector.store.database import StoreAway
 from connector.wiring import Runtime
 
 logger = log.get(__name__)
 
+Door = Together[intake.Arrival, intake.Receipt]
+
 
 def blueprint(runtime: Runtime) -> Blueprint:
     """The routes that vendors post to."""
     routes = Blueprint("hooks", __name__)
+    doors = {source: _door(runtime, source) for source in (NEXTCAP, *runtime.engine.crms)}
 
     @routes.post("/webhooks/<source>")
     @routes.post("/webhooks/<source>/<token>")
     def receive(source: str, token: str = "") -> Response:  # noqa: ARG001 - the adapter reads it in the raw path
-        return _receive(runtime, source)
+        return _receive(runtime, doors, source)
 
     return routes
 
 
-def _receive(runtime: Runtime, source: str) -> Response:
+def _door(runtime: Runtime, source: str) -> Door:
+    """Where one source's deliveries are stored, those of several requests at once. The engine may be replaced later."""
+    return Together(lambda arrivals: intake.take(runtime.engine, source, arrivals))
+
+
+def _receive(runtime: Runtime, doors: Mapping[str, Door], source: str) -> Response:
     """What the vendor takes for "got it" once stored (an unknown kind and an unreadable body too; 202 as a rule).
 
     401 not the vendor's, 404 nobody or a wrong path token, 503 try again.
     """
-    if source != NEXTCAP and source not in runtime.engine.crms:
+    if source not in doors:
         return _answer(404)
     delivery = Delivery(
         method=request.method,
@@ -44,7 +54,7 @@ def _receive(runtime: Runtime, source: str) -> Response:
         body=request.get_data(cache=False, parse_form_data=False),
     )
     try:
-        receipt = intake.receive(runtime.engine, source, delivery)
+        receipt = doors[source](intake.arrive(runtime.engine, source, delivery))
     except BadDelivery as problem:
         logger.warning("delivery_refused", source=source, code=problem.code, header_names=sorted(delivery.headers))
         return _answer(404 if problem.code == WRONG_PATH else 401)
@@ -55,8 +65,7 @@ def _receive(runtime: Runtime, source: str) -> Response:
         return response
     if not receipt.readable:
         logger.warning("delivery_parked", source=source, bytes=len(delivery.body))
-    adapter = runtime.engine.nextcap if source == NEXTCAP else runtime.engine.crms[source]
-    answer = adapter.answer(delivery)
+    answer = runtime.engine.system(source).answer(delivery)
     return Response(answer.body, status=answer.status, content_type=answer.content_type)
 
 

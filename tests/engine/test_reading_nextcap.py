@@ -98,15 +98,12 @@ def test_a_reading_is_compared_where_it_is_stored(world: World) -> None:
     newer, older = row.version + timedelta(seconds=2), row.version + timedelta(seconds=1)
 
     with world.engine.db.write() as connection:
-        kept = [
-            links.store_reading(
-                connection, row.id, {"fields": {}}, version=version, number="1", moments={}, now=world.clock.now()
-            )
-            for version in (newer, older, newer)
-        ]
+        for version, number in ((newer, "first"), (older, "second"), (newer, "third")):
+            reading = links.Reading(row.id, {"fields": {}}, version, number, {})
+            links.store_readings(connection, [reading], world.clock.now())
 
-    assert kept == [True, False, False]
     assert world.link(ticket).ticket.version == newer
+    assert world.link(ticket).ticket.number == "first"
 
 
 def test_a_read_never_replaces_a_newer_reading_that_came_meanwhile(world: World) -> None:
