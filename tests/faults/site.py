@@ -72,7 +72,8 @@ class Site(Production):
         self.broker = broker
         self.traps = Traps(folder / "traps")
         self._timing, self._broken = timing, broken
-        self._admin = sa.create_engine(normal_url(database), isolation_level="AUTOCOMMIT")
+        self._database = normal_url(database)
+        self._server = sa.create_engine(self._database.set(database="postgres"), isolation_level="AUTOCOMMIT")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -109,7 +110,7 @@ class Site(Production):
             "web": f"gunicorn {ENTRY}:web() -k gthread -w 2 --threads 8 --reuse-port --bind 127.0.0.1:{self.port}"
             " --no-control-socket --graceful-timeout 20 --timeout 25",
             "worker": f"celery -A {ENTRY} worker -P prefork -c 2 -Q sync --without-mingle --without-gossip",
-            "beat": f"celery -A {ENTRY} beat --schedule {self.folder / 'beat'} --pidfile=",
+            "beat": f"celery -A {ENTRY} beat --scheduler celery.beat:Scheduler --pidfile=",
         }
         self.spawn(name, commands[name])
 
@@ -124,16 +125,37 @@ class Site(Production):
         time.sleep(away)
         self.broker.start()
 
-    def cut_database_lines(self) -> int:
-        """End every connection of the connector to its database; how many there were."""
-        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-        with self._admin.connect() as connection:
-            return len(connection.execute(sa.text(f"{query} AND pid <> pg_backend_pid()")).all())
+    def cut_database_lines(self) -> None:
+        """End every connection of the connector to its database."""
+        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+        with self._server.connect() as connection:
+            connection.execute(sa.text(query), {"name": self._database.database})
+
+    def close_database(self, closed: bool) -> None:
+        """The database takes no connection, and drops those that there are; or it does again."""
+        with self._server.connect() as connection:
+            connection.exec_driver_sql(
+                f"ALTER DATABASE {self._database.database} ALLOW_CONNECTIONS {str(not closed).lower()}"
+            )
+        if closed:
+            self.cut_database_lines()
 
     def run_sql(self, statement: str) -> None:
         """Change the database behind the connector's back."""
-        with self._admin.connect() as connection:
-            connection.execute(sa.text(statement))
+        engine = sa.create_engine(self._database, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+        engine.dispose()
+
+    def replace(self, name: str, overlap: float = 0.0) -> float:
+        """Start a second process beside one, ask the first to end, and wait until it has; for how many seconds."""
+        old = self.processes.pop(name)
+        self.launch(name)
+        time.sleep(overlap)
+        began = time.monotonic()
+        old.send_signal(signal.SIGTERM)
+        assert old.wait(30) is not None
+        return time.monotonic() - began
 
     def stop(self) -> None:
         self.traps.clear()
@@ -141,4 +163,4 @@ class Site(Production):
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
         super().stop()
-        self._admin.dispose()
+        self._server.dispose()

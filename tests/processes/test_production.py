@@ -16,7 +16,7 @@ def test_both_sides_agree_after_people_acted_while_processes_were_killed(world: 
     people.open_tickets(4, 1)
     commands = {
         "worker": "celery -A workers.app worker -P prefork -c 2 -Q sync --without-mingle --without-gossip",
-        "beat": f"celery -A workers.app beat --schedule {world.folder / 'beat'} --pidfile=",
+        "beat": "celery -A workers.app beat --scheduler celery.beat:Scheduler --pidfile=",
     }
 
     for number in range(80):
