@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -27,28 +28,43 @@ def server_binary() -> Path:
 Sites = Callable[..., Site]
 
 
-@pytest.fixture
-def new_site(tmp_path: Path, postgres: sa.URL, server_binary: Path) -> Iterator[Sites]:
+@contextmanager
+def running_sites(folder: Path, server: sa.URL, binary: Path) -> Iterator[Sites]:
     """Makes running sites, each on a database and a broker of its own; all are stopped at the end."""
     made: list[Site] = []
 
     def start(*, timing: Mapping[str, float] = QUICK, broken: str = "") -> Site:
         name = f"faults_{os.getpid()}_{next(_numbers)}"
-        engine = sa.create_engine(postgres, isolation_level="AUTOCOMMIT")
+        engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE empty")
         engine.dispose()
-        folder = tmp_path / name
-        folder.mkdir()
-        broker = Broker(server_binary, folder)
+        (folder / name).mkdir()
+        broker = Broker(binary, folder / name)
         broker.start()
-        url = postgres.set(database=name).render_as_string(hide_password=False)
-        site = Site(folder, database=url, broker=broker, timing=timing, broken=broken)
+        url = server.set(database=name).render_as_string(hide_password=False)
+        site = Site(folder / name, database=url, broker=broker, timing=timing, broken=broken)
         made.append(site)
         site.start()
         return site
 
-    yield start
-    for site in made:
-        site.stop()
-        site.broker.kill()
+    try:
+        yield start
+    finally:
+        for site in made:
+            site.stop()
+            site.broker.kill()
+
+
+@pytest.fixture
+def new_site(tmp_path: Path, postgres: sa.URL, server_binary: Path) -> Iterator[Sites]:
+    """Makes sites for one test."""
+    with running_sites(tmp_path, postgres, server_binary) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, postgres: sa.URL, server_binary: Path) -> Iterator[Site]:
+    """One site for the tests of a module, with production's moments."""
+    with running_sites(tmp_path_factory.mktemp("site"), postgres, server_binary) as start:
+        yield start(timing={})

@@ -10,6 +10,7 @@ import pytest
 from .chaos import play
 from .conftest import Sites
 from .matrix import CELLS, table
+from .postmortem import story
 
 FAILED_ONCE: tuple[int, ...] = ()
 """Seeds that have found a defect. They stay."""
@@ -27,5 +28,7 @@ def test_nothing_is_lost_or_doubled_whoever_dies(new_site: Sites, seed: int) -> 
 
     hits = Counter({cell: len(dead) for cell, dead in site.traps.sprung().items()})
     print(f"\n{run}\n{table(hits)}")  # noqa: T201 - the matrix is what this run is for
+    if not run.verdict.is_good:
+        print(story(site.runtime.db, str(run.verdict)))  # noqa: T201 - the database is gone afterwards
     assert run.verdict.is_good, str(run.verdict)
     assert [cell for cell in CELLS if not hits[cell]] == [], "nobody died in these places"

@@ -1,0 +1,92 @@
+"""What is taken away from production's processes and given back, and how they are replaced by newer ones."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from connector.sandbox.kernel import Refusal
+from tests.flows.actions import People
+from tests.flows.world import eventually
+
+from .chaos import calm, wait_for_quiet
+from .site import Site
+
+BACK_WITHIN = 30
+OVERLAP = float(os.environ.get("FAULT_OVERLAP", "5"))
+
+
+def answers(site: Site, since: int) -> list[int | None]:
+    """How the webhooks that Next Cap sent from then on were answered, try by try."""
+    sent: list[Any] = site.nextcap.deliveries.all()[since:]
+    return [attempt.status for one in sent for attempt in one.attempts]
+
+
+def linked(site: Site, subject: str) -> tuple[str, dict[str, Any]]:
+    """A ticket with its record."""
+    ticket = site.nextcap.create_ticket(subject=subject, customer_email="jo@home.example")["id"]
+    eventually(lambda: len(site.hubspot.tickets_of(ticket)) == 1, within=60)
+    return ticket, site.record(ticket)
+
+
+def test_without_its_broker_it_takes_everything_in_and_goes_on_when_it_is_back(site: Site) -> None:
+    """Webhooks are stored and answered; the broker comes back empty, and work goes on within half a minute."""
+    ticket, _ = linked(site, "Broker")
+    since = len(site.nextcap.deliveries.all())
+    site.broker.kill()
+
+    for number in range(5):
+        site.nextcap.set_fields(ticket, {"subject": f"Number {number}"})
+    eventually(lambda: len(answers(site, since)) >= 5, within=30)
+    taken = set(answers(site, since))
+    site.broker.start()
+
+    eventually(lambda: site.record(ticket)["properties"]["subject"] == "Number 4", within=BACK_WITHIN)
+    assert taken == {202}
+
+
+def test_without_its_database_it_acknowledges_nothing_and_goes_on_when_it_is_back(site: Site) -> None:
+    """Senders are told 503 and come again; nothing is taken for received that was not kept."""
+    ticket, _ = linked(site, "Database")
+    since = len(site.nextcap.deliveries.all())
+    site.close_database(True)
+    try:
+        site.nextcap.set_fields(ticket, {"subject": "After"})
+        eventually(lambda: len(answers(site, since)) >= 1, within=30)
+        told = set(answers(site, since))
+    finally:
+        site.close_database(False)
+    site.nextcap.deliveries.redeliver()
+
+    eventually(lambda: site.record(ticket)["properties"]["subject"] == "After", within=BACK_WITHIN)
+    assert told == {503}
+
+
+@pytest.mark.parametrize("name", ["worker", "web", "beat"])
+def test_processes_are_replaced_while_people_act(site: Site, name: str) -> None:
+    """A new one starts beside the old one, which is asked to end: it ends in time, and nothing is lost or doubled."""
+    people = People(site, 23)
+    people.open_tickets(4, 0)
+    over = Event()
+
+    def act() -> None:
+        while not over.is_set():
+            with suppress(Refusal):
+                people.act()
+            time.sleep(0.1)
+
+    acting = Thread(target=act)
+    acting.start()
+    took = site.replace(name, OVERLAP)
+    over.set()
+    acting.join()
+    calm(site)
+
+    verdict, _ = wait_for_quiet(people, within=90)
+    assert verdict.is_good, str(verdict)
+    assert took < 25
