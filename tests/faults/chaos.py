@@ -101,8 +101,9 @@ def _spring_the_rest(site: Site, people: People, within: float = 150.0) -> None:
     while site.traps.waiting() and time.monotonic() < deadline:
         with suppress(Refusal):
             people.act()
-            _ask_for_a_walk(site, people.random.choice(people.tickets))
-        time.sleep(0.1)
+            if any("walk" in cell for cell in site.traps.waiting()):
+                _ask_for_a_walk(site, people.random.choice(people.tickets))
+        time.sleep(0.3)
 
 
 def _ask_for_a_walk(site: Site, ticket: str) -> None:

@@ -13,9 +13,9 @@ from connector.store.database import Database
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def story(db: Database, sentences: str) -> str:
+def story(url: str, sentences: str) -> str:
     """The links, open effects, parked items and the last lines of the journal of every ticket that is named."""
-    lines = []
+    lines, db = list[str](), Database(url)
     with db.read() as connection:
         lines += [f"connection {_shown(row)}" for row in connection.execute(sa.select(tables.connections))]
         lines += [f"unplaced {_shown(row)}" for row in connection.execute(sa.select(tables.unplaced))]
@@ -29,6 +29,7 @@ def story(db: Database, sentences: str) -> str:
                 for row in journal.of_link(connection, link.id)[-25:]:
                     details = [one["text"] for one in (row["details"] or {}).get("lines", ())]
                     lines.append(f"  {row['at']:%H:%M:%S} ×{row['count']} {row['text']} {details or ''}")
+    db.close()
     return "\n".join(lines)
 
 

@@ -29,6 +29,6 @@ def test_nothing_is_lost_or_doubled_whoever_dies(new_site: Sites, seed: int) -> 
     hits = Counter({cell: len(dead) for cell, dead in site.traps.sprung().items()})
     print(f"\n{run}\n{table(hits)}")  # noqa: T201 - the matrix is what this run is for
     if not run.verdict.is_good:
-        print(story(site.runtime.db, str(run.verdict)))  # noqa: T201 - the database is gone afterwards
+        print(story(site.database, str(run.verdict)))  # noqa: T201 - the database is gone afterwards
     assert run.verdict.is_good, str(run.verdict)
     assert [cell for cell in CELLS if not hits[cell]] == [], "nobody died in these places"
