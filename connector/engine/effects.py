@@ -279,7 +279,10 @@ def _requester(work: Work, record: Record) -> Any:
 
 
 def walk(engine: Engine, work: Work, decision: Decision) -> None:
-    """Make the moves one by one. Each hop commits Next Cap's shadow; the CRM's moves with the last."""
+    """Make the moves one by one. Each hop commits Next Cap's shadow; the CRM's is not known before the last.
+
+    So wherever the CRM stands when an interrupted walk is taken up counts as news, be it where it was before.
+    """
     path = [str(step) for step in decision.path]
     payload = {"path": path, "crm": to_json(decision.crm)}
     _intend(engine, WALK, Side.NEXTCAP, [(work, {})], **payload)
@@ -292,9 +295,7 @@ def walk(engine: Engine, work: Work, decision: Decision) -> None:
             return
         _take_answer(engine, work, written)
         work.wrote = True
-        known = work.shadows.get(STATUS)
-        crm = decision.crm if place == len(path) else (known.crm if known else None)
-        work.shadows[STATUS] = Shadow(step, crm)
+        work.shadows[STATUS] = Shadow(step, decision.crm if place == len(path) else None)
         if place < len(path):
             _commit_hop(engine, work)
             at(Point.HOP, WALK)

@@ -48,12 +48,15 @@ def _settle_values(engine: Engine, work: Work, effect: Effect) -> None:
 
 
 def _settle_walk(engine: Engine, work: Work, effect: Effect) -> None:
-    """A status on the unfinished walk is ours, and the walk goes on from there; any other is a person's."""
+    """A status on the unfinished walk is ours, and on it goes from there; any other is a person's.
+
+    Wherever the CRM stands by now counts as news, be it back where it was before the walk.
+    """
     path = list(effect.payload["path"])
     present = work.values(Side.NEXTCAP).get(STATUS)
     if present not in path:
         return
-    crm = work.shadows[STATUS].crm if STATUS in work.shadows else None
+    crm = None
     if present == path[-1]:
         crm = from_json(effect.payload["crm"])
         fuses.remember(work, STATUS, Side.NEXTCAP, present, engine.now())

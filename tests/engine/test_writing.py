@@ -303,20 +303,38 @@ def test_a_lost_answer_on_a_walk_makes_no_step_twice(world: World, how: str, hop
     assert world.due_in(ticket) is None
 
 
-def test_each_hop_commits_next_caps_shadow_and_the_crms_moves_with_the_last(world: World) -> None:
-    """So whoever resumes knows which status is ours."""
+def test_each_hop_commits_next_caps_shadow_and_the_crms_is_known_with_the_last(world: World) -> None:
+    """So whoever resumes knows which status is ours, and that the CRM's is still to be carried, whatever it is."""
     ticket, record = world.linked()
     world.nextcap.move(ticket, "closed")
     world.settle()
-    closed = world.record(record)[STAGE]
     world.hubspot.move_stage(record, "Waiting on contact")
     between: list[object] = []
     world.process.taps[NEXTCAP].before(PATCH, lambda: between.append(world.shadow(ticket, "status")))
 
     world.settle()
 
-    assert between == [("reopened", closed)]
+    assert between == [("reopened", None)]
     assert world.shadow(ticket, "status") == ("waiting_customer", world.record(record)[STAGE])
+
+
+def test_a_walk_whose_goal_was_taken_back_while_it_was_interrupted_is_taken_back_too(world: World) -> None:
+    """HubSpot stands where it stood before the walk, Next Cap on a step of it: both would pass for unchanged."""
+    ticket, record = world.linked()
+    world.nextcap.move(ticket, "closed")
+    world.settle()
+    world.nextcap.faults.add("status", method="PATCH", status=502)
+    world.hubspot.move_stage(record, "Waiting on contact")
+    world.deliver()
+    world.drain()
+    reached = world.nextcap.ticket(ticket)["status"]
+
+    world.hubspot.move_stage(record, "Closed")
+    world.pass_time(5)
+
+    assert reached == "reopened"
+    assert (world.nextcap.ticket(ticket)["status"], world.stage(record)) == ("resolved", "Closed")
+    assert world.nextcap.state()["illegal_moves"] == []
 
 
 def test_a_status_off_the_unfinished_walk_is_a_persons(world: World) -> None:
