@@ -58,6 +58,13 @@ class NextCapSettings(Section):
     rotation_hours: float = Field(default=6.0, gt=0)
 
 
+class FuseSettings(Section):
+    """What stops the connector before it does much harm."""
+
+    mass_changes_per_minute: int = Field(default=200, ge=1)
+    """So many tickets closed, reassigned or created by us in Next Cap, or edited by a new mapping, pause that way."""
+
+
 def _of_its_kind(value: object) -> object:
     """A connection with the keys that its kind of CRM has."""
     if not isinstance(value, dict):
@@ -95,6 +102,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     queue: QueueSettings = QueueSettings()
     nextcap: NextCapSettings = NextCapSettings()
+    fuses: FuseSettings = FuseSettings()
     connections: dict[str, Connection] = {}
     folder: Path = Field(default=Path(), exclude=True)
 

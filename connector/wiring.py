@@ -152,6 +152,7 @@ def build(settings: config.Settings | None = None, *, bell: Bell | None = None, 
         mappings=mappings,
         labels={name: one.label or kind(one.crm).label for name, one in settings.connections.items()},
         bell=bell or no_bell,
+        mass_changes=settings.fuses.mass_changes_per_minute,
         health=Health(),
     )
     made = Runtime(settings, db, engine, mappings, parts.box, parts.wires)

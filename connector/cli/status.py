@@ -96,14 +96,16 @@ def pause(name: str, direction: str, reason: str) -> None:
 @click.command()
 @click.argument("name")
 @click.option("--direction", type=DIRECTIONS, default="both", show_default=True, help="Only what goes this way.")
-def resume(name: str, direction: str) -> None:
+@click.option("--discard", is_flag=True, help="Do not write what waited: both sides keep what they have.")
+def resume(name: str, direction: str, discard: bool) -> None:
     """Work a paused connection, or write in a paused direction, again. Without --direction every pause ends."""
     from connector.domain.rules import Direction
     from connector.engine import switches
 
     with common.opened() as runtime:
         chosen = Direction(direction)
-        woken = switches.resume(runtime.engine, common.one_of_ours(runtime, name), chosen, by=common.whoami())
+        ours, by = common.one_of_ours(runtime, name), common.whoami()
+        woken = switches.resume(runtime.engine, ours, chosen, by=by, discard=discard)
         told = switches.in_words(runtime.engine, name, chosen)
     click.echo(f"{name}: {told} is on{f'; {woken} ticket(s) that waited are due now' if woken else ''}")
 

@@ -145,6 +145,7 @@ def _trip(
         connection,
         name=name,
         code=pauses.MASS_CHANGE,
+        field=str(direction),
         reason=f"{reason}; what goes to {where} waits until a person decides, for example {', '.join(examples)}",
         candidates=examples,
         now=now,
@@ -163,7 +164,7 @@ def without_loops(work: Work, plan: Plan, now: datetime) -> Plan:
 
 
 def _unless_looping(work: Work, decision: Decision, now: datetime) -> Decision:
-    side = _target(decision)
+    side = target(decision)
     if side is None or decision.name not in work.trails:
         return decision
     why = loop_in(_followed(work, decision.name, side, _written(decision, side), now))
@@ -175,7 +176,8 @@ def _unless_looping(work: Work, decision: Decision, now: datetime) -> Decision:
     )
 
 
-def _target(decision: Decision) -> Side | None:
+def target(decision: Decision) -> Side | None:
+    """The side that a decision writes to, if any: for a merged set the CRM, which is written first."""
     if decision.writes_crm:
         return Side.CRM
     return Side.NEXTCAP if decision.writes_nextcap or decision.path else None

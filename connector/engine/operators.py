@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from connector.adapters.base import Delivery
 from connector.domain.decision import Shadow
 from connector.domain.errors import BadDelivery, NeedsReview
+from connector.domain.rules import Direction
 from connector.domain.ticket import Side
-from connector.engine import intake
+from connector.engine import intake, switches
 from connector.engine.comments import COMMENT
 from connector.engine.context import Engine
-from connector.store import claims, deliveries, effects, journal, links, parked
+from connector.store import claims, decided, deliveries, effects, journal, links, parked, pauses
 from connector.store.links import Look, from_json, to_json
 
 UNDECIDED = "\ufffechosen by a person"
@@ -28,6 +29,10 @@ def retry(engine: Engine, ids: Sequence[int], *, by: str) -> int:
         with engine.db.read() as connection:
             item = _open(connection, item_id)
         if item is None or (item.delivery_id is not None and not _is_taken_in(engine, item.delivery_id)):
+            continue
+        if item.code == pauses.MASS_CHANGE:
+            switches.resume(engine, item.connection, Direction(item.field), by=by)
+            done += 1
             continue
         with engine.db.write() as connection:
             done += parked.resolve(connection, [item_id], now=engine.now(), by=by, how="retry")
@@ -65,7 +70,7 @@ def resolve(engine: Engine, item_id: int, *, take: Side, by: str) -> None:
         chosen = [UNDECIDED, crm] if take is Side.NEXTCAP else [nextcap, UNDECIDED]
         claims.overrule(connection, item.link_id)
         _forget_loop(connection, item)
-        links.set_shadow(connection, item.link_id, item.field, Shadow(from_json(chosen[0]), from_json(chosen[1])))
+        decided.set_shadow(connection, item.link_id, item.field, Shadow(from_json(chosen[0]), from_json(chosen[1])))
         parked.resolve(connection, [item_id], now=engine.now(), by=by, how=f"take {take}")
         _again(engine, connection, item, f"{by} chose {take}'s value of {item.field}", "resolved")
     engine.bell([item.connection])
@@ -91,7 +96,15 @@ def relink(engine: Engine, item_id: int, record_id: str, *, by: str) -> None:
 
 
 def discard(engine: Engine, item_id: int, *, by: str, reason: str) -> None:
-    """Let both sides stay as they are; the reason is kept. Raises NeedsReview where the item is not open."""
+    """Let both sides stay as they are; the reason is kept. Raises NeedsReview where the item is not open.
+
+    For a fuse: what it held back is not written, and the direction is opened.
+    """
+    with engine.db.read() as connection:
+        item = _open(connection, item_id)
+    if item is not None and item.code == pauses.MASS_CHANGE:
+        switches.resume(engine, item.connection, Direction(item.field), by=f"{by} ({reason})", discard=True)
+        return
     with engine.db.write() as connection:
         item = _open(connection, item_id)
         if item is None:
@@ -100,7 +113,7 @@ def discard(engine: Engine, item_id: int, *, by: str, reason: str) -> None:
             pair = Shadow(from_json((item.nextcap or {}).get("value")), from_json((item.crm or {}).get("value")))
             claims.overrule(connection, item.link_id)
             _forget_loop(connection, item)
-            links.set_shadow(connection, item.link_id, item.field, pair)
+            decided.set_shadow(connection, item.link_id, item.field, pair)
         parked.resolve(connection, [item_id], now=engine.now(), by=by, how=f"discarded: {reason}")
         text = f"{by} discarded {item.field or item.code}: {reason}"
         _journal(engine, connection, item, text, "discarded")
@@ -140,7 +153,7 @@ def _forget_loop(connection: sa.Connection, item: sa.Row[Any]) -> None:
     """A field that a person lets out of quarantine begins anew."""
     if item.code == parked.LOOP:
         claims.overrule(connection, item.link_id)
-        links.forget_trail(connection, item.link_id, item.field)
+        decided.forget_trail(connection, item.link_id, item.field)
 
 
 def _again(engine: Engine, connection: sa.Connection, item: sa.Row[Any], text: str, code: str) -> None:

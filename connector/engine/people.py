@@ -19,6 +19,11 @@ def directories(engine: Engine, name: str, *, force: bool = False) -> Directorie
     """Both directories of one connection. A directory that may not be read is empty, and the journal says so."""
     _refresh(engine, NEXTCAP, engine.nextcap, force=force)
     _refresh(engine, name, engine.crms[name], force=force)
+    return known(engine, name)
+
+
+def known(engine: Engine, name: str) -> Directories:
+    """Both directories as they were last read, without a call."""
     with engine.db.read() as connection:
         departments = small.get_cursor(connection, NEXTCAP, "departments")
         return Directories(

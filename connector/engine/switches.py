@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from connector.domain.rules import Direction
+from connector.domain.decision import Shadow
+from connector.domain.rules import Direction, Directories
+from connector.domain.ticket import Side
+from connector.engine import fuses, people, prospect, sync
 from connector.engine.context import Engine
-from connector.store import journal, parked, pauses
+from connector.engine.work import Work
+from connector.store import claims, decided, journal, links, parked, pauses
+
+AT_ONCE = 100
 
 
 def pause(engine: Engine, name: str, direction: Direction, *, by: str, reason: str = "") -> None:
@@ -16,21 +22,64 @@ def pause(engine: Engine, name: str, direction: Direction, *, by: str, reason: s
         journal.record(connection, name=name, link_id=None, code="paused", text=text, now=now)
 
 
-def resume(engine: Engine, name: str, direction: Direction, *, by: str) -> int:
+def resume(engine: Engine, name: str, direction: Direction, *, by: str, discard: bool = False) -> int:
     """Write that way again; both directions end every pause. How many tickets had waited and are due now.
 
-    What a fuse had stopped has been seen by a person now: it is not counted again.
+    What a fuse had stopped has been seen by a person now: it is not counted again. With `discard`, what waited is not
+    written: both sides keep the values that they have. Comments, and records for new tickets, are never discarded.
     """
     now = engine.now()
+    chosen = pauses.ONE_WAY if direction is Direction.BOTH else (direction,)
+    dropped = sum(_discard(engine, name, one, by) for one in chosen) if discard else 0
     with engine.db.write() as connection:
-        tripped = [one for one, row in pauses.closed(connection, name).items() if row.code == pauses.MASS_CHANGE]
         woken = pauses.open_(connection, name, direction, now)
-        if any(direction in (one, Direction.BOTH) for one in tripped):
-            parked.resolve_connection(connection, name, pauses.MASS_CHANGE, now=now, by=by, how="resumed")
+        how = f"resumed{', what waited was discarded' if discard else ''}"
+        names = [str(one) for one in chosen]
+        parked.resolve_connection(connection, name, pauses.MASS_CHANGE, names, now=now, by=by, how=how)
         text = f"{by} resumed {in_words(engine, name, direction)}"
+        text += f" and discarded what waited on {dropped} ticket(s)" if discard else ""
         journal.record(connection, name=name, link_id=None, code="resumed", text=text, now=now)
     engine.bell([name])
     return woken
+
+
+def _discard(engine: Engine, name: str, direction: Direction, by: str) -> int:
+    """Take what both sides show now as settled where it waits to be written that way; on how many tickets."""
+    directory, done, after = people.known(engine, name), 0, 0
+    while True:
+        with engine.db.read() as connection:
+            rows = pauses.waiting_links(connection, name, direction, AT_ONCE, after)
+            found = [one for row in rows if (one := links.get(connection, row.id)) is not None]
+        if not found:
+            return done
+        after = found[-1].id
+        for work in sync.load(engine, name, found):
+            done += _let_be(engine, work, directory, fuses.side_of(direction), by)
+
+
+def _let_be(engine: Engine, work: Work, directory: Directories, side: Side, by: str) -> bool:
+    """Settle one ticket's fields as they are; whether there was anything to settle."""
+    made = prospect.plan_of(engine, work, directory)
+    decisions = [one for one in made.decisions if fuses.target(one) is side] if made else []
+    is_new = side is Side.NEXTCAP and work.nextcap_id is None and not work.open_effects
+    with engine.db.write() as connection:
+        claims.overrule(connection, work.link.id)
+        for one in decisions:
+            decided.set_shadow(connection, work.link.id, one.name, Shadow(one.nextcap, one.crm))
+        if is_new:
+            decided.forget(connection, work.link)
+        names = ", ".join(one.name for one in decisions) or ("the new ticket" if is_new else "")
+        if names:
+            text = f"{by} discarded what waited to be written: {names}"
+            journal.record(
+                connection,
+                name=work.link.connection,
+                link_id=work.link.id,
+                code="discarded",
+                text=text,
+                now=engine.now(),
+            )
+    return bool(names)
 
 
 def in_words(engine: Engine, name: str, direction: Direction) -> str:

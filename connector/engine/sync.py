@@ -31,7 +31,7 @@ def work_batch(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Wo
 
     Raises the `RetryLater` of the connection, after every link has been given back, where the cause is the vendor's.
     """
-    works = _load(engine, name, claimed)
+    works = load(engine, name, claimed)
     try:
         with lane(Lane.CHANGES, waited=_waited(engine, claimed)):
             directory = people.directories(engine, name)
@@ -67,7 +67,8 @@ def _waited(engine: Engine, claimed: Sequence[LinkRow]) -> float:
     return (engine.now() - oldest).total_seconds()
 
 
-def _load(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Work]:
+def load(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Work]:
+    """A pass that begins, for each of these links: what the store knows, and nothing read yet."""
     ids = [link.id for link in claimed]
     with engine.db.read() as connection:
         mapping = engine.mappings.active(connection, name)
@@ -209,24 +210,24 @@ def _decide(engine: Engine, name: str, works: Sequence[Work], directory: Directo
     """Plan; read the side that is about to be written, unless it was read just now; and plan again."""
     for work in works:
         if work.is_live:
-            _plan(engine, work, directory)
+            plan(engine, work, directory)
     stale = [
         work for work in works if work.is_live and work.plan and _wants_crm(work) and not _crm_is_fresh(engine, work)
     ]
     reading.read_crm(engine, name, stale)
     for work in stale:
         if work.is_live:
-            _plan(engine, work, directory)
+            plan(engine, work, directory)
     unread = [work for work in works if work.is_live and work.plan and _wants_nextcap(work) and not work.nextcap_fresh]
     reading.read_nextcap(engine, unread)
     for work in unread:
         if work.is_live:
-            _plan(engine, work, directory)
+            plan(engine, work, directory)
     late = [work for work in unread if work.is_live and _wants_crm(work) and not _crm_is_fresh(engine, work)]
     reading.read_crm(engine, name, late)
     for work in late:
         if work.is_live:
-            _plan(engine, work, directory)
+            plan(engine, work, directory)
     _look_before_closing(engine, name, works, directory)
     for work in works:
         if work.is_live and work.plan:
@@ -243,13 +244,14 @@ def _look_before_closing(engine: Engine, name: str, works: Sequence[Work], direc
     for work in closing:
         work.note_unseen_reply(comments.has_unseen_customer_reply(work))
         if work.is_live:
-            _plan(engine, work, directory)
+            plan(engine, work, directory)
     comments.send_to_crm(engine, name, closing)
 
 
-def _plan(engine: Engine, work: Work, directory: Directories) -> None:
+def plan(engine: Engine, work: Work, directory: Directories) -> None:
+    """Decide every field by what has been read so far."""
     work.planned_at = engine.now()
-    plan = plan_sync(
+    made = plan_sync(
         work.mapping,
         work.state(),
         nextcap=work.values(Side.NEXTCAP),
@@ -258,7 +260,7 @@ def _plan(engine: Engine, work: Work, directory: Directories) -> None:
         now=engine.now(),
         signals=work.signals,
     )
-    work.plan = fuses.without_loops(work, plan, work.planned_at)
+    work.plan = fuses.without_loops(work, made, work.planned_at)
 
 
 def _wants_crm(work: Work) -> bool:

@@ -244,20 +244,6 @@ def set_shadows(connection: sa.Connection, link: LinkRow, shadows: Mapping[str, 
     connection.execute(links.update().where(links.c.id == link.id).values(shadows=shadows_to_json(shadows)))
 
 
-def set_shadow(connection: sa.Connection, link_id: int, name: str, shadow: Shadow) -> None:
-    """Put one field's shadows where a person's decision wants them."""
-    row = connection.execute(sa.select(links.c.shadows).where(links.c.id == link_id).with_for_update()).one()
-    changed = {**(row.shadows or {}), **shadows_to_json({name: shadow})}
-    connection.execute(links.update().where(links.c.id == link_id).values(shadows=changed))
-
-
-def forget_trail(connection: sa.Connection, link_id: int, name: str) -> None:
-    """Nothing of what we wrote to this field counts any more."""
-    trails = connection.execute(sa.select(links.c.trails).where(links.c.id == link_id).with_for_update()).scalar()
-    left = {field: trail for field, trail in (trails or {}).items() if field != name}
-    connection.execute(links.update().where(links.c.id == link_id).values(trails=left))
-
-
 def attach_record(connection: sa.Connection, link: LinkRow, record_id: str, now: datetime, **changes: Any) -> None:
     """The record that this link was waiting for. A record that another link holds raises IntegrityError."""
     connection.execute(

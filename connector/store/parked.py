@@ -88,9 +88,12 @@ def show_newest(connection: sa.Connection, link_id: int, name: str, pair: tuple[
     connection.execute(parked.update().where(same).values(**sides))
 
 
-def resolve_connection(connection: sa.Connection, name: str, code: str, *, now: datetime, by: str, how: str) -> None:
-    """Close what waits for this cause and belongs to the connection as a whole."""
+def resolve_connection(
+    connection: sa.Connection, name: str, code: str, fields: Sequence[str], *, now: datetime, by: str, how: str
+) -> None:
+    """Close what waits for this cause and belongs to the connection as a whole. `fields` tell which part of it."""
     mine = (parked.c.connection == name) & parked.c.link_id.is_(None) & (parked.c.code == code)
+    mine &= parked.c.field.in_(list(fields))
     is_open = parked.c.resolved_at.is_(None)
     connection.execute(parked.update().where(mine, is_open).values(resolved_at=now, resolution=how, resolved_by=by))
 
