@@ -22,6 +22,6 @@ def watch(engine: Engine) -> bool:
         if back > SLACK:
             moments.bring_back(connection, now, lease_until=now + timedelta(seconds=engine.timing.lease))
             told = f"the clock went back by {back.total_seconds():.0f} s; what waited for a moment ahead is due now"
-            journal.record(connection, name=NEXTCAP, link_id=None, code="clock_went_back", text=told, now=now)
+            journal.record(connection, [journal.Line(NEXTCAP, None, "clock_went_back", told)], now)
         small.set_cursor(connection, NEXTCAP, CURSOR, "seen", now)
     return back > SLACK

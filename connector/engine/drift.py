@@ -92,7 +92,7 @@ def _tell(engine: Engine, connection: sa.Connection, row: sa.Row[Any]) -> None:
     """A line in the journal of every link that it concerns."""
     text = f"no webhook told of this: {row.what} in {engine.label(row.connection)}; found by looking"
     for name, link_id in _links(connection, row):
-        journal.record(connection, name=name, link_id=link_id, code="no_webhook", text=text, now=engine.now())
+        journal.record(connection, [journal.Line(name, link_id, "no_webhook", text)], engine.now())
 
 
 def _links(connection: sa.Connection, row: sa.Row[Any]) -> Sequence[tuple[str, int]]:

@@ -1,8 +1,9 @@
-"""How a pass ends: one transaction a link that moves the shadows, closes effects, parks, journals and gives back."""
+"""How a pass ends: in one transaction the shadows move, effects are closed, and links are journaled and given back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,22 +27,29 @@ from connector.engine.points import Point, at
 from connector.engine.work import Parking, Work, backoff, describe, native_of, observe, park_decision
 from connector.store import claims, connections, effects, journal, links, parked, pauses, small
 from connector.store.effects import INTENDED
-from connector.store.links import Look, LostLease
+from connector.store.links import LinkRow, Look
 
 BY_US = "connector"
 STRIKES = 3
 
 
 def finish_all(engine: Engine, works: Sequence[Work]) -> None:
-    """Commit every work that is not committed yet, each on its own. One whose lease was lost is its new holder's."""
-    for work in works:
-        if work.finished:
-            continue
+    """Commit every work that is not committed yet. One whose lease was lost is its new holder's.
+
+    All in one transaction, which costs little more than that of a single link; where the database turns it down for
+    what one of them holds, each has its own. Should it never come to it, what was written is found by reading.
+    """
+    left = sorted((work for work in works if not work.finished), key=lambda work: work.link.id)
+    for work in left:
         work.finished = True
-        try:
-            _finish(engine, work)
-        except LostLease:
-            continue
+    endings = [_ending(engine, work) for work in left]
+    try:
+        _finish(engine, endings)
+    except sa.exc.StatementError:
+        if len(endings) == 1:
+            raise
+        for ending in endings:
+            _finish(engine, [ending])
 
 
 def postpone(engine: Engine, works: Sequence[Work], problem: RetryLater) -> None:
@@ -84,33 +92,58 @@ def note_failure(engine: Engine, problem: RetryLater) -> datetime:
     return now + wait
 
 
-def _finish(engine: Engine, work: Work) -> None:
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """One work, and what is to be stored of its link."""
+
+    work: Work
+    changes: dict[str, Any]
+
+    @property
+    def link(self) -> LinkRow:
+        return self.work.link
+
+
+def _ending(engine: Engine, work: Work) -> _Ending:
     if work.plan is not None and work.is_live:
         for decision in work.plan.decisions:
             park_decision(work, decision)
-    now = engine.now()
     changes: dict[str, Any] = {"shadows": links.shadows_to_json(work.shadows), **work.changes}
     changes["substitutes"] = [
         [links.to_json(one), links.to_json(two)] for one, two in sorted(work.substitutes, key=str)
     ]
-    trails = fuses.stored_trails(work.trails, now)
+    trails = fuses.stored_trails(work.trails, engine.now())
     if trails != work.link.trails:
         changes["trails"] = trails
     if work.link.mass and work.is_live and not (work.held_back or work.again):
         changes["mass"] = None
+    return _Ending(work, changes)
+
+
+def _finish(engine: Engine, endings: Sequence[_Ending]) -> None:
+    now = engine.now()
     with engine.db.write() as connection:
-        links.check_fence(connection, work.link)
-        effects.drop(connection, work.dropped)
-        for kind in {one.kind for one in work.open_effects if one.id in work.dropped}:
-            at(Point.KEEPING, kind)
-        _keep_parked(connection, work, now)
-        due_at = _due(engine, connection, work, changes, now)
-        _write_journal(engine, connection, work, now)
-        if work.ticket_changes:
-            links.update_ticket(connection, work.link, work.ticket_changes)
-        links.forget_moments(connection, work.link, _settled_fields(work))
-        claims.release(connection, work.link, now=now, due_at=due_at, **changes)
-        rung = _tell_siblings(connection, work, now)
+        lost = links.lost(connection, [one.link for one in endings])
+        held = [one for one in endings if one.link.id not in lost]
+        effects.drop(connection, [effect_id for one in held for effect_id in one.work.dropped])
+        for work in (one.work for one in held):
+            for kind in {one.kind for one in work.open_effects if one.id in work.dropped}:
+                at(Point.KEEPING, kind)
+        for one in held:
+            _keep_parked(connection, one.work, now)
+        moments = [_due(engine, connection, one.work, one.changes, now) for one in held]
+        journal.record(connection, [_line(engine, one.work) for one in held], now)
+        for one in held:
+            if one.work.ticket_changes:
+                links.update_ticket(connection, one.link, one.work.ticket_changes)
+            links.forget_moments(connection, one.link, _settled_fields(one.work))
+        claims.release(
+            connection,
+            [claims.Release(one.link, moment, one.changes) for one, moment in zip(held, moments, strict=True)],
+            now,
+        )
+        names = {name for one in held for name in _tell_siblings(connection, one.work, now)}
+        rung = connections.ring(connection, sorted(names), now) if names else []
     if rung:
         engine.bell(rung)
 
@@ -120,8 +153,7 @@ def _tell_siblings(connection: sa.Connection, work: Work, now: datetime) -> list
     version = work.ticket_changes.get("version")
     moved = version is not None and version != work.link.ticket.version
     look = work.news | (Look.MOVED if moved else Look.NOTHING)
-    names = links.mark_siblings(connection, work.link, look, now) if look else []
-    return connections.ring(connection, names, now) if names else []
+    return links.mark_siblings(connection, work.link, look, now) if look else []
 
 
 def _settled_fields(work: Work) -> list[str]:
@@ -254,19 +286,12 @@ def _park(connection: sa.Connection, work: Work, one: Parking, now: datetime) ->
     )
 
 
-def _write_journal(engine: Engine, connection: sa.Connection, work: Work, now: datetime) -> None:
+def _line(engine: Engine, work: Work) -> journal.Line:
     """One row a link and pass: the outcome in a sentence, and a line for every field that was looked at."""
     decisions = [describe(one) for one in work.plan.decisions] if work.plan else []
     code, text = _summary(engine, work)
-    journal.record(
-        connection,
-        name=work.link.connection,
-        link_id=work.link.id,
-        code=code,
-        text=text,
-        now=now,
-        details={"fields": decisions, "lines": work.lines} if decisions or work.lines else {},
-    )
+    details = {"fields": decisions, "lines": work.lines} if decisions or work.lines else {}
+    return journal.Line(work.link.connection, work.link.id, code, text, details)
 
 
 def _summary(engine: Engine, work: Work) -> tuple[str, str]:

@@ -151,7 +151,7 @@ def _trip(
         now=now,
     )
     details = {"direction": str(direction), "counts": dict(present), "examples": examples}
-    journal.record(connection, name=name, link_id=None, code=pauses.MASS_CHANGE, text=reason, now=now, details=details)
+    journal.record(connection, [journal.Line(name, None, pauses.MASS_CHANGE, reason, details)], now)
     small.count(connection, {("fuses_tripped", f"{name}:{direction}"): 1})
 
 

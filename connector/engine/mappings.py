@@ -96,15 +96,13 @@ class Mappings:
                 shown = tuple(problems[:20])
                 reason = f"{path.name} was changed and does not pass; the last version that passed stays active"
                 details = {"problems": list(shown)}
-                journal.record(
-                    connection, name=name, link_id=None, code="mapping_refused", text=reason, now=now, details=details
-                )
+                journal.record(connection, [journal.Line(name, None, "mapping_refused", reason, details)], now)
                 return Import(name, path, "refused", shown)
             if small.active_version(connection, name) == digest:
                 return Import(name, path, "active")
             small.add_mapping(connection, name, version=digest, text=text, by=by, now=now)
             text = f"{path.name} is active now (version {digest[:8]})"
-            journal.record(connection, name=name, link_id=None, code="mapping_activated", text=text, now=now)
+            journal.record(connection, [journal.Line(name, None, "mapping_activated", text)], now)
         return Import(name, path, "activated")
 
 

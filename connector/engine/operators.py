@@ -140,7 +140,7 @@ def resync(engine: Engine, link_id: int, *, by: str) -> None:
             raise NeedsReview(f"there is no link {link_id}", code="no_link")
         links.mark(connection, [link_id], Look.ALL, engine.now())
         text = f"{by} asked for both sides to be read"
-        journal.record(connection, name=link.connection, link_id=link_id, code="resync", text=text, now=engine.now())
+        journal.record(connection, [journal.Line(link.connection, link_id, "resync", text)], engine.now())
     engine.bell([link.connection])
 
 
@@ -163,12 +163,4 @@ def _again(engine: Engine, connection: sa.Connection, item: sa.Row[Any], text: s
 
 def _journal(engine: Engine, connection: sa.Connection, item: sa.Row[Any], text: str, code: str) -> None:
     details = {"field": item.field, "nextcap": to_json((item.nextcap or {}).get("value"))}
-    journal.record(
-        connection,
-        name=item.connection,
-        link_id=item.link_id,
-        code=code,
-        text=text,
-        now=engine.now(),
-        details=details,
-    )
+    journal.record(connection, [journal.Line(item.connection, item.link_id, code, text, details)], engine.now())

@@ -62,14 +62,8 @@ def _refresh(engine: Engine, name: str, adapter: Adapter, *, force: bool) -> Non
     except (NotSupported, Refused) as problem:
         with engine.db.write() as connection:
             small.set_cursor(connection, name, CURSOR, "refused", now)
-            journal.record(
-                connection,
-                name=name,
-                link_id=None,
-                code="people_unknown",
-                text=f"{engine.label(name)} does not show its people: {problem}",
-                now=now,
-            )
+            told = f"{engine.label(name)} does not show its people: {problem}"
+            journal.record(connection, [journal.Line(name, None, "people_unknown", told)], now)
         return
     with engine.db.write() as connection:
         small.save_people(connection, name, everybody)

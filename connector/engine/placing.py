@@ -133,4 +133,4 @@ def _later(engine: Engine, connection: sa.Connection, name: str, row: sa.Row[Any
 
 
 def _journal(engine: Engine, connection: sa.Connection, name: str, code: str, text: str) -> None:
-    journal.record(connection, name=name, link_id=None, code=code, text=text, now=engine.now())
+    journal.record(connection, [journal.Line(name, None, code, text)], engine.now())

@@ -32,7 +32,7 @@ def prepare(engine: Engine, name: str, *, force: bool = False) -> None:
         connections.keep_schema(connection, name, schema_to_json(schema), now)
         small.set_cursor(connection, name, CURSOR, "done", now)
         for note in notes:
-            journal.record(connection, name=name, link_id=None, code="setup_incomplete", text=note, now=now)
+            journal.record(connection, [journal.Line(name, None, "setup_incomplete", note)], now)
 
 
 def schema_to_json(schema: Schema) -> list[dict[str, Any]]:

@@ -257,4 +257,4 @@ def _is_paused(engine: Engine, name: str) -> bool:
 
 def _say(engine: Engine, name: str, code: str, text: str) -> None:
     with engine.db.write() as connection:
-        journal.record(connection, name=name, link_id=None, code=code, text=text, now=engine.now())
+        journal.record(connection, [journal.Line(name, None, code, text)], engine.now())

@@ -19,7 +19,7 @@ def pause(engine: Engine, name: str, direction: Direction, *, by: str, reason: s
     with engine.db.write() as connection:
         pauses.close(connection, name, direction, code=pauses.PERSON, reason=reason, by=by, now=now)
         text = f"{by} paused {in_words(engine, name, direction)}{': ' if reason else ''}{reason}"
-        journal.record(connection, name=name, link_id=None, code="paused", text=text, now=now)
+        journal.record(connection, [journal.Line(name, None, "paused", text)], now)
 
 
 def resume(engine: Engine, name: str, direction: Direction, *, by: str, discard: bool = False) -> int:
@@ -38,7 +38,7 @@ def resume(engine: Engine, name: str, direction: Direction, *, by: str, discard:
         parked.resolve_connection(connection, name, pauses.MASS_CHANGE, names, now=now, by=by, how=how)
         text = f"{by} resumed {in_words(engine, name, direction)}"
         text += f" and discarded what waited on {dropped} ticket(s)" if discard else ""
-        journal.record(connection, name=name, link_id=None, code="resumed", text=text, now=now)
+        journal.record(connection, [journal.Line(name, None, "resumed", text)], now)
     engine.bell([name])
     return woken
 
@@ -72,12 +72,7 @@ def _let_be(engine: Engine, work: Work, directory: Directories, side: Side, by: 
         if names:
             text = f"{by} discarded what waited to be written: {names}"
             journal.record(
-                connection,
-                name=work.link.connection,
-                link_id=work.link.id,
-                code="discarded",
-                text=text,
-                now=engine.now(),
+                connection, [journal.Line(work.link.connection, work.link.id, "discarded", text)], engine.now()
             )
     return bool(names)
 

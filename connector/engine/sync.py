@@ -116,7 +116,9 @@ def _run(engine: Engine, name: str, works: list[Work], directory: Directories) -
     _decide(engine, name, linked, directory)
     _read_timelines_of_the_moved(engine, name, linked, directory)
     effects.write_crm(engine, name, [work for work in linked if work.is_live])
-    each(linked, lambda work: _write_nextcap(engine, name, work, directory))
+    # Before the slow part, in which each ticket has its turn: what is done already is told.
+    finish.finish_all(engine, [work for work in linked if not (work.is_live and _asks_for_nextcap(work))])
+    each([work for work in linked if not work.finished], lambda work: _write_nextcap(engine, name, work, directory))
 
 
 def _write_nextcap(engine: Engine, name: str, work: Work, directory: Directories) -> None:
@@ -268,7 +270,12 @@ def _wants_crm(work: Work) -> bool:
 
 
 def _wants_nextcap(work: Work) -> bool:
-    return bool(work.plan and (work.plan.to_nextcap or work.plan.walk)) and work.may_write(Side.NEXTCAP)
+    return _asks_for_nextcap(work) and work.may_write(Side.NEXTCAP)
+
+
+def _asks_for_nextcap(work: Work) -> bool:
+    """Whether the plan writes to Next Cap, be it now or when that direction is open."""
+    return bool(work.plan and (work.plan.to_nextcap or work.plan.walk))
 
 
 def _crm_is_fresh(engine: Engine, work: Work) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -77,31 +77,44 @@ def hold(connection: sa.Connection, held: Sequence[LinkRow], *, owner: str, unti
     return {link.id for link in held if link.ticket.id in set(ours)}
 
 
-def release(connection: sa.Connection, link: LinkRow, **changes: Any) -> None:
-    """Give the ticket back and store `changes` on the link.
+@dataclass(frozen=True, slots=True)
+class Release:
+    """How one link is given back: when it is to be worked next (None: when something happens), and what to store.
 
-    `due_at` among them is when to work next (None: when something happens), `look` what is still to be looked at. What
-    was marked meanwhile stays due.
+    `look` among the changes is what is still to be looked at.
     """
-    due_at = changes.pop("due_at", None)
-    now = changes.pop("now")
-    look = changes.pop("look", Look.NOTHING)
-    again = links.c.seq > link.seq
-    connection.execute(
+
+    link: LinkRow
+    due_at: datetime | None
+    changes: Mapping[str, Any]
+
+
+def release(connection: sa.Connection, releases: Sequence[Release], now: datetime) -> None:
+    """Give links back whose tickets the caller has locked, with what changed. What was marked meanwhile stays due."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for one in releases:
+        changes = {f"to_{name}": value for name, value in one.changes.items() if name != "look"}
+        row = {"the_id": one.link.id, "the_seq": one.link.seq, "next": one.due_at, **changes}
+        row |= {"first": one.link.dirty_at if one.due_at else None, "left": int(one.changes.get("look", Look.NOTHING))}
+        alike.setdefault(tuple(sorted(name.removeprefix("to_") for name in changes)), []).append(row)
+    for names, rows in alike.items():
+        connection.execute(_giving_back(names, now), rows)
+    ids = [one.link.ticket.id for one in releases]
+    connection.execute(tickets.update().where(tickets.c.id.in_(ids)).values(owner=None, lease_until=None))
+
+
+def _giving_back(names: Sequence[str], now: datetime) -> sa.Update:
+    again = links.c.seq > sa.bindparam("the_seq", type_=links.c.seq.type)
+    return (
         links.update()
-        .where(links.c.id == link.id)
+        .where(links.c.id == sa.bindparam("the_id"))
         .values(
-            due_at=sa.case((again, now), else_=sa.literal(due_at, links.c.due_at.type)),
-            dirty_at=sa.case((again, now), else_=sa.literal(link.dirty_at if due_at else None, links.c.dirty_at.type)),
+            due_at=sa.case((again, now), else_=sa.bindparam("next", type_=Utc)),
+            dirty_at=sa.case((again, now), else_=sa.bindparam("first", type_=Utc)),
             claims=0,
-            look=links.c.look.op("|")(int(look)),
-            **changes,
+            look=links.c.look.op("|")(sa.bindparam("left", type_=links.c.look.type)),
+            **{name: sa.bindparam(f"to_{name}", type_=links.c[name].type) for name in names},
         )
-    )
-    connection.execute(
-        tickets.update()
-        .where(tickets.c.id == link.ticket.id, tickets.c.fence == link.ticket.fence)
-        .values(owner=None, lease_until=None)
     )
 
 

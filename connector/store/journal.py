@@ -4,52 +4,71 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from connector.store.tables import journal
+from connector.store.tables import journal, links
 
 
-def record(
-    connection: sa.Connection,
-    *,
-    name: str,
-    link_id: int | None,
-    code: str,
-    text: str,
-    now: datetime,
-    details: Mapping[str, Any] | None = None,
-) -> None:
-    """Write one line, or raise the counter of the link's last line where that says the same."""
-    digest = hashlib.sha256(json.dumps([code, text, details], sort_keys=True, default=str).encode()).hexdigest()
-    last = connection.execute(
-        sa.select(journal.c.id, journal.c.digest)
-        .where(journal.c.link_id == link_id if link_id is not None else journal.c.link_id.is_(None))
-        .where(journal.c.connection == name)
-        .order_by(journal.c.id.desc())
-        .limit(1)
-    ).one_or_none()
-    if last is not None and last.digest == digest:
-        connection.execute(
-            journal.update().where(journal.c.id == last.id).values(count=journal.c.count + 1, last_at=now)
-        )
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, of a link or (None) of a connection as a whole."""
+
+    name: str
+    link_id: int | None
+    code: str
+    text: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """What two lines have in common that say the same."""
+        told = [self.code, self.text, self.details]
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def record(connection: sa.Connection, lines: Sequence[Line], now: datetime) -> None:
+    """Write lines of different links; one that says what its link's last line says raises that one's counter."""
+    if not lines:
         return
-    connection.execute(
-        journal.insert().values(
-            link_id=link_id,
-            connection=name,
-            at=now,
-            last_at=now,
-            count=1,
-            code=code,
-            text=text,
-            details=dict(details or {}),
-            digest=digest,
+    last = _last(connection, lines)
+    rows: list[dict[str, Any]] = []
+    repeated: list[int] = []
+    for line in lines:
+        digest = line.digest
+        known = last.get((line.name, line.link_id))
+        if known is not None and known.digest == digest:
+            repeated.append(known.id)
+            continue
+        rows.append(
+            {"link_id": line.link_id, "connection": line.name, "at": now, "last_at": now, "count": 1, "digest": digest}
+            | {"code": line.code, "text": line.text, "details": dict(line.details)}
         )
-    )
+    if repeated:
+        again = journal.update().where(journal.c.id.in_(repeated))
+        connection.execute(again.values(count=journal.c.count + 1, last_at=now))
+    if rows:
+        connection.execute(journal.insert(), rows)
+
+
+def _last(connection: sa.Connection, lines: Sequence[Line]) -> dict[tuple[str, int | None], sa.Row[Any]]:
+    """The newest line of each link, and of each connection as a whole, that these lines are about."""
+    ids = [line.link_id for line in lines if line.link_id is not None]
+    names = {line.name for line in lines if line.link_id is None}
+    newest = journal.alias("newest")
+    of_link = sa.select(sa.func.max(newest.c.id)).where(newest.c.link_id == links.c.id).scalar_subquery()
+    chosen = [sa.select(of_link).select_from(links).where(links.c.id.in_(ids))] if ids else []
+    chosen += [
+        sa.select(sa.func.max(newest.c.id)).where(newest.c.link_id.is_(None), newest.c.connection == name)
+        for name in names
+    ]
+    query = sa.select(journal.c.id, journal.c.connection, journal.c.link_id, journal.c.digest)
+    rows = [row for one in chosen for row in connection.execute(query.where(journal.c.id.in_(one)))]
+    return {(row.connection, row.link_id): row for row in rows}
 
 
 def of_link(connection: sa.Connection, link_id: int, limit: int = 200) -> list[Mapping[str, Any]]:

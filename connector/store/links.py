@@ -229,14 +229,19 @@ def check_fence(connection: sa.Connection, *held: LinkRow, until: datetime | Non
     With `until`, the leases are extended to then: nobody else may take the tickets before. Whoever locks several
     tickets does so in the order of their row ids, so that no two ever wait for each other.
     """
-    fences = {link.ticket.id: link.ticket.fence for link in held}
-    query = sa.select(tickets.c.id, tickets.c.fence).where(tickets.c.id.in_(list(fences)))
-    present = {row.id: row.fence for row in connection.execute(query.order_by(tickets.c.id).with_for_update())}
-    for link in held:
-        if present.get(link.ticket.id) != link.ticket.fence:
-            raise LostLease(link.id)
+    for link_id in sorted(lost(connection, held)):
+        raise LostLease(link_id)
     if until is not None:
-        connection.execute(tickets.update().where(tickets.c.id.in_(list(fences))).values(lease_until=until))
+        ids = [link.ticket.id for link in held]
+        connection.execute(tickets.update().where(tickets.c.id.in_(ids)).values(lease_until=until))
+
+
+def lost(connection: sa.Connection, held: Sequence[LinkRow]) -> set[int]:
+    """The ids of these links whose tickets somebody else has taken over; locks the rows of the tickets."""
+    ids = [link.ticket.id for link in held]
+    query = sa.select(tickets.c.id, tickets.c.fence).where(tickets.c.id.in_(ids))
+    present = {row.id: row.fence for row in connection.execute(query.order_by(tickets.c.id).with_for_update())}
+    return {link.id for link in held if present.get(link.ticket.id) != link.ticket.fence}
 
 
 def set_shadows(connection: sa.Connection, link: LinkRow, shadows: Mapping[str, Shadow]) -> None:
