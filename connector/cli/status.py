@@ -11,7 +11,7 @@ from connector.cli import common, show
 
 if TYPE_CHECKING:
     from connector.engine.budget import Bucket
-    from connector.engine.status import ConnectionFigures
+    from connector.engine.status import ConnectionFigures, Figures
 
 
 @click.command()
@@ -25,11 +25,12 @@ def status(as_json: bool) -> None:
         figures = engine_status.figures(runtime.engine)
         failing = story.failing(runtime.engine)
     if as_json:
-        shown = {"connections": figures.connections, "limits": figures.limits, "failing": failing}
-        show.as_json({**shown, "counters": figures.counters})
+        shown = {"connections": figures.connections, "limits": figures.limits, "rounds": figures.rounds}
+        show.as_json({**shown, "drift": figures.drift, "failing": failing, "counters": figures.counters})
         return
     _connections(figures.connections)
     _limits(figures.limits)
+    _looking(figures)
     if failing:
         click.echo()
         names = ["connection", "number", "record_id", "attempts", "failing_since", "due_at", "cause"]
@@ -72,6 +73,19 @@ def _limits(limits: Sequence[Bucket]) -> None:
     if rows:
         click.echo()
         show.table(["calls of", "kind", "used", "lasts", "day", "hours left"], rows)
+
+
+def _looking(figures: Figures) -> None:
+    """How far the rotations are, and what was found that no webhook had told of."""
+    found: dict[str, int] = {}
+    for drift in figures.drift:
+        found[drift.connection] = found.get(drift.connection, 0) + drift.count
+    rows = []
+    for one in figures.rounds:
+        longest = "" if one.oldest_hours is None else f"{one.oldest_hours:.1f}"
+        rows.append([one.side, one.looked_at, one.total, one.never, longest, found.get(one.side, 0)])
+    click.echo()
+    show.table(["looks at", "last asked", "linked", "never compared", "longest ago h", "drift in 7 days"], rows)
 
 
 @click.command()

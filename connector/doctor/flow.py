@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from connector.doctor import limits
+from connector.doctor import limits, looking
 from connector.doctor.finding import NOTE, Finding, judged
 from connector.engine import status, story
 from connector.engine.context import NEXTCAP
@@ -23,12 +23,14 @@ SILENT = timedelta(minutes=2)
 
 def examine(runtime: Runtime) -> Iterator[Finding]:
     """Every connection's state, the limits in force, and whether anybody works at all."""
-    figures = {one.name: one for one in status.figures(runtime.engine).connections}
+    everything = status.figures(runtime.engine)
+    figures = {one.name: one for one in everything.connections}
     for name in (NEXTCAP, *runtime.engine.names):
         if name in figures:
             yield _circuit(runtime, figures[name])
             yield from _own(figures[name]) if name != NEXTCAP else ()
     yield from limits.examine(runtime)
+    yield from looking.examine(runtime, everything)
     yield _failing(runtime)
     yield _heartbeat(runtime, figures[NEXTCAP])
 

@@ -27,8 +27,11 @@ def examine(runtime: Runtime) -> Iterator[Finding]:
             yield judged(one.system, _what(one), detail, NOTHING_LOST)
         elif one.usage is not None:
             yield _window(one, one.usage)
-        if one.usage is not None and one.usage.day is not None:
-            yield day(one.system, one.usage.day)
+    days = sorted(
+        ((one.system, one.usage.day) for one in found if one.usage and one.usage.day), key=lambda of: of[1].at
+    )
+    for system, told in dict(days).items():  # Every kind of call counts in the same day: the newest word holds.
+        yield day(system, told)
 
 
 def _what(one: Bucket) -> str:

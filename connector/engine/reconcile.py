@@ -123,7 +123,7 @@ def _in_turn(engine: Engine, name: str, job: str, every: timedelta, work: Callab
         finish.note_failure(engine, problem)
         _due_again(engine, name, job, every)
     except (Refused, NotSupported) as problem:
-        _say(engine, name, "cannot_look", f"a {job} cannot be made: {problem}")
+        _say(engine, name, job, f"a {job} cannot be made: {problem}")
     except ConfigError:
         pass  # No mapping is in force, so nothing is carried either; `doctor` tells it.
     return 0
@@ -255,6 +255,9 @@ def _is_paused(engine: Engine, name: str) -> bool:
         return bool(connections.state(connection, name).paused)
 
 
-def _say(engine: Engine, name: str, code: str, text: str) -> None:
+def _say(engine: Engine, name: str, job: str, text: str) -> None:
+    """Why there is no looking, for the journal and, until a look succeeds, for `doctor`."""
+    now = engine.now()
     with engine.db.write() as connection:
-        journal.record(connection, [journal.Line(name, None, code, text)], engine.now())
+        journal.record(connection, [journal.Line(name, None, "cannot_look", text)], now)
+        small.set_cursor(connection, name, job, text, now)

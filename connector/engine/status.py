@@ -14,7 +14,7 @@ from connector.engine import budget, fuses
 from connector.engine.budget import Bucket
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.poll import CURSOR
-from connector.engine.reconcile import SWEPT
+from connector.engine.reconcile import ROTATION, SWEEP, SWEPT
 from connector.store import connections, drifts, pauses, rotation, small
 from connector.store.parked import LOOP
 from connector.store.tables import links, parked
@@ -55,7 +55,7 @@ class ConnectionFigures:
 class RoundFigures:
     """The rotation through one system: how many there are, how many were never compared, how long ago the longest was.
 
-    `looked_at` is when the system was last asked what changed.
+    `looked_at` is when the system was last asked what changed; `trouble` why it cannot be asked, if so.
     """
 
     side: str
@@ -63,6 +63,7 @@ class RoundFigures:
     never: int
     oldest_hours: float | None
     looked_at: datetime | None
+    trouble: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,9 @@ def _round(connection: sa.Connection, name: str, now: datetime) -> RoundFigures:
     one = rotation.round_of_tickets(connection) if is_ours else rotation.round_of_links(connection, name)
     looked = small.get_cursor(connection, name, CURSOR if is_ours else SWEPT)
     oldest = None if one.oldest is None else (now - one.oldest).total_seconds() / 3600
-    return RoundFigures(name, one.total, one.never, oldest, looked[1] if looked else None)
+    turns = [small.get_cursor(connection, name, job) for job in (SWEEP, ROTATION)]
+    trouble = "; ".join(turn[0] for turn in turns if turn and turn[0])
+    return RoundFigures(name, one.total, one.never, oldest, looked[1] if looked else None, trouble)
 
 
 def _work(now: datetime) -> sa.Select[tuple[str, int, datetime, int]]:

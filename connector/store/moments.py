@@ -6,9 +6,19 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from connector.store.tables import budgets, connections, cursors, effects, links, tickets, unplaced
+from connector.store.tables import budgets, connections, cursors, drifts, effects, links, tickets, unplaced
 
-DUE = (links.c.due_at, links.c.dirty_at, unplaced.c.due_at, connections.c.closed_until, cursors.c.at)
+DUE = (
+    links.c.due_at,
+    links.c.dirty_at,
+    unplaced.c.due_at,
+    connections.c.closed_until,
+    cursors.c.at,
+    links.c.compared_at,
+    tickets.c.compared_at,
+    tickets.c.owed_at,
+    drifts.c.found_at,
+)
 """What would be waited for: due now."""
 FORGOTTEN = (
     links.c.crm_read_at,

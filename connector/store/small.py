@@ -72,7 +72,7 @@ def take_turn(connection: sa.Connection, name: str, job: str, *, every: float, n
     if overdue < 0:
         return None
     mine = (cursors.c.connection == name) & (cursors.c.name == job) & (cursors.c.at == last[1])
-    return overdue if connection.execute(cursors.update().where(mine).values(at=now)).rowcount == 1 else None
+    return overdue if connection.execute(cursors.update().where(mine).values(at=now, value="")).rowcount == 1 else None
 
 
 def add_mapping(connection: sa.Connection, name: str, *, version: str, text: str, by: str, now: datetime) -> None:

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from connector.engine import status
 from connector.engine.budget import Bucket
-from connector.engine.status import ConnectionFigures
+from connector.engine.status import ConnectionFigures, Figures
 from connector.store.database import StoreAway
 from connector.wiring import Runtime
 
@@ -87,7 +87,7 @@ class _StoreCollector(Collector):
             for figure in figures.connections:
                 family.add_metric([figure.name], float(getattr(figure, attribute)))
             families.append(family)
-        families += _limits(figures.limits)
+        families += [*_limits(figures.limits), *_looking(figures)]
         families += _pauses(figures.connections)
         for counter, values in figures.counters.items():
             total = CounterMetricFamily(f"connector_{counter}", counter.replace("_", " "), labels=["label"])
@@ -118,6 +118,20 @@ def _limits(buckets: Sequence[Bucket]) -> list[Metric]:
             tell("connector_day_calls_remaining", "Calls that remain of the day", where, usage.day.remaining)
             tell("connector_day_calls_empty_seconds", "Until the day's calls are used up", where, usage.day.empty_in)
     return [_gauge(name, text, ["system", "bucket"], rows) for (name, text), rows in told.items()] + [_lanes(buckets)]
+
+
+def _looking(figures: Figures) -> list[Metric]:
+    """How far the rotations are. What they found is the counter `connector_drift`."""
+    rounds = figures.rounds
+    oldest = [([one.side], one.oldest_hours * 3600) for one in rounds if one.oldest_hours is not None]
+    asked = [([one.side], one.looked_at.timestamp()) for one in rounds if one.looked_at is not None]
+    side = ["system"]
+    return [
+        _gauge("connector_rotation_records", "What is compared in turn", side, [([o.side], o.total) for o in rounds]),
+        _gauge("connector_rotation_never", "Of it, never compared yet", side, [([o.side], o.never) for o in rounds]),
+        _gauge("connector_rotation_oldest_seconds", "Since the one compared longest ago", side, oldest),
+        _gauge("connector_looked_at_seconds", "When it was last asked what changed, Unix time", side, asked),
+    ]
 
 
 def _lanes(buckets: Sequence[Bucket]) -> Metric:

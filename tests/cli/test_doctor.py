@@ -14,11 +14,13 @@ from datetime import timedelta
 
 import pytest
 
+from connector.adapters.budget import Day
+from connector.doctor import limits
 from connector.doctor.finding import Finding
 from connector.engine.context import NEXTCAP, utc_now
 from connector.engine.poll import CURSOR
 from connector.sandbox.kernel_http import Answer, Application, HttpServer
-from connector.store import connections, links, parked, small
+from connector.store import connections, drifts, links, parked, small
 from connector.store.database import Database
 from connector.wiring import HANDED_OUT, Runtime
 
@@ -385,6 +387,36 @@ def test_what_waits_for_a_person(connector: Connector, ready: Installation) -> N
     spoil(ready, park)
 
     assert "connector parked list" in examined(connector, code=1)["hubspot parked"]["advice"]
+
+
+def test_webhooks_that_are_lost_again_and_again(connector: Connector, ready: Installation) -> None:
+    """Each was found by looking; so many of a day are no accident."""
+
+    def drift(runtime: Runtime) -> None:
+        with runtime.db.write() as connection:
+            one = {"connection": "hubspot", "side": "crm", "subject": "1", "what": "subject"}
+            drifts.suspect(connection, [one] * 25, utc_now())
+            for row in drifts.suspicions(connection, before=utc_now()):
+                drifts.keep(connection, row.id)
+
+    spoil(ready, drift)
+
+    found = examined(connector, code=1)
+
+    assert f"{utc_now():%Y-%m-%d}: 25" in found["hubspot drift"]["detail"]
+    assert "Webhooks do not arrive" in found["hubspot drift"]["advice"]
+    assert found["nextcap drift"]["state"] == "ok"
+
+
+def test_a_day_of_calls_that_will_not_last() -> None:
+    spent = Day(250_000, 150_000, at=3600.0, began_at=0.0, began_remaining=250_000)
+    slow = Day(250_000, 249_000, at=3600.0, began_at=0.0, began_remaining=250_000)
+
+    assert limits.day("hubspot", spent).state == "problem"
+    assert "150,000 of 250,000 calls of the day remain; at this pace they are used up in 1.5 h" in str(
+        limits.day("hubspot", spent).detail
+    )
+    assert limits.day("hubspot", slow).state == "ok"
 
 
 def test_work_that_is_overdue(connector: Connector, ready: Installation) -> None:

@@ -250,13 +250,31 @@ def test_a_system_that_is_not_to_be_called_is_not_looked_at(world: World, held: 
 
 def test_a_list_that_may_not_be_read_is_told_once_and_the_rotation_goes_on(world: World) -> None:
     ticket, record = world.linked()
-    world.hubspot.faults.add("status", path=SEARCH, status=403, body={"category": "MISSING_SCOPES", "message": "no"})
+    world.hubspot.faults.add("status", path=SEARCH, status=403, body={"category": "MISSING_SCOPES"}, times=None)
     world.hubspot.archive_ticket(record)
     world.mail()
 
     look(world, 300, rotation=120.0)
 
     assert world.link(ticket).state == links.GONE
+    (ours,) = (one for one in status.figures(world.engine).rounds if one.side == HUBSPOT)
+    assert "a sweep cannot be made" in ours.trouble
+
+
+def test_what_looking_finds_is_in_the_metrics(deaf: World) -> None:
+    deaf.ticket()
+    look(deaf, 180)
+
+    told = deaf.process.client.get("/metrics").get_data(as_text=True)
+
+    for line in (
+        'connector_drift_total{label="nextcap:nextcap"} 1.0',
+        'connector_rotation_records{system="hubspot"} 1.0',
+        'connector_rotation_never{system="nextcap"} 0.0',
+        'connector_calls_allowed{bucket="default",system="hubspot"}',
+        "connector_lane_calls_counted{",
+    ):
+        assert line in told, line
 
 
 # -- the rotation
