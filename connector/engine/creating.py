@@ -229,6 +229,7 @@ def _make_ticket(engine: Engine, name: str, work: Work, requester: Requester | N
     found = _settle_doubt(engine, work, effect, change) if effect else None
     if not work.is_live:
         return
+    adopted = found is not None
     if found is None:
         if not fuses.admitted(engine, Side.NEXTCAP, [work], what="the ticket", kind=fuses.CREATED):
             return
@@ -240,7 +241,7 @@ def _make_ticket(engine: Engine, name: str, work: Work, requester: Requester | N
             raise_waits([written])
             return
         found = written.record or Record(written.id, {})
-    _keep_ticket(engine, work, found, people)
+    _keep_ticket(engine, work, found, people, adopted=adopted)
 
 
 def _ticket_change(work: Work, name: str, requester: Requester, people: Directories) -> Change:
@@ -311,7 +312,7 @@ def _is_settled(rule: Rule, ours: Value, theirs: Value, people: Directories) -> 
     return (ours is None) == (theirs is None) and agrees(rule, ours, theirs, people)
 
 
-def _keep_ticket(engine: Engine, work: Work, record: Record, people: Directories) -> None:
+def _keep_ticket(engine: Engine, work: Work, record: Record, people: Directories, *, adopted: bool) -> None:
     """The ticket is made: see what it shows, and link it with its shadows in one transaction."""
     if record.get("status") is MISSING:
         record = engine.nextcap.read([record.id], ()).get(record.id, record)
@@ -319,7 +320,7 @@ def _keep_ticket(engine: Engine, work: Work, record: Record, people: Directories
     kept = links.shadows_to_json(shadows)
     with engine.db.write() as connection:
         links.check_fence(connection, work.link)
-        links.attach_ticket(connection, work.link, record.id, engine.now(), shadows=kept)
+        was_told_of = links.attach_ticket(connection, work.link, record.id, engine.now(), shadows=kept)
         links.ensure(connection, [record.id], engine.names)
         _made(connection, work, CREATE_NEXTCAP, record.id)
     work.open_effects = _without(work, CREATE_NEXTCAP)
@@ -327,6 +328,8 @@ def _keep_ticket(engine: Engine, work: Work, record: Record, people: Directories
     work.changes |= {"state": links.ACTIVE, "linked_at": engine.now()}
     work.wrote = True
     work.say("created", "created in Next Cap", ticket=record.id)
+    if was_told_of or adopted:
+        work.look |= Look.NEXTCAP_COMMENTS
     work.shadows = shadows
     if STATUS in shadows:
         take_nextcap(engine, work, record)

@@ -106,6 +106,8 @@ def _run(engine: Engine, name: str, works: list[Work], directory: Directories) -
     new = [work for work in works if work.is_live and work.link.state == links.NEW]
     creating.create_in_crm(engine, name, [work for work in new if work.record_id is None], directory)
     creating.create_in_nextcap(engine, name, [work for work in new if work.nextcap_id is None], directory)
+    # A half that was there already, or was made in an earlier pass that ended early, may have been talked on.
+    comments.look_at_timelines(engine, name, [work for work in new if work.is_live], directory)
     _settle_interrupted(engine, name, works)
     # What the CRM was not shown before this pass began, it could not know when somebody closed there.
     for work in works:

@@ -261,24 +261,28 @@ def follow(connection: sa.Connection, link: LinkRow, record_id: str) -> None:
     connection.execute(links.update().where(links.c.id == link.id).values(record_id=record_id))
 
 
-def attach_ticket(connection: sa.Connection, link: LinkRow, nextcap_id: str, now: datetime, **changes: Any) -> None:
+def attach_ticket(connection: sa.Connection, link: LinkRow, nextcap_id: str, now: datetime, **changes: Any) -> bool:
     """The Next Cap ticket that this link was waiting for.
 
     Its webhook may have made a ticket row of its own already: that twin's links of other connections and its
-    reading come over, its own empty link and the row itself go.
+    reading come over, its own empty link and the row itself go. Whether that one was marked again after its ticket's
+    making: then something happened that is now this link's to look at.
     """
+    was_marked = False
     # Made here if it is not there yet: whoever is about to make it waits for this transaction, and finds our row.
     upsert(connection, tickets, [{"nextcap_id": nextcap_id}], ["nextcap_id"])
     is_twin = (tickets.c.nextcap_id == nextcap_id) & (tickets.c.id != link.ticket.id)
     twin = connection.execute(sa.select(tickets).where(is_twin).with_for_update()).one_or_none()
     if twin is not None:
         same = (links.c.ticket_id == twin.id) & (links.c.connection == link.connection)
-        connection.execute(links.delete().where(same, links.c.record_id.is_(None)))
+        empty = links.delete().where(same, links.c.record_id.is_(None)).returning(links.c.seq)
+        was_marked = any(row.seq > 1 for row in connection.execute(empty))
         connection.execute(links.update().where(links.c.ticket_id == twin.id).values(ticket_id=link.ticket.id))
         connection.execute(events.update().where(events.c.ticket_id == twin.id).values(ticket_id=link.ticket.id))
         connection.execute(tickets.delete().where(tickets.c.id == twin.id))
     connection.execute(tickets.update().where(tickets.c.id == link.ticket.id).values(nextcap_id=nextcap_id))
     connection.execute(links.update().where(links.c.id == link.id).values(state=ACTIVE, linked_at=now, **changes))
+    return was_marked
 
 
 def update_ticket(connection: sa.Connection, link: LinkRow, changes: Mapping[str, Any]) -> None:

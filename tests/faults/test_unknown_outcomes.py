@@ -153,3 +153,60 @@ def test_a_delivery_whose_taker_dies(world: World, point: Point) -> None:
     world.settle()
 
     assert world.record(record)["subject"] == "After"
+
+
+def test_what_people_say_on_a_record_that_a_dead_process_made(world: World) -> None:
+    """Whoever takes the record up looks at its notes."""
+    world.linked()
+    ticket = world.ticket(subject="Of a customer")
+    world.deliver()
+    die(world, Point.APPLIED, "create_crm")
+
+    world.hubspot.write_note(world.record_id(ticket), "<p>Already here</p>")
+    world.mail()  # Its webhook is lost.
+    seconds_pass(world, NOT_IN_DOUBT)
+
+    assert world.said(ticket, "note") == ["Already here"]
+
+
+def test_what_people_say_on_a_ticket_that_a_dead_process_made(world: World) -> None:
+    """The same in Next Cap, where the ticket's row was made by its own webhooks meanwhile."""
+    world.linked()
+    record = world.hubspot.create_ticket("Made by a person")
+    world.deliver()
+    die(world, Point.APPLIED, "create_nextcap")
+
+    (ticket,) = (one["id"] for one in world.nextcap.state()["tickets"] if one["subject"] == "Made by a person")
+    world.nextcap.customer_reply(ticket, "Already here")
+    world.mail()  # None of their webhooks arrives.
+    seconds_pass(world, NOT_IN_DOUBT)
+
+    assert world.notes(record) == ["Already here"]
+
+
+@pytest.mark.parametrize("answer", ["early", "late"])
+def test_what_people_say_on_a_ticket_before_its_maker_has_linked_it(world: World, answer: str) -> None:
+    """Its webhooks come before the answer to our create, and find a ticket that no record is linked to."""
+    world.linked()
+    record = world.hubspot.create_ticket("Made by a person")
+    world.deliver()
+
+    def talk() -> None:
+        (ticket,) = (one["id"] for one in world.nextcap.state()["tickets"] if one["subject"] == "Made by a person")
+        if answer == "early":
+            world.nextcap.customer_reply(ticket, "Already here")
+        world.deliver("nextcap")
+
+    world.process.taps["nextcap"].after("POST /crm/tickets", talk)
+    world.drain()
+    seconds_pass(world, NOT_IN_DOUBT)
+
+    assert world.notes(record) == (["Already here"] if answer == "early" else [])
+
+
+def seconds_pass(world: World, seconds: int) -> None:
+    """The sweep rings every five seconds."""
+    for _ in range(seconds // SWEEP):
+        world.settle()
+        world.advance(SWEEP)
+    world.settle()
