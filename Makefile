@@ -23,7 +23,8 @@ test: setup lint
 SEEDS ?= 11,12,13,14,15,16,17,18
 EVENTS ?= 3000
 soak: setup
-	FAULT_SEEDS=$(SEEDS) FAULT_EVENTS=$(EVENTS) $(BIN)/python -m pytest -s tests/faults/test_seeds.py tests/faults/soak_mutants.py $(ARGS)
+	FAULT_SEEDS=$(SEEDS) FAULT_EVENTS=$(EVENTS) FAULT_OVERLAP=30 FAULT_HOUR_EVENTS=10000 $(BIN)/python -m pytest -s \
+		tests/faults/test_seeds.py tests/faults/test_outages.py tests/faults/test_hour.py tests/faults/soak_mutants.py $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

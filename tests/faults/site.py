@@ -147,15 +147,20 @@ class Site(Production):
             connection.exec_driver_sql(statement)
         engine.dispose()
 
-    def replace(self, name: str, overlap: float = 0.0) -> float:
-        """Start a second process beside one, ask the first to end, and wait until it has; for how many seconds."""
-        old = self.processes.pop(name)
-        self.launch(name)
+    def replace_all(self, overlap: float) -> dict[str, float]:
+        """Start new processes beside the old ones, then ask those to end; the seconds that each took."""
+        old = dict(self.processes)
+        for name in old:
+            self.launch(name)
         time.sleep(overlap)
         began = time.monotonic()
-        old.send_signal(signal.SIGTERM)
-        assert old.wait(30) is not None
-        return time.monotonic() - began
+        for process in old.values():
+            process.send_signal(signal.SIGTERM)
+        took = {}
+        for name, process in old.items():
+            process.wait(40)
+            took[name] = time.monotonic() - began
+        return took
 
     def stop(self) -> None:
         self.traps.clear()
