@@ -25,6 +25,10 @@ BROAD = ("Exception", "BaseException")
 
 # File and function of each handler that catches everything, and why it may.
 CATCHES_EVERYTHING = {
+    (
+        "connector/engine/intake.py",
+        "read",
+    ): "a delivery that our reader fails on is kept, parked and logged as a defect",
     ("connector/embedded.py", "_kept_alive"): "one defect must not end a thread for good; it is logged as a defect",
 }
 

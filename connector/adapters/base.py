@@ -15,9 +15,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from connector.domain.errors import ConnectorError, Gone
+from connector.domain.errors import BadDelivery, ConnectorError, Gone
 from connector.domain.schema import Schema
-from connector.domain.ticket import Attachment, Comment, CommentKind, Person, Record, Requester, Value
+from connector.domain.ticket import Attachment, Comment, CommentKind, Person, Record, Requester, Value, storable
+
+LONGEST_NAME = 255
+"""Characters that an id, an event's name or a field's name has at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Event:
     a comment's id for COMMENT when the event does not name the ticket (then `ticket_id` is None). `key` identifies
     the event among duplicates. `field` and `value` are set where the event names one property and its new value;
     `record` where it carries the whole ticket; `survivor` for a merge. `moment` is the vendor's time of the change.
+    Raises BadDelivery for a name or an id that no vendor gives and no store holds: too long, NUL, half a character.
     """
 
     name: str
@@ -79,6 +83,11 @@ class Event:
     record: Record | None = None
     survivor: str | None = None
     moment: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for told in (self.name, self.subject, self.ticket_id, self.field, self.survivor):
+            if told and (len(told) > LONGEST_NAME or storable(told) != told):
+                raise BadDelivery("an event has a name or an id that no record can have", code="bad_id")
 
 
 class ChangeKind(StrEnum):

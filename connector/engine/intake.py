@@ -7,15 +7,17 @@ or why it did nothing, is stored with it.
 from __future__ import annotations
 
 import hashlib
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import PurePath
 from typing import Any
 
 import sqlalchemy as sa
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-from connector.adapters.base import Delivery, Event, EventKind
+from connector.adapters.base import Adapter, Delivery, Event, EventKind
 from connector.domain.errors import BadDelivery, ConfigError
 from connector.domain.rules import TicketMapping
 from connector.domain.ticket import Record, Side, normal
@@ -26,6 +28,12 @@ from connector.engine.points import Point, at
 from connector.engine.work import moved_moments, name_of, names_every_field, reading_from_json, reading_to_json
 from connector.store import connections, deliveries, effects, links, parked
 from connector.store.links import Look, from_json
+
+MOST_EVENTS = 2000
+"""Events in one delivery: twenty times as many as the largest batch that a vendor documents."""
+
+AHEAD = timedelta(hours=1)
+"""A reading from later than this is not believed: every true one after it would look old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +51,14 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a delivery: how many events it held, which connections were rung, whether it could be read."""
+    """What became of a delivery: how many events it held, and which connections were rung.
+
+    `problem` is the code under which it waits for a person because it could not be read.
+    """
 
     events: int
     rung: tuple[str, ...] = ()
-    readable: bool = True
+    problem: str = ""
 
 
 def arrive(engine: Engine, source: str, delivery: Delivery) -> Arrival:
@@ -55,11 +66,35 @@ def arrive(engine: Engine, source: str, delivery: Delivery) -> Arrival:
     adapter = engine.system(source)
     adapter.verify(delivery, now=engine.now())
     try:
-        events = adapter.parse(delivery)
+        events = read(adapter, delivery)
     except BadDelivery as problem:
         return Arrival(_digest(delivery.body), delivery.body, problem=problem)
-    keys = "|".join(event.key for event in events).encode()
+    keys = "|".join(event.key for event in events).encode("utf-8", "surrogatepass")
     return Arrival(_digest(keys or delivery.body), delivery.body, events)
+
+
+def read(adapter: Adapter, delivery: Delivery) -> Sequence[Event]:
+    """The events of a verified delivery. Raises BadDelivery where it cannot be read, by whosever fault.
+
+    A reader that fails on it would fail on every repeat too, and the vendor would give up: so it is kept and told of.
+    """
+    try:
+        events = adapter.parse(delivery)
+    except BadDelivery:
+        raise
+    except RecursionError as problem:
+        raise BadDelivery("the body is nested too deeply", code="too_deep") from problem
+    except Exception as problem:
+        raise BadDelivery(f"the connector's own reader failed on it: {_place_of(problem)}", code="defect") from problem
+    if len(events) > MOST_EVENTS:
+        raise BadDelivery(f"it holds {len(events)} events, more than any vendor sends at once", code="too_many_events")
+    return events
+
+
+def _place_of(problem: Exception) -> str:
+    """What failed and where, without its message: that may hold somebody's words."""
+    last = traceback.extract_tb(problem.__traceback__)[-1]
+    return f"{type(problem).__name__} in {last.name}, {PurePath(last.filename).name}:{last.lineno}"
 
 
 def _digest(told: bytes) -> str:
@@ -101,7 +136,7 @@ def take(engine: Engine, source: str, arrivals: Sequence[Arrival]) -> list[Recei
     at(Point.TAKEN, source)
     if rung:
         engine.bell(rung)
-    return [Receipt(len(one.events), tuple(rung), one.problem is None) for one in arrivals]
+    return [Receipt(len(one.events), tuple(rung), one.problem.code if one.problem else "") for one in arrivals]
 
 
 def _park_unreadable(
@@ -191,7 +226,9 @@ def _consider_nextcap(
         return None, "the connector's seat may not see this ticket"
     look = Look.NEXTCAP_COMMENTS if event.kind is EventKind.COMMENT else Look.NOTHING
     record = event.record
-    if record is None or record.version is None or not all(names_every_field(one, record) for one in mappings):
+    if record is None or record.version is None or record.version > now + AHEAD:
+        return look | Look.NEXTCAP | Look.MOVED, "doorbell: the ticket will be read"
+    if not all(names_every_field(one, record) for one in mappings):
         return look | Look.NEXTCAP | Look.MOVED, "doorbell: the ticket will be read"
     newest = ticket.newest
     if newest is not None and record.version <= newest:

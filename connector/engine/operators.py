@@ -127,7 +127,7 @@ def replay(engine: Engine, delivery_id: int) -> intake.Receipt:
         raise NeedsReview(f"delivery {delivery_id} is not kept (any more)", code="not_kept")
     source, body = kept
     adapter = engine.crms.get(source, engine.nextcap)
-    events = adapter.parse(Delivery("POST", f"/webhooks/{source}", {}, body))
+    events = intake.read(adapter, Delivery("POST", f"/webhooks/{source}", {}, body))
     key = f"replay:{delivery_id}:{engine.now().isoformat()}"
     return intake.take(engine, source, [intake.Arrival(key, body, events)])[0]
 

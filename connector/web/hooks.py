@@ -63,8 +63,8 @@ def _receive(runtime: Runtime, doors: Mapping[str, Door], source: str) -> Respon
         response = _answer(503)
         response.headers["Retry-After"] = "5"
         return response
-    if not receipt.readable:
-        logger.warning("delivery_parked", source=source, bytes=len(delivery.body))
+    if receipt.problem:
+        logger.warning("delivery_parked", source=source, code=receipt.problem, bytes=len(delivery.body))
     answer = runtime.engine.system(source).answer(delivery)
     return Response(answer.body, status=answer.status, content_type=answer.content_type)
 

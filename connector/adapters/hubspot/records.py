@@ -126,9 +126,9 @@ def moment(told: object) -> datetime | None:
         if isinstance(told, int) or str(told).isdecimal():
             return datetime.fromtimestamp(int(str(told)) / 1000, UTC)
         read = datetime.fromisoformat(str(told))
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def _requester(shown: Mapping[str, str | None]) -> Requester:

@@ -33,13 +33,14 @@ def parse(delivery: Delivery, *, web_url: str) -> list[Event]:
     envelopes = body if isinstance(body, list) else [body]
     if not all(isinstance(one, Mapping) for one in envelopes):
         raise BadDelivery("nextcap: the body is not an object", code="unreadable")
-    return [_event(one, delivery, place, web_url) for place, one in enumerate(envelopes)]
+    digest = hashlib.sha256(delivery.body).hexdigest()
+    return [_event(one, delivery, digest, place, web_url) for place, one in enumerate(envelopes)]
 
 
-def _event(envelope: Raw, delivery: Delivery, place: int, web_url: str) -> Event:
+def _event(envelope: Raw, delivery: Delivery, digest: str, place: int, web_url: str) -> Event:
     name = _name(envelope, delivery)
     body = next((inner(envelope, field) for field in BODY_FIELDS if inner(envelope, field)), envelope)
-    key = _key(envelope, delivery, is_flat=body is envelope) + (f"#{place}" if place else "")
+    key = _key(envelope, delivery, digest, is_flat=body is envelope) + (f"#{place}" if place else "")
     moment = moment_of(pick(envelope, *TIME_FIELDS) or pick(envelope if body is not envelope else {}, "created_at"))
     if not name.lower().startswith("ticket."):
         subject = pick(body, "id", "conversation_id", "lead_id") or ""
@@ -80,12 +81,11 @@ def _record(body: Raw, ticket_id: str, web_url: str) -> Record | None:
     return None
 
 
-def _key(envelope: Raw, delivery: Delivery, *, is_flat: bool) -> str:
-    """The delivery's id: from a header, else the body, else the hash of its bytes.
+def _key(envelope: Raw, delivery: Delivery, digest: str, *, is_flat: bool) -> str:
+    """The delivery's id: from a header, else the body, else the hash of its bytes (`digest`).
 
     A flat body's `id` is the ticket's. A header whose name might also hold the subscription's id is not trusted alone.
     """
-    digest = hashlib.sha256(delivery.body).hexdigest()
     for name in ID_HEADERS:
         if delivery.headers.get(name):
             sent = delivery.headers[name].strip()

@@ -12,7 +12,17 @@ from urllib.parse import quote
 
 from connector.adapters.nextcap.answers import Raw, inner, lookup, moment_of, pick
 from connector.domain.text import html_to_text, looks_like_html
-from connector.domain.ticket import Attachment, Comment, CommentKind, Person, Record, Requester, Value, normal
+from connector.domain.ticket import (
+    Attachment,
+    Comment,
+    CommentKind,
+    Person,
+    Record,
+    Requester,
+    Value,
+    normal,
+    storable,
+)
 
 PLAIN: Final[Mapping[str, tuple[str, ...]]] = {
     "id": ("id",),
@@ -67,7 +77,9 @@ def record_of(raw: Raw, *, whole: bool, web_url: str = "") -> Record:
     if number:
         fields["number"] = number
     if web_url:
-        fields["url"] = web_url.replace("{id}", quote(ticket_id, safe="")).replace("{number}", quote(number, safe=""))
+        fields["url"] = web_url.replace("{id}", quote(storable(ticket_id), safe="")).replace(
+            "{number}", quote(number, safe="")
+        )
     return Record(
         id=ticket_id,
         fields=fields,
@@ -85,7 +97,8 @@ def is_whole(raw: Raw) -> bool:
 def requester_of(raw: Raw) -> Requester:
     """The customer, found by whichever name Next Cap gives them."""
     email, name, phone = (_requester_part(raw, part)[1] for part in ("email", "name", "phone"))
-    return Requester(email=str(email).strip().lower() if email else None, name=_text(name), phone=_text(phone))
+    email = _text(email)
+    return Requester(email=email.lower() if email else None, name=_text(name), phone=_text(phone))
 
 
 def _requester_part(raw: Raw, part: str) -> tuple[bool, Any]:
@@ -130,7 +143,7 @@ def _objects(raw: Raw, *, whole: bool) -> dict[str, Value]:
 def _value(value: object) -> Value:
     """A JSON value in normal form; an object as compact JSON with sorted keys, a list of objects by their names."""
     if isinstance(value, Mapping):
-        return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else None
+        return normal(json.dumps(value, ensure_ascii=False, sort_keys=True)) if value else None
     if isinstance(value, list):
         return normal([pick(one, "name", "id") if isinstance(one, Mapping) else one for one in value])
     return normal(value)
@@ -141,7 +154,7 @@ def _line(value: Value) -> str:
 
 
 def _text(value: object) -> str | None:
-    return str(value).strip() or None if value is not None else None
+    return storable(str(value)).strip() or None if value is not None else None
 
 
 def comment_of(raw: Raw) -> Comment | None:
