@@ -1,4 +1,4 @@
-"""`mappings …`: check a mapping file before it meets a ticket, and say in words what it does."""
+"""`mappings …`: check a mapping file before it meets a ticket, say in words what it does, apply it to old tickets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from connector.cli import common, show
 
 if TYPE_CHECKING:
     from connector.domain.schema import Schema
+    from connector.engine.applying import Effect, Survey
     from connector.mapping.problems import Problem
+    from connector.wiring import Runtime
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 of_account = click.option(
@@ -22,7 +24,7 @@ of_account = click.option(
 
 @click.group()
 def mappings() -> None:
-    """Check and explain mapping files."""
+    """Check, explain and apply mapping files."""
 
 
 @mappings.command()
@@ -69,6 +71,76 @@ def explain(file: Path | None, connection: str | None) -> None:
     for path in _chosen((file,) if file else (), connection):
         document = parse(path.read_text(encoding="utf-8"), name=_shown(path))
         click.echo(in_words(document, _schema(connection)))
+
+
+@mappings.command()
+@click.argument("connection")
+@click.option("--field", "fields", multiple=True, help="This rule (or `status`); may be repeated.")
+@click.option("--take", type=click.Choice(["nextcap", "crm"]), help="Whose value counts where the mapping is open.")
+@click.option("--limit", type=click.IntRange(1), help="Choose at most so many tickets: a first trial.")
+@click.option("--dry-run", is_flag=True, help="Count and show, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask, for scripts.")
+@common.as_json
+def apply(
+    connection: str,
+    fields: tuple[str, ...],
+    take: str | None,
+    limit: int | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Make old tickets follow a changed mapping: count what would change, ask, then let it be carried.
+
+    Without --field: the rules that differ from the mapping that was in force before.
+    """
+    from connector.domain.ticket import Side
+    from connector.engine import applying
+
+    with common.opened() as runtime:
+        engine, name = runtime.engine, common.one_of_ours(runtime, connection)
+        _take_over(runtime, name)
+        chosen = fields or applying.changed_fields(engine, name)
+        if not chosen:
+            raise click.UsageError("no rule differs from the mapping in force before; name one with --field")
+        found = applying.survey(engine, name, chosen, take=Side(take) if take else None, limit=limit)
+        _tell_survey(found, as_json=as_json)
+        if dry_run or not found.chosen:
+            return
+        if not (yes or click.confirm(f"Change {len(found.chosen)} ticket(s)?", err=True)):
+            click.echo("nothing was changed", err=True)
+            raise SystemExit(common.WRONG)
+        length = applying.apply(engine, name, found, by=common.whoami())
+    minutes = max(1, round(length.total_seconds() / 60))
+    click.echo(f"{len(found.chosen)} ticket(s) are worked within about {minutes} min", err=as_json)
+
+
+def _take_over(runtime: Runtime, name: str) -> None:
+    """Plans are made by the mapping in force: the file, if it passes. Raises ConfigError with its mistakes."""
+    from connector.domain.errors import ConfigError
+
+    for one in runtime.import_mappings():
+        if one.connection == name and one.problems:
+            raise ConfigError("\n".join(one.problems))
+
+
+def _tell_survey(found: Survey, *, as_json: bool) -> None:
+    if as_json:
+        counts = {"looked_at": found.looked_at, "unread": found.unread, "tickets": len(found.chosen)}
+        show.as_json({"version": found.version, "fields": found.fields, **counts, "effects": found.effects})
+        return
+    show.table(["field", "written in", "tickets", "for example"], [_row(one) for one in found.effects])
+    click.echo(f"{found.looked_at} ticket(s) looked at, {len(found.chosen)} would change")
+    if found.unread:
+        click.echo(f"{found.unread} could not be compared: a side was never read (`tickets resync` reads it)")
+
+
+def _row(one: Effect) -> list[object]:
+    if one.side is None:
+        return [one.field, "nowhere", one.tickets, f"{one.why}: {', '.join(label for label, _, _ in one.examples)}"]
+    where = "Next Cap" if one.side == "nextcap" else "the CRM"
+    examples = [f"{label}: {show.cell(before)} → {show.cell(after)}" for label, before, after in one.examples]
+    return [one.field, where, one.tickets, "; ".join(examples)]
 
 
 def _chosen(files: Sequence[Path], connection: str | None) -> list[Path]:

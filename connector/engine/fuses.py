@@ -89,7 +89,8 @@ def _amounts(work: Work, side: Side, what: str, kind: str, now: datetime) -> Cou
         return Counter()
     if what:
         return Counter({kind: 1} if kind else {})
-    if work.plan is None or work.link.linked_at is None or now - work.link.linked_at < YOUNG:
+    is_young = work.link.linked_at is None or now - work.link.linked_at < YOUNG
+    if work.plan is None or (is_young and work.link.mass != pauses.APPLIED):
         return Counter()
     return Counter(filter(None, (_kind(work, side, one) for one in work.plan.decisions)))
 

@@ -18,9 +18,6 @@ from connector.engine.context import Engine
 from connector.store import claims, decided, deliveries, effects, journal, links, parked, pauses
 from connector.store.links import Look, from_json, to_json
 
-UNDECIDED = "\ufffechosen by a person"
-"""A shadow that no value equals: the chosen side then counts as changed, the other as not."""
-
 
 def retry(engine: Engine, ids: Sequence[int], *, by: str) -> int:
     """Try these parked items again; how many there were. A delivery that still cannot be read waits on."""
@@ -67,7 +64,7 @@ def resolve(engine: Engine, item_id: int, *, take: Side, by: str) -> None:
         if item is None or item.link_id is None or not item.field or item.field.startswith(COMMENT):
             raise NeedsReview(f"item {item_id} is not an open conflict of a field", code="not_a_conflict")
         nextcap, crm = (item.nextcap or {}).get("value"), (item.crm or {}).get("value")
-        chosen = [UNDECIDED, crm] if take is Side.NEXTCAP else [nextcap, UNDECIDED]
+        chosen = [decided.UNDECIDED, crm] if take is Side.NEXTCAP else [nextcap, decided.UNDECIDED]
         claims.overrule(connection, item.link_id)
         _forget_loop(connection, item)
         decided.set_shadow(connection, item.link_id, item.field, Shadow(from_json(chosen[0]), from_json(chosen[1])))

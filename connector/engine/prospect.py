@@ -12,7 +12,7 @@ from connector.engine.work import Work
 def plan_of(engine: Engine, work: Work, directory: Directories) -> Plan | None:
     """The plan for a link that was loaded just now; None where a side has never been read."""
     work.nextcap = reading.stored_reading(work)
-    if work.nextcap is None or work.known_crm() is None:
+    if work.nextcap is None or (work.crm or work.known_crm()) is None:
         return None
     sync.plan(engine, work, directory)
     return work.plan

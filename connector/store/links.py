@@ -303,6 +303,12 @@ def get(connection: sa.Connection, link_id: int) -> LinkRow | None:
     return from_row(row) if row else None
 
 
+def active_after(connection: sa.Connection, name: str, after: int, limit: int) -> list[LinkRow]:
+    """Links of a connection whose both halves are there, by id, unclaimed."""
+    query = whole().where(links.c.connection == name, links.c.state == ACTIVE, links.c.id > after)
+    return [from_row(row) for row in connection.execute(query.order_by(links.c.id).limit(limit))]
+
+
 def of_ticket(connection: sa.Connection, number_or_id: str) -> list[LinkRow]:
     """The links of a ticket named by its number, its Next Cap id or a CRM record id."""
     text = number_or_id.lstrip("#")

@@ -88,6 +88,12 @@ def active_mapping(connection: sa.Connection, name: str) -> sa.Row[Any] | None:
     return connection.execute(query).one_or_none()
 
 
+def newest_mappings(connection: sa.Connection, name: str, count: int) -> list[str]:
+    """The texts of a connection's last mappings, the one in force first."""
+    query = sa.select(mappings.c.text).where(mappings.c.connection == name).order_by(mappings.c.id.desc()).limit(count)
+    return [row.text for row in connection.execute(query)]
+
+
 def active_version(connection: sa.Connection, name: str) -> str | None:
     query = sa.select(mappings.c.version).where(mappings.c.connection == name).order_by(mappings.c.id.desc()).limit(1)
     return connection.execute(query).scalar()

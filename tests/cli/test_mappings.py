@@ -103,3 +103,66 @@ def test_explain_of_a_wrong_file_tells_the_mistakes(connector: Connector, tmp_pa
 
     assert result.exit_code == 2
     assert ":4:12 M1" in result.stderr
+
+
+def edited(installation: Installation, connector: Connector) -> str:
+    """A linked ticket, and a mapping in which its priority has another counterpart since; the HubSpot record's id."""
+    connector("db", "upgrade")
+    installation.sandbox.nextcap.create_ticket(subject="Old", customer_email="jo@home.example", priority="high")
+    installation.sync()
+    text = installation.mapping.read_text().partition("\nexamples:")[0] + "\n"
+    changed = text.replace("      high: High\n      urgent: Urgent\n", "      high: Urgent\n      urgent: High\n")
+    assert changed != text
+    installation.mapping.write_text(changed)
+    [record] = installation.sandbox.hubspot.state()["tickets"]
+    return str(record["id"])
+
+
+def priority(installation: Installation) -> str:
+    [record] = installation.sandbox.hubspot.state()["tickets"]
+    return str(record["properties"]["hs_ticket_priority"])
+
+
+def test_apply_counts_before_anything_is_changed(connector: Connector, installation: Installation) -> None:
+    edited(installation, connector)
+
+    result = connector("mappings", "apply", "hubspot", "--dry-run")
+    listed = told(connector("mappings", "apply", "hubspot", "--dry-run", "--json"))
+    installation.sync()
+
+    assert result.exit_code == 0
+    assert "HIGH → URGENT" in result.stdout
+    assert "1 ticket(s) looked at, 1 would change" in result.stdout
+    [effect] = listed["effects"]
+    assert (effect["field"], effect["side"], effect["tickets"]) == ("priority", "crm", 1)
+    assert priority(installation) == "HIGH"
+
+
+@pytest.mark.parametrize(("answer", "code", "expected"), [("y\n", 0, "URGENT"), ("n\n", 1, "HIGH")])
+def test_apply_asks(connector: Connector, installation: Installation, answer: str, code: int, expected: str) -> None:
+    edited(installation, connector)
+
+    result = connector("mappings", "apply", "hubspot", input=answer)
+    installation.sync()
+
+    assert result.exit_code == code
+    assert priority(installation) == expected
+
+
+def test_apply_without_an_edit_wants_a_field(connector: Connector, installation: Installation) -> None:
+    connector("db", "upgrade")
+
+    result = connector("mappings", "apply", "hubspot", "--yes")
+
+    assert result.exit_code == 2
+    assert "--field" in result.stderr
+
+
+def test_apply_refuses_a_file_that_does_not_pass(connector: Connector, installation: Installation) -> None:
+    edited(installation, connector)
+    installation.mapping.write_text(WRONG)
+
+    result = connector("mappings", "apply", "hubspot", "--yes")
+
+    assert result.exit_code == 2
+    assert "hubspot.yaml:4:12" in result.stderr
