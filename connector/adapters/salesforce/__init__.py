@@ -1,0 +1,7 @@
+"""The Salesforce adapter: `Salesforce` for the engine, `refusals` for its transport's hooks, `kind` for what builds it."""
+
+from connector.adapters.salesforce.adapter import Salesforce
+from connector.adapters.salesforce.refusals import LIMITS, rate, sort
+from connector.adapters.salesforce.wire import SalesforceWire
+
+__all__ = ["LIMITS", "Salesforce", "SalesforceWire", "rate", "sort"]

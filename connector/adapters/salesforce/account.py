@@ -1,0 +1,113 @@
+"""The org around the cases: its people and queues, and what `doctor` looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from connector.adapters.base import Check, Json
+from connector.adapters.salesforce.api import Api, is_id, long_id
+from connector.adapters.salesforce.refusals import USAGE
+from connector.adapters.salesforce.schema import ensure_ours
+from connector.domain.errors import ConnectorError
+from connector.domain.ticket import Person
+
+USERS: Final = "SELECT Id, Name, Email, IsActive, UserType FROM User WHERE UserType = 'Standard'"
+SOME_USERS: Final = "SELECT Id, Name, Email, IsActive, UserType FROM User WHERE Id IN {ids}"
+QUEUES: Final = "SELECT QueueId, Queue.Name, Queue.Email FROM QueueSobject WHERE SobjectType = 'Case'"
+NEARLY_USED: Final = 0.85
+PROBES: Final = {
+    "cases": "SELECT Id FROM Case LIMIT 1",
+    "comments": "SELECT Id FROM CaseComment LIMIT 1",
+    "contacts": "SELECT Id FROM Contact LIMIT 1",
+    "users": "SELECT Id FROM User LIMIT 1",
+}
+
+
+class People:
+    """Who a case can belong to: users by their address, queues by theirs or, where they have none, by their name."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._authors: dict[str, tuple[Person, str]] = {}
+
+    def all(self) -> list[Person]:
+        """The org's own users, those who have left as inactive, and the queues that take cases."""
+        users = [self._keep(row) for row in self._api.rows(USERS)]
+        queues = {}
+        for row in self._api.rows(QUEUES):
+            queue = row.get("Queue") or {}
+            name = str(queue.get("Name") or "")
+            address = str(queue.get("Email") or name).strip().lower()
+            queue_id = long_id(str(row["QueueId"]))
+            queues[queue_id] = Person(queue_id, address or None, name)
+        return [*users, *queues.values()]
+
+    def authors(self, ids: Sequence[str]) -> dict[str, tuple[Person, str]]:
+        """Persons and their kind of user by id; those not met before are asked for once."""
+        wanted = {long_id(one) for one in ids if is_id(one)}
+        if fresh := sorted(wanted - self._authors.keys()):
+            for row in self._api.rows_of(SOME_USERS, fresh):
+                self._keep(row)
+        return {one: self._authors[one] for one in wanted if one in self._authors}
+
+    def _keep(self, row: Json) -> Person:
+        email = str(row.get("Email") or "").strip().lower()
+        user_id = long_id(str(row["Id"]))
+        person = Person(user_id, email or None, str(row.get("Name") or ""), active=bool(row.get("IsActive", True)))
+        self._authors[user_id] = (person, str(row.get("UserType") or ""))
+        return person
+
+
+class Doctor:
+    """The checks of one connection. `org` tells the org and our user, from the token in force."""
+
+    def __init__(self, api: Api, org: Callable[[], str], *, target: str, has_secret: bool) -> None:
+        self._api = api
+        self._org = org
+        advice = "" if has_secret else "put the trigger's secret into webhook_secrets, or rely on polling alone"
+        detail = f"the trigger must call {target}; an Outbound Message the address that `connector setup` prints"
+        self._webhooks = Check("webhooks", ok=has_secret, detail=detail, advice=advice)
+
+    def check(self) -> list[Check]:
+        """One line each. A check that cannot be made is a line that is not well."""
+        lines = [self._webhooks]
+        for what, look in {"org": self._usage, "fields": self._fields, "rights": self._rights}.items():
+            try:
+                lines += look()
+            except ConnectorError as error:
+                lines.append(Check(what, ok=False, detail=str(error)))
+        return lines + [self._probe(what, soql) for what, soql in PROBES.items()]
+
+    def _usage(self) -> Iterator[Check]:
+        answer = self._api.send("GET", "")
+        yield Check("org", ok=True, detail=f"{self._org()}, API {self._api.version}")
+        if warning := answer.headers.get("warning"):
+            advice = "set a newer api_version for this connection"
+            yield Check("API version", ok=False, detail=warning[:200], advice=advice)
+        if found := USAGE.search(answer.headers.get("sforce-limit-info", "")):
+            used, limit = int(found[1]), int(found[2])
+            ok = used < NEARLY_USED * limit
+            advice = "" if ok else "all programs of the org share this number: see Setup > Company Information"
+            yield Check("daily calls", ok=ok, detail=f"{used} of {limit}", advice=advice)
+
+    def _fields(self) -> Iterator[Check]:
+        steps = ensure_ours(self._api, dry_run=True)
+        lacking = [one for one in steps if one.state != "ok"]
+        needed = [one for one in lacking if not one.advice.startswith("optional")]
+        detail = "; ".join(f"{one.what}: {one.advice}" for one in needed or lacking) or "ours exist"
+        yield Check("fields", ok=not needed, detail=detail, advice="run `connector setup`" if needed else "")
+
+    def _rights(self) -> Iterator[Check]:
+        for kind, needs in (("Case", ("createable", "updateable")), ("CaseComment", ("createable",))):
+            told = self._api.send("GET", f"/sobjects/{kind}/describe").json
+            lacking = [one for one in needs if not told.get(one)]
+            advice = f"give our user's permission set these rights on {kind}" if lacking else ""
+            yield Check(f"writing {kind}", ok=not lacking, detail=", ".join(lacking) and f"not {lacking}", advice=advice)
+
+    def _probe(self, what: str, soql: str) -> Check:
+        try:
+            self._api.rows(soql)
+        except ConnectorError as error:
+            return Check(f"reading {what}", ok=False, detail=str(error), advice="give our user the right to read them")
+        return Check(f"reading {what}", ok=True)

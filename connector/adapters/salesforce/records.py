@@ -1,0 +1,148 @@
+"""Reading cases: by id, by value, by time, their customers, and what became of one that is no longer shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from simple_salesforce.format import format_soql
+
+from connector.adapters.base import Commented, Json, Sweep
+from connector.adapters.salesforce.api import BATCH, Api, chunks, is_id, literal, long_id, moment, next_path
+from connector.adapters.salesforce.schema import OUR_ID, Catalogue
+from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
+from connector.domain.ticket import Record, Requester
+
+STAMP: Final = "SystemModstamp"
+FATE: Final = "SELECT Id, IsDeleted, MasterRecordId FROM Case WHERE Id = {id}"
+CUSTOMERS: Final = (
+    "SELECT Id, Contact.Email, Contact.Name, Contact.Phone, SuppliedEmail, SuppliedName, SuppliedPhone "
+    "FROM Case WHERE Id IN {ids}"
+)
+
+
+class Records:
+    """Cases as records, ids in eighteen characters."""
+
+    def __init__(self, api: Api, catalogue: Catalogue) -> None:
+        self._api = api
+        self._catalogue = catalogue
+
+    def read(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Record]:
+        """The live cases by id, two hundred a call. Deleted, merged away and unknown ones are left out."""
+        found: dict[str, Record] = {}
+        for part in chunks([one for one in dict.fromkeys(ids) if is_id(one)], BATCH):
+            for asked, row in zip(part, self._retrieve(part, fields), strict=False):
+                if row and not row.get("IsDeleted"):
+                    found[asked] = self.record(row, fields)
+        return found
+
+    def _retrieve(self, ids: Sequence[str], fields: Sequence[str], *, anew: bool = False) -> list[Json]:
+        self._catalogue.expect(fields, anew=anew)
+        known = [*self._catalogue.known(fields), STAMP, "IsDeleted"]
+        body = {"ids": list(ids), "fields": list(dict.fromkeys(["Id", *known]))}
+        try:
+            return list(self._api.send("POST", "/composite/sobjects/Case", json=body, reads=True).json)
+        except Refused as error:
+            if error.code != "invalid_field" or anew:
+                raise
+            return self._retrieve(ids, fields, anew=True)
+
+    def find(self, field: str, values: Sequence[str], fields: Sequence[str]) -> dict[str, list[Record]]:
+        """The live cases whose field holds one of the values."""
+        self._catalogue.expect([field, *fields])
+        wanted = self._catalogue.known([field, *fields])
+        if field not in wanted:
+            raise Refused(f"salesforce: Case has no field {field}", code="invalid_field", field=field)
+        soql = f"SELECT {self._columns(wanted)} FROM Case WHERE {field} IN {{ids}}"  # noqa: S608 - names of the schema
+        by_value: dict[str, list[Record]] = {value: [] for value in values}
+        for row in self._api.rows_of(soql, values):
+            record = self.record(row, [field, *fields])
+            for value in values:
+                if str(record.fields.get(field)).casefold() == value.casefold():
+                    by_value[value].append(record)
+        return by_value
+
+    def changes(self, since: datetime, fields: Sequence[str], after: str = "") -> Sweep:
+        """One page each of changed cases, changed comments and deleted cases, in one call."""
+        places = self._places(since, fields) if not after else _read_places(after)
+        rows: dict[str, list[Json]] = {name: [] for name in ("cases", "comments", "gone")}
+        going_on: dict[str, str] = {}
+        for name, page in zip(places, self._api.together(list(places.values())), strict=True):
+            if isinstance(page, ConnectorError):
+                if name != "gone" or after:
+                    raise page
+                rows["gone"] = self._api.rows(_deleted(since), deleted=True)
+                continue
+            rows[name] = list(page.get("records") or ())
+            if not page.get("done", True):
+                going_on[name] = next_path(page["nextRecordsUrl"])
+        return Sweep(
+            [self.record(one, fields) for one in rows["cases"]],
+            [Commented(long_id(str(one["ParentId"])), long_id(str(one["Id"]))) for one in rows["comments"]],
+            [long_id(str(one["Id"])) for one in rows["gone"]],
+            json.dumps(going_on) if going_on else "",
+        )
+
+    def _places(self, since: datetime, fields: Sequence[str]) -> dict[str, str]:
+        self._catalogue.expect(fields)
+        span = f"{STAMP} >= {literal(since)}"
+        order = f"ORDER BY {STAMP}, Id"
+        columns = self._columns(self._catalogue.known(fields))
+        cases = f"SELECT {columns} FROM Case WHERE {span} {order}"  # noqa: S608 - names of the schema
+        comments = f"SELECT Id, ParentId, {STAMP} FROM CaseComment WHERE {span} {order}"  # noqa: S608 - as above
+        url = self._api.query_url
+        return {"cases": url(cases), "comments": url(comments), "gone": url(_deleted(since), deleted=True)}
+
+    def fate(self, record_id: str) -> Gone:
+        """What became of a case that `read` left out: merged (with its survivor), deleted, or gone.
+
+        Raises RetryLater where it is there after all.
+        """
+        rows = self._api.rows(format_soql(FATE, id=record_id), deleted=True) if is_id(record_id) else []
+        if not rows:
+            return Gone(f"salesforce has no case {record_id}, or hides it from our user")
+        if rows[0].get("MasterRecordId"):
+            survivor = long_id(str(rows[0]["MasterRecordId"]))
+            return Gone(f"salesforce case {record_id} was merged into {survivor}", code="merged", survivor=survivor)
+        if rows[0].get("IsDeleted"):
+            return Gone(f"salesforce case {record_id} is in the recycle bin", code="archived")
+        told = f"salesforce case {record_id} is there, although a read left it out"
+        raise RetryLater(told, code="read_incomplete", scope="record", system="salesforce")
+
+    def requesters(self, ids: Sequence[str]) -> dict[str, Requester]:
+        """Each case's contact; where it has none, who was given when it was made."""
+        return {long_id(str(row["Id"])): _requester(row) for row in self._api.rows_of(CUSTOMERS, filter(is_id, ids))}
+
+    def by_our_id(self, our_id: str, fields: Sequence[str]) -> Record | None:
+        """The case that carries this id of the other side."""
+        return next(iter(self.find(OUR_ID, [our_id], fields)[our_id]), None)
+
+    def record(self, row: Mapping[str, Json], fields: Sequence[str]) -> Record:
+        """A case as Salesforce shows it. What is not in the row is left out, not empty. Makes no call."""
+        values = {name: self._catalogue.native(name, row[name]) for name in fields if name in row}
+        return Record(long_id(str(row["Id"])), values, version=moment(row.get(STAMP)))
+
+    def _columns(self, fields: Sequence[str]) -> str:
+        return ", ".join(dict.fromkeys(["Id", *fields, STAMP]))
+
+
+def _deleted(since: datetime) -> str:
+    return f"SELECT Id FROM Case WHERE IsDeleted = true AND {STAMP} >= {literal(since)}"  # noqa: S608 - a moment
+
+
+def _read_places(after: str) -> dict[str, str]:
+    try:
+        told = dict(json.loads(after))
+    except (ValueError, TypeError) as error:
+        raise Refused(f"salesforce: {after[:60]!r} is no place in a sweep", code="bad_place") from error
+    return {str(name): next_path(url) for name, url in told.items() if name in ("cases", "comments", "gone")}
+
+
+def _requester(row: Mapping[str, Json]) -> Requester:
+    contact = row.get("Contact") or {}
+    email = str(contact.get("Email") or row.get("SuppliedEmail") or "").strip().lower()
+    name = contact.get("Name") or row.get("SuppliedName")
+    return Requester(email=email or None, name=name or None, phone=contact.get("Phone") or row.get("SuppliedPhone") or None)

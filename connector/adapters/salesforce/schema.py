@@ -1,0 +1,167 @@
+"""The fields of Case: read, kept for turning values, and ours looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from connector.adapters.base import Json, Step
+from connector.adapters.salesforce.api import Api, long_id, moment
+from connector.domain.errors import Refused
+from connector.domain.schema import FieldSchema, Option, Schema
+from connector.domain.ticket import Value, normal
+
+OUR_ID: Final = "NextCap_Ticket_Id__c"
+RECORD_TYPE: Final = "RecordTypeId"
+STATUS: Final = "Status"
+OPTIONAL: Final = tuple(
+    f"NextCap_{name}__c" for name in ("Status", "Priority", "Ticket_Url", "Department", "Tags", "Category", "Custom_Fields")
+)
+NUMBERS: Final = frozenset({"double", "int", "currency", "percent"})
+KEPT: Final = timedelta(minutes=10)
+BY_HAND: Final = "an administrator deploys docs/crm/salesforce/metadata with `sf project deploy start`, or makes it by hand"
+
+
+class Catalogue:
+    """What is known of Case, so that only fields that are there are asked for, and values have their type."""
+
+    def __init__(self, api: Api, clock: Callable[[], datetime]) -> None:
+        self._api = api
+        self._clock = clock
+        self._fields: Mapping[str, FieldSchema] = {}
+        self._lengths: Mapping[str, int] = {}
+        self._stale_at = clock()
+        self._missed: frozenset[str] = frozenset()
+
+    def refresh(self) -> Schema:
+        """The fields as they are now, the statuses by record type."""
+        told = self._describe()
+        types = [one for one in told.get("recordTypeInfos") or () if one.get("available") and not one.get("master")]
+        types.sort(key=lambda one: not one.get("defaultRecordTypeMapping"))
+        return self._learn(told, [(long_id(str(one["recordTypeId"])), str(one["name"])) for one in types])
+
+    def learn(self, schema: Schema) -> None:
+        """Take a schema that was read before, so that no call is needed."""
+        self._fields = {one.name: one for one in schema.fields}
+        self._stale_at = self._clock() + KEPT
+
+    def expect(self, names: Iterable[str], *, anew: bool = False) -> None:
+        """Read the fields if what is known is old, or if one of these is new; an unknown name is asked for once."""
+        new = set(names) - self._fields.keys() - self._missed
+        if anew or new or self._clock() >= self._stale_at:
+            self._learn(self._describe(), [])
+            self._missed |= new - self._fields.keys()
+
+    def known(self, names: Iterable[str]) -> list[str]:
+        """Those of the names that Case has and our user may see. Makes no call."""
+        return [one for one in dict.fromkeys(names) if one in self._fields]
+
+    def native(self, name: str, raw: object) -> Value:
+        """A value as read, in normal form: words, digits, moments with Z, sets. Makes no call."""
+        field = self._fields.get(name)
+        kind = field.type if field else "text"
+        if isinstance(raw, bool):
+            return "true" if raw else "false"
+        if isinstance(raw, int | float):
+            return str(int(raw)) if float(raw).is_integer() else str(raw)
+        if kind == "datetime" and (at := moment(raw)):
+            return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if kind == "reference" and isinstance(raw, str):
+            return long_id(raw)
+        if field is not None and field.multiple and isinstance(raw, str):
+            return normal(raw.split(";"))
+        return normal(raw)
+
+    def raw(self, name: str, value: Value) -> Json:
+        """A value as Salesforce takes it, without the space around a text that it would drop by itself."""
+        field = self._fields.get(name)
+        kind = field.type if field else "text"
+        if value is None or isinstance(value, bool):
+            return False if value is None and kind == "boolean" else value
+        if isinstance(value, tuple):
+            return ";".join(value)
+        text = str(value)
+        if kind in NUMBERS:
+            return _number(text)
+        if kind == "boolean":
+            return text == "true"
+        return self._cut(name, text.rstrip() if kind == "textarea" else text.strip())
+
+    def _cut(self, name: str, text: str) -> str:
+        """The text, shortened visibly to what the field takes: Salesforce would refuse the whole record."""
+        longest = self._lengths.get(name, 0)
+        encoded = text.encode("utf-16-le", "surrogatepass")
+        if not longest or len(encoded) // 2 <= longest:
+            return text
+        return encoded[: 2 * (longest - 1)].decode("utf-16-le", "ignore").rstrip() + "…"
+
+    def _describe(self) -> Json:
+        return self._api.send("GET", "/sobjects/Case/describe").json
+
+    def _learn(self, told: Json, types: list[tuple[str, str]]) -> Schema:
+        found = Schema(tuple(_field(one, types, self._statuses(types)) for one in told.get("fields") or ()))
+        texts = ("string", "textarea", "url", "phone")
+        lengths = {str(one["name"]): int(one.get("length") or 0) for one in told["fields"] if one.get("type") in texts}
+        self._lengths = {name: length for name, length in lengths.items() if name != OUR_ID}
+        self.learn(found)
+        return found
+
+    def _statuses(self, types: list[tuple[str, str]]) -> list[Option]:
+        """The statuses that each record type has."""
+        found = []
+        for type_id, _ in types:
+            route = f"/ui-api/object-info/Case/picklist-values/{type_id}/{STATUS}"
+            try:
+                told = self._api.send("GET", route).json
+            except Refused:
+                return []
+            found += [Option(str(one["value"]), str(one["label"]), group=type_id) for one in told.get("values") or ()]
+        return found
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _field(told: Json, types: list[tuple[str, str]], statuses: list[Option]) -> FieldSchema:
+    name = str(told["name"])
+    listed = [one for one in told.get("picklistValues") or () if one.get("active", True)]
+    options = [Option(str(one["value"]), str(one.get("label") or one["value"])) for one in listed]
+    if name == RECORD_TYPE:
+        options = [Option(type_id, label) for type_id, label in types]
+    grouped = name == STATUS and bool(statuses)
+    kind = str(told.get("type") or "string")
+    return FieldSchema(
+        name=name,
+        label=str(told.get("label") or name),
+        type={"string": "text"}.get(kind, kind),
+        options=tuple(statuses if grouped else options),
+        multiple=kind == "multipicklist",
+        writable=bool(told.get("createable") and told.get("updateable")),
+        required=not told.get("nillable", True) and not told.get("defaultedOnCreate") and bool(told.get("createable")),
+        parent=RECORD_TYPE if grouped else "",
+    )
+
+
+def ensure_ours(api: Api, *, dry_run: bool) -> list[Step]:  # noqa: ARG001 - nothing here writes
+    """Whether our fields can serve. An administrator makes them: our user has no right to change the org."""
+    found = {str(one["name"]): one for one in api.send("GET", "/sobjects/Case/describe").json.get("fields") or ()}
+    steps = []
+    ours = found.get(OUR_ID)
+    if ours is None:
+        steps.append(Step(f"Case field {OUR_ID}", "manual", f"it is not there, or hidden from our user: {BY_HAND}"))
+    elif not (ours.get("externalId") and ours.get("unique")):
+        steps.append(Step(f"Case field {OUR_ID}", "problem", "mark it as External ID and as Unique"))
+    elif not (ours.get("createable") and ours.get("updateable")):
+        steps.append(Step(f"Case field {OUR_ID}", "problem", "give our user the right to edit the field"))
+    else:
+        steps.append(Step(f"Case field {OUR_ID}", "ok"))
+    for name in OPTIONAL:
+        state = "ok" if name in found else "manual"
+        advice = "" if name in found else f"optional, used by the shipped mapping: {BY_HAND}"
+        steps.append(Step(f"Case field {name}", state, advice))
+    return steps
