@@ -53,6 +53,7 @@ def taken(delivery: Delivery) -> Answer:  # noqa: ARG001 - every delivery of suc
 class EventKind(StrEnum):
     """What an event asks to be looked at."""
 
+    CREATED = "created"
     TICKET = "ticket"
     COMMENT = "comment"
     DELETED = "deleted"
@@ -65,6 +66,7 @@ class EventKind(StrEnum):
 class Event:
     """What a delivery says: look at this record.
 
+    CREATED says nothing of a record that is known already; TICKET without a `field` says that it may have changed.
     `name` is the vendor's own event name. `subject` is the id of the record looked at: a ticket id for TICKET,
     a comment's id for COMMENT when the event does not name the ticket (then `ticket_id` is None). `key` identifies
     the event among duplicates. `field` and `value` are set where the event names one property and its new value;

@@ -299,7 +299,7 @@ def _consider_unknown(event: Event, unplaced: Mapping[str, set[str]]) -> str:
     if event.kind is EventKind.COMMENT and event.ticket_id is None:
         unplaced[COMMENT].add(event.subject)
         return "names a comment: its ticket will be looked up"
-    if event.kind in (EventKind.TICKET, EventKind.RESTORED, EventKind.COMMENT):
+    if event.kind in (EventKind.CREATED, EventKind.TICKET, EventKind.RESTORED, EventKind.COMMENT):
         unplaced[TICKET].add(event.ticket_id or event.subject)
         return "names a record that no link knows: it will be placed"
     return "about no record that is carried: kept, nothing to do"
@@ -318,8 +318,10 @@ def _consider_known(
         return Look.CRM_COMMENTS, "doorbell: its comments will be read"
     if event.kind in (EventKind.DELETED, EventKind.RESTORED, EventKind.MERGED):
         return Look.CRM, "doorbell: the record will be read"
+    if event.kind is EventKind.CREATED and row.record_id:
+        return None, "the record is known already"
     if event.field is None:
-        return (None, "the record is known already") if row.record_id else (Look.CRM, "doorbell")
+        return Look.CRM, "doorbell: the record will be read"
     rule = name_of(engine.mappings.active(connection, name), event.field, Side.CRM)
     if rule is None:
         return None, f"{event.field} is not in the mapping"

@@ -235,6 +235,8 @@ class Org:
             self._contact_rules(accepted, writer)
 
     def _case_rules(self, after: Values, accepted: Values, writer: Writer, *, making: bool) -> None:
+        if "OwnerId" in accepted and accepted["OwnerId"] is None:
+            raise Failure("FIELD_INTEGRITY_EXCEPTION", "Owner ID: owner cannot be blank", ["OwnerId"])
         owner = self.records.get(accepted.get("OwnerId") or "")
         if owner is not None and owner.kind.name == "User" and not owner.values["IsActive"]:
             raise Failure(

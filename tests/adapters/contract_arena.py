@@ -53,6 +53,10 @@ class Arena(ABC):
     """How the vendor answers over the limit, as a fault: status, headers, body. It asks for `limit_wait` seconds."""
     limit_wait: float
     longest_comment: int
+    comment_call: Mapping[str, str] = {"method": "POST", "path": "note"}  # noqa: RUF012 - never changed
+    """Which calls add a comment, as a fault names them."""
+    create_call: Mapping[str, str] = {"method": "POST", "path": "tickets"}  # noqa: RUF012
+    """Which calls make a ticket."""
 
     @abstractmethod
     def new_ticket(self) -> str:

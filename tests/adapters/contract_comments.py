@@ -53,7 +53,7 @@ class CommentPromises:
     def test_a_later_comment_waits_for_an_earlier_one(self, arena: Arena) -> None:
         ticket = arena.new_ticket()
         comments = [arena.note(ticket, f"key-{text}", text) for text in ("first words", "second words")]
-        arena.fault("status", method="POST", path="note", status=500, times=None)
+        arena.fault("status", **arena.comment_call, status=500, times=None)
 
         written = arena.add(*comments)
         arena.imitation.faults.clear()
@@ -84,7 +84,7 @@ class CommentPromises:
         ticket, sent_at = arena.new_ticket(), arena.now()
         note = arena.note(ticket, "key-1", "Only once, please")
         before = arena.recognise(note, sent_at)
-        arena.fault("lost_answer", method="POST", path="note")
+        arena.fault("lost_answer", **arena.comment_call)
 
         written = arena.add(note)["key-1"]
         found = arena.recognise(note, sent_at)
@@ -97,7 +97,7 @@ class CommentPromises:
     def test_a_comment_that_was_never_made_is_not_found(self, arena: Arena) -> None:
         ticket, sent_at = arena.new_ticket(), arena.now()
         note = arena.note(ticket, "key-1", "Never arrived")
-        arena.fault("drop_before", method="POST", path="note")
+        arena.fault("drop_before", **arena.comment_call)
 
         written = arena.add(note)["key-1"]
 

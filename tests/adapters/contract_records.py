@@ -172,7 +172,7 @@ class WritingPromises:
         sent_at, change = arena.now(), arena.creation("key-1", "outside-1")
         before = arena.adapter.probe_create(change, sent_at=sent_at)
         tickets = arena.tickets()
-        arena.fault("lost_answer", method="POST", path="tickets")
+        arena.fault("lost_answer", **arena.create_call)
 
         written = arena.write(change)["key-1"]
         found = arena.adapter.probe_create(change, sent_at=sent_at)

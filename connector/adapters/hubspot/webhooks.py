@@ -20,9 +20,12 @@ TOLERANCE: Final = 5 * 60 * 1000
 MILLISECONDS = re.compile(r"\d{1,15}", re.ASCII)
 DECODED = re.compile(r"%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 TYPE_IDS: Final = {"0-5": "ticket", "0-46": "note", "0-1": "contact"}
-TICKET_EVENTS: Final = {"deletion": EventKind.DELETED, "restore": EventKind.RESTORED} | dict.fromkeys(
-    ("creation", "propertyChange"), EventKind.TICKET
-)
+TICKET_EVENTS: Final = {
+    "creation": EventKind.CREATED,
+    "propertyChange": EventKind.TICKET,
+    "deletion": EventKind.DELETED,
+    "restore": EventKind.RESTORED,
+}
 WATCHED: Final = {
     "ticket": ("creation", "deletion", "merge", "restore", "associationChange"),
     "note": ("creation", "associationChange"),

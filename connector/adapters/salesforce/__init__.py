@@ -1,4 +1,4 @@
-"""The Salesforce adapter: `Salesforce` for the engine, `refusals` for its transport's hooks, `kind` for what builds it."""
+"""The Salesforce adapter: `Salesforce` for the engine, `refusals` for transport hooks, `kind` for what builds it."""
 
 from connector.adapters.salesforce.adapter import Salesforce
 from connector.adapters.salesforce.refusals import LIMITS, rate, sort

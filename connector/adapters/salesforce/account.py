@@ -103,7 +103,9 @@ class Doctor:
             told = self._api.send("GET", f"/sobjects/{kind}/describe").json
             lacking = [one for one in needs if not told.get(one)]
             advice = f"give our user's permission set these rights on {kind}" if lacking else ""
-            yield Check(f"writing {kind}", ok=not lacking, detail=", ".join(lacking) and f"not {lacking}", advice=advice)
+            yield Check(
+                f"writing {kind}", ok=not lacking, detail=", ".join(lacking) and f"not {lacking}", advice=advice
+            )
 
     def _probe(self, what: str, soql: str) -> Check:
         try:

@@ -39,15 +39,19 @@ class Salesforce:
         webhook_secrets: Sequence[str],
         path_tokens: Callable[[], Sequence[str]],
         org: Callable[[], str],
+        nobody: Callable[[], str],
         public_url: str,
         path: str = "/webhooks/salesforce",
         version: str = VERSION,
         auto_assign: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`org` gives the id of our org from the token that was last granted, without a call."""
+        """`org` gives the id of our org from the token that was last granted, without a call.
+
+        `nobody` gives the id of the user or queue whose cases count as unassigned: our own user, as a rule.
+        """
         api = Api(transport, version)
-        catalogue, people = Catalogue(api, clock), People(api)
+        catalogue, people = Catalogue(api, clock, nobody), People(api)
         records = Records(api, catalogue)
         self._cases, self._path_tokens = Cases(api, records, catalogue, auto_assign=auto_assign), path_tokens
         comments = Comments(api, people.authors)

@@ -111,7 +111,9 @@ class Api:
             return {
                 key: outcome
                 for half in chunks(list(records), (len(records) + 1) // 2)
-                for key, outcome in self.write(method, route, {one: records[one] for one in half}, headers=headers).items()
+                for key, outcome in self.write(
+                    method, route, {one: records[one] for one in half}, headers=headers
+                ).items()
             }
         except (RetryLater, UnknownOutcome) as error:
             return dict.fromkeys(records, error)
@@ -121,7 +123,9 @@ class Api:
 def _outcomes(told: Json, records: Mapping[str, Json], about: str) -> dict[str, Json | ConnectorError]:
     """The items of an answer come in the order of the request."""
     if not isinstance(told, list) or len(told) != len(records):
-        lost = UnknownOutcome(f"{about}: the answer does not fit", code="no_outcome", answered=True, system="salesforce")
+        lost = UnknownOutcome(
+            f"{about}: the answer does not fit", code="no_outcome", answered=True, system="salesforce"
+        )
         return dict.fromkeys(records, lost)
     return {
         key: item if item.get("success") else refusal(cause_of(item.get("errors") or ()), told=about, status=200)

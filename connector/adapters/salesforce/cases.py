@@ -113,9 +113,9 @@ class Cases:
             return {}, dict.fromkeys(wanted, (f"no contact was joined: {error}",))
         ids = {address: one[0] for address, one in found.items() if len(one) == 1}
         several = "no contact was joined: several have this address; join the right one in Salesforce"
-        warnings = {address: (several,) for address, one in found.items() if len(one) > 1}
+        warnings: dict[str, tuple[str, ...]] = {address: (several,) for address, one in found.items() if len(one) > 1}
         fresh = {address: _contact(address, one) for address, one in wanted.items() if address not in found}
-        outcomes = {}
+        outcomes: dict[str, Json | ConnectorError] = {}
         for part in chunks(list(fresh), BATCH):
             outcomes |= self._api.write("POST", COLLECTION, {address: fresh[address] for address in part})
         for address, outcome in outcomes.items():

@@ -54,7 +54,9 @@ class Comments:
         authors = self._authors([str(row.get("CreatedById")) for row in rows]) if rows else {}
         for row in rows:
             found[asked[long_id(str(row["ParentId"]))]].append(_comment(row, authors))
-        return {one: _whole(sorted(each, key=lambda entry: (entry.created_at, entry.id))) for one, each in found.items()}
+        return {
+            one: _whole(sorted(each, key=lambda entry: (entry.created_at, entry.id))) for one, each in found.items()
+        }
 
     def tickets_of(self, comment_ids: Sequence[str]) -> dict[str, list[str]]:
         """The case of each comment."""

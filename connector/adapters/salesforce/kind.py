@@ -27,7 +27,9 @@ HOSTS: Final = (".salesforce.com", ".salesforce.mil", ".sfcrmproducts.cn")
 LASTS: Final = 30 * 86_400.0
 """Salesforce names no end: a session serves until it answers 401."""
 
-ADVICE: Final = "look at the External Client App: its key, its secret or certificate, its run-as user, and whether it is installed"
+ADVICE: Final = (
+    "look at the External Client App: its key, its secret or certificate, its run-as user, and whether it is installed"
+)
 
 
 class Settings(ConnectionSettings):
@@ -44,6 +46,7 @@ class Settings(ConnectionSettings):
     org_id: str | None = None
     api_version: str = VERSION
     auto_assign: bool = False
+    unassigned_owner: str | None = None
     calls_per_10_seconds: int = Field(default=50, ge=1)
 
     def missing(self) -> str:
@@ -76,7 +79,13 @@ def grant(settings: Settings, store: TokenStore, now: Callable[[], datetime]) ->
         return Request("POST", TOKEN, TOKEN, form=form, bucket="oauth")
 
     secret = shown(settings.private_key) + (settings.username or "") or shown(settings.client_secret)
-    return Grant(ask, f"{settings.client_id}{secret}", lasts=LASTS, advice=ADVICE, address=lambda told: _place(settings, store, told))
+    return Grant(
+        ask,
+        f"{settings.client_id}{secret}",
+        lasts=LASTS,
+        advice=ADVICE,
+        address=lambda told: _place(settings, store, told),
+    )
 
 
 def _assertion(settings: Settings, now: datetime) -> str:
@@ -95,7 +104,9 @@ def _place(settings: Settings, store: TokenStore, told: Any) -> str:
     local = is_loopback(parts.hostname or "") and is_loopback(login.hostname or "")
     theirs = parts.scheme == "https" and (parts.hostname or "").endswith(HOSTS)
     if parts.path or not (at_home or local or theirs):
-        raise RetryLater("salesforce: the session names an address that is not Salesforce's", code="wrong_address", after=300.0)
+        raise RetryLater(
+            "salesforce: the session names an address that is not Salesforce's", code="wrong_address", after=300.0
+        )
     identity = str(told.get("id") or "").rstrip("/").split("/")
     org, user = (long_id(one) for one in identity[-2:]) if len(identity) >= 2 else ("", "")
     before = store.load()
@@ -110,6 +121,11 @@ def _place(settings: Settings, store: TokenStore, told: Any) -> str:
 def org_of(place: str) -> str:
     """The org's id in what is kept with a token; empty where there is none."""
     return place.partition("/id/")[2].partition("/")[0]
+
+
+def user_of(place: str) -> str:
+    """Our user's id in what is kept with a token."""
+    return place.partition("/id/")[2].partition("/")[2]
 
 
 def build(parts: Parts, settings: Settings) -> Salesforce:
@@ -136,6 +152,7 @@ def build(parts: Parts, settings: Settings) -> Salesforce:
         webhook_secrets=[shown(secret) for secret in settings.webhook_secrets],
         path_tokens=parts.path_tokens,
         org=org,
+        nobody=lambda: long_id(settings.unassigned_owner or user_of(held[0].token().address)),
         public_url=parts.public_url,
         path=parts.path,
         version=settings.api_version,

@@ -145,4 +145,6 @@ def _requester(row: Mapping[str, Json]) -> Requester:
     contact = row.get("Contact") or {}
     email = str(contact.get("Email") or row.get("SuppliedEmail") or "").strip().lower()
     name = contact.get("Name") or row.get("SuppliedName")
-    return Requester(email=email or None, name=name or None, phone=contact.get("Phone") or row.get("SuppliedPhone") or None)
+    return Requester(
+        email=email or None, name=name or None, phone=contact.get("Phone") or row.get("SuppliedPhone") or None
+    )

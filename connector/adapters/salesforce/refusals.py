@@ -51,7 +51,7 @@ def sort(request: Request, response: Response) -> ConnectorError | None:
     """The error that an answer of 400 or more stands for; None leaves it to the transport."""
     told = f"salesforce {request.method} {request.route}: {response.status}"
     first = first_of(response.maybe_json)
-    if not first:
+    if not first or (response.status >= 500 and not request.is_read and first.get("errorCode") not in AWAY):
         return None
     return refusal(first, told=told, status=response.status)
 

@@ -15,19 +15,25 @@ from connector.domain.ticket import Value, normal
 OUR_ID: Final = "NextCap_Ticket_Id__c"
 RECORD_TYPE: Final = "RecordTypeId"
 STATUS: Final = "Status"
+OWNER: Final = "OwnerId"
 OPTIONAL: Final = tuple(
-    f"NextCap_{name}__c" for name in ("Status", "Priority", "Ticket_Url", "Department", "Tags", "Category", "Custom_Fields")
+    f"NextCap_{name}__c"
+    for name in ("Status", "Priority", "Ticket_Url", "Department", "Tags", "Category", "Custom_Fields")
 )
 NUMBERS: Final = frozenset({"double", "int", "currency", "percent"})
 KEPT: Final = timedelta(minutes=10)
-BY_HAND: Final = "an administrator deploys docs/crm/salesforce/metadata with `sf project deploy start`, or makes it by hand"
+BY_HAND: Final = (
+    "an administrator deploys docs/crm/salesforce/metadata with `sf project deploy start`, or makes it by hand"
+)
 
 
 class Catalogue:
     """What is known of Case, so that only fields that are there are asked for, and values have their type."""
 
-    def __init__(self, api: Api, clock: Callable[[], datetime]) -> None:
+    def __init__(self, api: Api, clock: Callable[[], datetime], nobody: Callable[[], str]) -> None:
+        """`nobody` gives the id of the owner that stands for none: a case is never without one."""
         self._api = api
+        self._nobody = nobody
         self._clock = clock
         self._fields: Mapping[str, FieldSchema] = {}
         self._lengths: Mapping[str, int] = {}
@@ -68,7 +74,7 @@ class Catalogue:
         if kind == "datetime" and (at := moment(raw)):
             return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if kind == "reference" and isinstance(raw, str):
-            return long_id(raw)
+            return None if name == OWNER and long_id(raw) == self._nobody() else long_id(raw)
         if field is not None and field.multiple and isinstance(raw, str):
             return normal(raw.split(";"))
         return normal(raw)
@@ -77,6 +83,8 @@ class Catalogue:
         """A value as Salesforce takes it, without the space around a text that it would drop by itself."""
         field = self._fields.get(name)
         kind = field.type if field else "text"
+        if value is None and name == OWNER:
+            return self._nobody()
         if value is None or isinstance(value, bool):
             return False if value is None and kind == "boolean" else value
         if isinstance(value, tuple):

@@ -54,7 +54,9 @@ def answer(delivery: Delivery) -> Answer:
 class Verifier:
     """`org` gives our org's id without a call, or nothing while no token was ever asked for."""
 
-    def __init__(self, secrets: Sequence[str], path_tokens: Callable[[], Sequence[str]], org: Callable[[], str]) -> None:
+    def __init__(
+        self, secrets: Sequence[str], path_tokens: Callable[[], Sequence[str]], org: Callable[[], str]
+    ) -> None:
         self._secrets = secrets
         self._path_tokens = path_tokens
         self._org = org
@@ -109,7 +111,9 @@ def _from_json(body: bytes) -> Iterator[Event]:
             kind = EventKind.TICKET if is_id(one) and one.startswith("500") else EventKind.OTHER
             subject = long_id(one) if kind is EventKind.TICKET else ""
             key = f"trigger:{when}:{subject or place}" if when else f"trigger:{hash_of(body)}:{subject or place}"
-            yield Event("trigger", kind, subject, key, ticket_id=subject or None, moment=moment(_field(body, "sent_at")))
+            yield Event(
+                "trigger", kind, subject, key, ticket_id=subject or None, moment=moment(_field(body, "sent_at"))
+            )
 
 
 def _from_soap(body: bytes) -> Iterator[Event]:
@@ -135,7 +139,7 @@ def _from_soap(body: bytes) -> Iterator[Event]:
 def _notifications(body: bytes) -> Element:
     """The one element of an Outbound Message. Raises BadDelivery for any other document, DTDs included."""
     try:
-        root = fromstring(body, forbid_dtd=True)
+        root: Element = fromstring(body, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise BadDelivery("the body is no plain XML", code="unreadable") from error
     found = root.find(f"{SOAP}Body/{OUTBOUND}notifications") if root.tag == f"{SOAP}Envelope" else None
@@ -179,7 +183,7 @@ def subscribe_by_hand(url: str, tokens: Sequence[str]) -> list[Step]:
         Step(
             "outbound message",
             "manual",
-            "In Setup > Outbound Messages make one for Case (fields: Id) and one for CaseComment (fields: Id, ParentId), "
+            "In Setup > Outbound Messages make one for Case (field: Id) and one for CaseComment (Id, ParentId), "
             f"each with this endpoint, which is a secret:\n{secret}\n"
             "and call them from record-triggered flows: docs/crm/salesforce/NextCap_Case_Changed.flow-meta.xml",
         ),

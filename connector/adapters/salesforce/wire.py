@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import requests
-from simple_salesforce import Salesforce as Client
+from simple_salesforce.api import Salesforce as Client
 
 from connector.adapters.transport import Request
 from connector.adapters.wires import USER_AGENT, HttpxWire
@@ -23,7 +23,7 @@ class _Builder(requests.Session):
 
     prepared: requests.PreparedRequest
 
-    def request(self, method: Any, url: Any, **options: Any) -> requests.Response:
+    def request(self, method: Any, url: Any, **options: Any) -> requests.Response:  # type: ignore[override]
         self.prepared = self.prepare_request(requests.Request(method, url, **options))
         answer = requests.Response()
         answer.status_code = 200
@@ -50,7 +50,7 @@ class SalesforceWire(HttpxWire):
         builder.trust_env = False
         client = Client(session_id=token, instance_url=address, session=builder)
         theirs = f"https://{client.sf_instance}"
-        client._call_salesforce(  # noqa: SLF001 - its one generic call
+        client._call_salesforce(
             request.method,
             theirs + url.removeprefix(self._login_url),
             headers={"User-Agent": USER_AGENT, "Accept": "application/json", "X-PrettyPrint": "0", **headers},

@@ -69,7 +69,7 @@ def test_an_emptied_property_is_a_value_and_a_hidden_one_is_not() -> None:
 
 @pytest.mark.parametrize(
     ("what", "kind"),
-    [("creation", EventKind.TICKET), ("deletion", EventKind.DELETED), ("restore", EventKind.RESTORED)],
+    [("creation", EventKind.CREATED), ("deletion", EventKind.DELETED), ("restore", EventKind.RESTORED)],
 )
 def test_the_life_of_a_ticket(what: str, kind: EventKind) -> None:
     legacy, generic = events(about(f"ticket.{what}"), about(f"object.{what}", objectTypeId="0-5"))
@@ -246,7 +246,7 @@ def test_what_a_person_does_arrives_as_events(arena: HubSpotArena, portal: Imita
             heard += adapter.parse(delivery)
 
     assert ("hs_ticket_category", ("BILLING_ISSUE", "PRODUCT_ISSUE")) in {(one.field, one.value) for one in heard}
-    assert (EventKind.TICKET, ticket, None) in {(one.kind, one.subject, one.field) for one in heard}
+    assert (EventKind.CREATED, ticket, None) in {(one.kind, one.subject, one.field) for one in heard}
     assert (EventKind.COMMENT, note, ticket) in {(one.kind, one.subject, one.ticket_id) for one in heard}
     assert (EventKind.COMMENT, note, None) in {(one.kind, one.subject, one.ticket_id) for one in heard}
 

@@ -1,0 +1,40 @@
+"""One imitation of Salesforce for all of these tests, as new for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from connector.sandbox.salesforce import Salesforce as Imitation
+from tests.adapters.salesforce.arena import SalesforceArena
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Imitation]:
+    imitation = Imitation()
+    imitation.start()
+    yield imitation
+    imitation.stop()
+
+
+@pytest.fixture
+def org(served: Imitation) -> Imitation:
+    """An org that nobody has set up for us."""
+    served.reset()
+    return served
+
+
+@pytest.fixture
+def blank(org: Imitation) -> Iterator[SalesforceArena]:
+    """An adapter and an org in which nothing of ours exists."""
+    arena = SalesforceArena(org)
+    yield arena
+    arena.wire.wire.close()
+
+
+@pytest.fixture
+def arena(blank: SalesforceArena) -> SalesforceArena:
+    """An adapter with a session, and an org in which our fields exist."""
+    blank.set_up()
+    return blank
