@@ -53,9 +53,9 @@ class Arena(ABC):
     """How the vendor answers over the limit, as a fault: status, headers, body. It asks for `limit_wait` seconds."""
     limit_wait: float
     longest_comment: int
-    comment_call: Mapping[str, str] = {"method": "POST", "path": "note"}  # noqa: RUF012 - never changed
+    comment_call: Mapping[str, str] = {"method": "POST", "path": "note"}
     """Which calls add a comment, as a fault names them."""
-    create_call: Mapping[str, str] = {"method": "POST", "path": "tickets"}  # noqa: RUF012
+    create_call: Mapping[str, str] = {"method": "POST", "path": "tickets"}
     """Which calls make a ticket."""
 
     @abstractmethod

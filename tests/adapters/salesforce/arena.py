@@ -57,8 +57,8 @@ class SalesforceArena(Arena):
     renews_credentials = True
     limit_wait = 900.0
     longest_comment = 20_000
-    comment_call: Mapping[str, str] = {"method": "POST", "path": "composite/sobjects$"}  # noqa: RUF012
-    create_call: Mapping[str, str] = {"method": "PATCH", "path": "NextCap_Ticket_Id__c"}  # noqa: RUF012
+    comment_call: Mapping[str, str] = {"method": "POST", "path": "composite/sobjects$"}
+    create_call: Mapping[str, str] = {"method": "PATCH", "path": "NextCap_Ticket_Id__c"}
 
     def __init__(self, sandbox: imitation.Salesforce, **options: Any) -> None:
         self.imitation = self.sandbox = sandbox
