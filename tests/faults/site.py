@@ -110,7 +110,7 @@ class Site(Production):
             "web": f"gunicorn {ENTRY}:web() -k gthread -w 2 --threads 8 --reuse-port --bind 127.0.0.1:{self.port}"
             " --no-control-socket --graceful-timeout 20 --timeout 25",
             "worker": f"celery -A {ENTRY} worker -P prefork -c 2 -Q sync --without-mingle --without-gossip",
-            "beat": f"celery -A {ENTRY} beat --scheduler celery.beat:Scheduler --pidfile=",
+            "beat": f"celery -A {ENTRY} beat --scheduler workers.beat:Beat --pidfile=",
         }
         self.spawn(name, commands[name])
 

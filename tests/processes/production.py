@@ -52,7 +52,7 @@ class Production(World):
         web = f"gunicorn connector.web.app:create_app() -k gthread --threads 8 --bind 127.0.0.1:{self.port}"
         self.spawn("web", f"{web} --no-control-socket --graceful-timeout 20 --timeout 25")
         self.spawn("worker", "celery -A workers.app worker -P prefork -c 2 -Q sync --without-mingle --without-gossip")
-        self.spawn("beat", "celery -A workers.app beat --scheduler celery.beat:Scheduler --pidfile=")
+        self.spawn("beat", "celery -A workers.app beat --scheduler workers.beat:Beat --pidfile=")
         eventually(self._is_ready, within=30, what="the web process to be ready")
 
     def spawn(self, name: str, command: str) -> None:
