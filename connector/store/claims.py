@@ -14,6 +14,7 @@ from connector.store.tables import Utc, links, tickets
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
+COMMENTS = Look.NEXTCAP_COMMENTS | Look.CRM_COMMENTS
 DEATHS = 2
 """So many holders of a link that died make it be worked alone."""
 
@@ -30,12 +31,16 @@ def claim(
 ) -> list[LinkRow]:
     """Take up to `limit` due links whose ticket nobody holds, oldest first; or the one named, if it is due.
 
-    The try is counted before any work. What a holder that died left undone is looked at whole.
+    Where there are more, up to half of them are those with replies and notes to look at, so that what people say is not
+    kept waiting by what fields say. The try is counted before any work. What a holder that died left undone is looked
+    at whole.
     """
     chosen = links.c.id == link_id if link_id is not None else ~_is_alone()
     due = _free(sa.select(links.c.id), now).where(links.c.connection == name, chosen)
-    due = due.order_by(links.c.dirty_at, links.c.id).limit(limit)
-    ids = [row.id for row in connection.execute(due.with_for_update(of=[tickets, links], skip_locked=True))]
+    ids = _locked(connection, due, limit)
+    if len(ids) == limit and limit > 1:
+        said = _locked(connection, due.where(links.c.look.op("&")(int(COMMENTS)) != 0), limit // 2)
+        ids = list(dict.fromkeys([*said, *ids]))[:limit]
     if not ids:
         return []
     rows = connection.execute(whole().where(links.c.id.in_(ids)).order_by(links.c.dirty_at, links.c.id)).all()
@@ -50,6 +55,12 @@ def claim(
         replace(link, ticket=replace(link.ticket, fence=link.ticket.fence + 1), look=_look_after(link))
         for link in claimed
     ]
+
+
+def _locked(connection: sa.Connection, due: sa.Select[tuple[int]], limit: int) -> list[int]:
+    """The ids of these due links that have been due longest, locked with their tickets."""
+    query = due.order_by(links.c.dirty_at, links.c.id).limit(limit)
+    return [row.id for row in connection.execute(query.with_for_update(of=[tickets, links], skip_locked=True))]
 
 
 def _free(query: sa.Select[Row], now: datetime) -> sa.Select[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,8 @@ class Site:
     clock: Clock
     folder: Path
     url: str
+    limits: dict[str, Limit] = field(default_factory=dict)
+    """Vendors' limits by system, where a test wants to meet them."""
 
     @property
     def mapping_file(self) -> Path:
@@ -174,7 +176,7 @@ class _Wiring:
         return Transport(
             system=system,
             wire=self.taps[system],
-            budget=SqlBudget(self.db, system, {"default": PLENTY}, now=clock.now),
+            budget=SqlBudget(self.db, system, {"default": self.site.limits.get(system, PLENTY)}, now=clock.now),
             observe=self._observe,
             sleep=clock.pause,
             clock=clock.monotonic,
