@@ -75,6 +75,7 @@ def test_the_example_configuration_names_settings_that_exist() -> None:
         "store": config.StoreSettings,
         "queue": config.QueueSettings,
         "nextcap": config.NextCapSettings,
+        "fuses": config.FuseSettings,
         "connections.hubspot": kind("hubspot").settings,
     }
     parts = re.split(r"^\[(.+)\]$", (ROOT / "config.example.toml").read_text(), flags=re.M)
@@ -85,7 +86,9 @@ def test_the_example_configuration_names_settings_that_exist() -> None:
         assert written[name] <= set(model.model_fields), name
 
 
-@pytest.mark.parametrize("model", [config.StoreSettings, config.QueueSettings, config.NextCapSettings])
+@pytest.mark.parametrize(
+    "model", [config.StoreSettings, config.QueueSettings, config.NextCapSettings, config.FuseSettings]
+)
 def test_the_example_configuration_leaves_nothing_out(model: type[BaseModel]) -> None:
     assert set(model.model_fields) <= set(KEY.findall((ROOT / "config.example.toml").read_text()))
 
