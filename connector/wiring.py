@@ -179,7 +179,7 @@ def _ensure_rows(runtime: Runtime) -> None:
             with runtime.db.write() as connection:
                 connections.ensure(connection, [NEXTCAP, *runtime.engine.names])
                 for name, adapter in runtime.engine.crms.items():
-                    stored = connections.state(connection, name).schema
+                    stored = connections.schema(connection, name)
                     learn = getattr(adapter, "learn", None)
                     if stored and learn is not None:
                         learn(schema_from_json(stored))

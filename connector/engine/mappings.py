@@ -45,16 +45,16 @@ class Mappings:
 
     def active(self, connection: sa.Connection, name: str) -> TicketMapping:
         """The active mapping, bound to the account's ids. Raises ConfigError where there is none."""
-        version = small.active_version(connection, name)
+        version, schema_at = small.in_force(connection, name)
         if version is None:
             raise ConfigError(f"connection {name} has no mapping that passes; run `connector mappings check`")
-        state = connections.state(connection, name)
-        stamp = state.schema_at.isoformat() if state.schema_at else ""
+        stamp = schema_at.isoformat() if schema_at else ""
         bound = self._bound.get((name, version, stamp))
         if bound is None:
             row = small.active_mapping(connection, name)
             assert row is not None  # noqa: S101 - its version was just read
-            schema = schema_from_json(state.schema) if state.schema else None
+            stored = connections.schema(connection, name)
+            schema = schema_from_json(stored) if stored else None
             document = load.parse(row.text, name=str(self.files.get(name, name)))
             bound = binding.bind(document, schema, tolerant=True)
             with self._lock:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from connector.store import bulk
 from connector.store.links import LinkRow, Look, from_row, whole
 from connector.store.tables import Utc, links, tickets
 
@@ -102,29 +104,32 @@ class Release:
 
 def release(connection: sa.Connection, releases: Sequence[Release], now: datetime) -> None:
     """Give links back whose tickets the caller has locked, with what changed. What was marked meanwhile stays due."""
-    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    alike: dict[frozenset[str], list[dict[str, Any]]] = {}
     for one in releases:
         changes = {f"to_{name}": value for name, value in one.changes.items() if name != "look"}
         row = {"the_id": one.link.id, "the_seq": one.link.seq, "next": one.due_at, **changes}
         row |= {"first": one.link.dirty_at if one.due_at else None, "left": int(one.changes.get("look", Look.NOTHING))}
-        alike.setdefault(tuple(sorted(name.removeprefix("to_") for name in changes)), []).append(row)
+        alike.setdefault(frozenset(one.changes) - {"look"}, []).append(row)
     for names, rows in alike.items():
-        connection.execute(_giving_back(names, now), rows)
+        types = {f"to_{name}": links.c[name].type for name in sorted(names)}
+        types |= {"the_id": links.c.id.type, "the_seq": links.c.seq.type, "left": links.c.look.type}
+        types |= {"next": links.c.due_at.type, "first": links.c.dirty_at.type}
+        bulk.update_each(connection, partial(_giving_back, sorted(names), now), types, rows)
     ids = [one.link.ticket.id for one in releases]
     connection.execute(tickets.update().where(tickets.c.id.in_(ids)).values(owner=None, lease_until=None))
 
 
-def _giving_back(names: Sequence[str], now: datetime) -> sa.Update:
-    again = links.c.seq > sa.bindparam("the_seq", type_=links.c.seq.type)
+def _giving_back(names: Sequence[str], now: datetime, new: bulk.New) -> sa.Update:
+    again = links.c.seq > new["the_seq"]
     return (
         links.update()
-        .where(links.c.id == sa.bindparam("the_id"))
+        .where(links.c.id == new["the_id"])
         .values(
-            due_at=sa.case((again, now), else_=sa.bindparam("next", type_=Utc)),
-            dirty_at=sa.case((again, now), else_=sa.bindparam("first", type_=Utc)),
+            due_at=sa.case((again, now), else_=new["next"]),
+            dirty_at=sa.case((again, now), else_=new["first"]),
             claims=0,
-            look=links.c.look.op("|")(sa.bindparam("left", type_=links.c.look.type)),
-            **{name: sa.bindparam(f"to_{name}", type_=links.c[name].type) for name in names},
+            look=links.c.look.op("|")(new["left"]),
+            **{name: new[f"to_{name}"] for name in names},
         )
     )
 

@@ -69,12 +69,23 @@ def start_after(connection: sa.Connection, name: str, moment: datetime) -> None:
     connection.execute(connections.update().where(connections.c.name == name).values(next_start_at=moment))
 
 
+STATE = [column for column in connections.c if column.name != "schema"]
+"""Everything of a row but the vendor's schema, which is long and seldom asked for."""
+
+
 def state(connection: sa.Connection, name: str) -> sa.Row[Any]:
-    return connection.execute(sa.select(connections).where(connections.c.name == name)).one()
+    """One connection's row, without its schema."""
+    return connection.execute(sa.select(*STATE).where(connections.c.name == name)).one()
 
 
 def states(connection: sa.Connection) -> list[sa.Row[Any]]:
-    return list(connection.execute(sa.select(connections).order_by(connections.c.name)))
+    """Every connection's row, without its schema."""
+    return list(connection.execute(sa.select(*STATE).order_by(connections.c.name)))
+
+
+def schema(connection: sa.Connection, name: str) -> Any:
+    """The vendor's schema as it was kept; None before it was first read."""
+    return connection.execute(sa.select(connections.c.schema).where(connections.c.name == name)).scalar()
 
 
 def fail(connection: sa.Connection, name: str, *, cause: str, until: datetime | None) -> int:

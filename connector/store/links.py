@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.domain.decision import Shadow
 from connector.domain.ticket import Value, normal
+from connector.store import bulk
 from connector.store.tables import Utc, effects, events, links, tickets
 
 
@@ -121,28 +122,20 @@ class Reading:
     moments: Mapping[str, str]
 
 
+READING = ("reading", "version", "number", "moments")
+
+
 def store_readings(connection: sa.Connection, readings: Sequence[Reading], now: datetime) -> None:
     """Keep whole readings that deliveries or a list carried; what is not newer than what is kept changes nothing."""
-    version = sa.bindparam("to_version", type_=Utc)
-    older = sa.or_(tickets.c.version.is_(None), tickets.c.version < version)
-    keep = (
-        tickets.update()
-        .where(tickets.c.id == sa.bindparam("row_id"), older)
-        .values(
-            reading=sa.bindparam("to_reading", type_=tickets.c.reading.type),
-            version=version,
-            number=sa.bindparam("to_number"),
-            moments=sa.bindparam("to_moments", type_=tickets.c.moments.type),
-            read_at=now,
-        )
-    )
-    rows = [
-        {"row_id": one.row_id, "to_reading": one.reading, "to_version": one.version}
-        | {"to_number": one.number, "to_moments": dict(one.moments)}
-        for one in readings
-    ]
-    if rows:
-        connection.execute(keep, rows)
+
+    def keep(new: bulk.New) -> sa.Update:
+        older = sa.or_(tickets.c.version.is_(None), tickets.c.version < new["to_version"])
+        values = {name: new[f"to_{name}"] for name in READING}
+        return tickets.update().where(tickets.c.id == new["row_id"], older).values(read_at=now, **values)
+
+    types = {"row_id": tickets.c.id.type, **{f"to_{name}": tickets.c[name].type for name in READING}}
+    rows = [{"row_id": one.row_id, **{f"to_{name}": getattr(one, name) for name in READING}} for one in readings]
+    bulk.update_each(connection, keep, types, rows)
 
 
 def set_moments(connection: sa.Connection, link_id: int, moments: Mapping[str, str]) -> None:
@@ -172,9 +165,14 @@ def add_for_record(connection: sa.Connection, name: str, record_id: str) -> int 
 def by_record(
     connection: sa.Connection, name: str, record_ids: Iterable[str], *, lock: bool = False
 ) -> dict[str, sa.Row[Any]]:
-    """Link rows by CRM record id; with `lock`, nobody else changes them before the transaction ends."""
+    """Link rows by CRM record id; with `lock`, nobody else changes them before the transaction ends.
+
+    Links are locked by their tickets, as everywhere.
+    """
     query = sa.select(links).where(links.c.connection == name, links.c.record_id.in_(list(record_ids)))
-    query = query.order_by(links.c.id).with_for_update() if lock else query
+    if lock:
+        query = query.join(tickets, tickets.c.id == links.c.ticket_id).order_by(tickets.c.id)
+        query = query.with_for_update(of=tickets)
     return {str(row.record_id): row for row in connection.execute(query)}
 
 
@@ -186,17 +184,16 @@ def ids_of_ticket(connection: sa.Connection, ticket_id: int) -> list[tuple[str, 
 
 def mark(connection: sa.Connection, link_ids: Sequence[int], look: Look, now: datetime) -> None:
     """Mark links dirty: one more thing to look at, due at once."""
-    if not link_ids:
-        return
-    connection.execute(
-        links.update()
-        .where(links.c.id.in_(list(link_ids)))
-        .values(
-            seq=links.c.seq + 1,
-            look=links.c.look.op("|")(int(look)),
-            dirty_at=sa.func.coalesce(links.c.dirty_at, now),
-            due_at=now,
-        )
+    if link_ids:
+        connection.execute(_marking(look, now).where(links.c.id.in_(list(link_ids))))
+
+
+def _marking(look: Look, now: datetime) -> sa.Update:
+    return links.update().values(
+        seq=links.c.seq + 1,
+        look=links.c.look.op("|")(int(look)),
+        dirty_at=sa.func.coalesce(links.c.dirty_at, now),
+        due_at=now,
     )
 
 
@@ -204,12 +201,12 @@ def mark_tickets(connection: sa.Connection, looks: Mapping[int, Look], now: date
     """Mark every link of these tickets (by row id) with what is to be looked at; the names of the connections."""
     if not looks:
         return []
-    query = sa.select(links.c.id, links.c.ticket_id, links.c.connection)
-    query = query.where(links.c.ticket_id.in_(list(looks)), links.c.state != GONE)
-    rows = connection.execute(query.order_by(links.c.id).with_for_update()).all()
-    for look in set(looks.values()):
-        mark(connection, [row.id for row in rows if looks[row.ticket_id] == look], look, now)
-    return sorted({row.connection for row in rows})
+    names: set[str] = set()
+    for look in sorted(set(looks.values())):
+        alike = [ticket_id for ticket_id, one in looks.items() if one == look]
+        marking = _marking(look, now).where(links.c.ticket_id.in_(alike), links.c.state != GONE)
+        names |= {row.connection for row in connection.execute(marking.returning(links.c.connection))}
+    return sorted(names)
 
 
 def mark_siblings(connection: sa.Connection, link: LinkRow, look: Look, now: datetime) -> list[str]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.domain.ticket import Person
-from connector.store.tables import counters, cursors, mappings, people, secrets
+from connector.store.tables import connections, counters, cursors, mappings, people, secrets
 
 
 def put(
@@ -97,6 +97,14 @@ def newest_mappings(connection: sa.Connection, name: str, count: int) -> list[st
 def active_version(connection: sa.Connection, name: str) -> str | None:
     query = sa.select(mappings.c.version).where(mappings.c.connection == name).order_by(mappings.c.id.desc()).limit(1)
     return connection.execute(query).scalar()
+
+
+def in_force(connection: sa.Connection, name: str) -> tuple[str | None, datetime | None]:
+    """The version of the mapping that plans read, and the moment of the schema that it is bound to."""
+    newest = sa.select(mappings.c.version).where(mappings.c.connection == name).order_by(mappings.c.id.desc()).limit(1)
+    query = sa.select(newest.scalar_subquery().label("version"), connections.c.schema_at)
+    row = connection.execute(query.where(connections.c.name == name)).one()
+    return row.version, row.schema_at
 
 
 def put_secret(connection: sa.Connection, name: str, ciphertext: str, now: datetime) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 from uuid import UUID, uuid5
@@ -117,6 +118,7 @@ def inner(raw: Raw, name: str) -> Raw:
     return found if isinstance(found, Mapping) else {}
 
 
+@cache
 def camel(name: str) -> str:
     """`ticket_number` as `ticketNumber`."""
     first, *others = name.split("_")
