@@ -33,7 +33,12 @@ class Verdict:
 
 
 def judge(people: People) -> Verdict:
-    """Look at both sides; meant for when all is quiet."""
+    """Look at both sides as they are just now; meant for when all is quiet."""
+    with people.world.nextcap.lock, people.world.hubspot.lock:
+        return _judge(people)
+
+
+def _judge(people: People) -> Verdict:
     nextcap, hubspot = people.world.nextcap, people.world.hubspot
     found = Verdict(different=differences(nextcap, hubspot))
     tickets = nextcap.state()["tickets"]
