@@ -95,7 +95,7 @@ def _plan(people: People, events: int, blows: list[str]) -> dict[int, str]:
     return dict(zip(moments, blows * 2, strict=True))
 
 
-def _spring_the_rest(site: Site, people: People, within: float = 150.0) -> None:
+def _spring_the_rest(site: Site, people: People, within: float = 300.0) -> None:
     """Go on until somebody has died in every place, but not for ever."""
     deadline = time.monotonic() + within
     while site.traps.waiting() and time.monotonic() < deadline:
