@@ -26,6 +26,10 @@ soak: setup
 	FAULT_SEEDS=$(SEEDS) FAULT_EVENTS=$(EVENTS) FAULT_OVERLAP=30 FAULT_HOUR_EVENTS=10000 $(BIN)/python -m pytest -s \
 		tests/faults/test_seeds.py tests/faults/test_outages.py tests/faults/test_hour.py tests/faults/soak_mutants.py $(ARGS)
 
+# Figures beside a naive connector on the same servers, as a table and in build/bench.json. ARGS="burst --scale 0.1": a part.
+bench: setup
+	$(BIN)/python -m bench $(ARGS)
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -1,0 +1,250 @@
+"""The figures: each a function that measures one thing, on the shape of production."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.contenders import GUNICORN, Contender, naive, ours, rest
+from bench.seed import fill
+from bench.servers import BIN, ROOT, Processes, broker, free_port, is_up, postgres, resident, wait_for
+from bench.stage import SECRET, Stage, post
+
+REAL_LIMIT = 190
+"""HubSpot's calls in ten seconds on its larger plans."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row of the table. `passes` says whether the goal is met, where there is one."""
+
+    name: str
+    value: str
+    goal: str = ""
+    passes: bool | None = None
+
+
+@dataclass(slots=True)
+class Bench:
+    """What the figures are measured on. `scale` makes everything smaller or larger."""
+
+    folder: Path
+    database: Callable[[str], str]
+    queue: str
+    scale: float = 1.0
+    figures: list[Figure] = field(default_factory=list)
+    raw: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, name: str, value: str, goal: str = "", passes: bool | None = None) -> None:
+        """One more row, told at once."""
+        self.figures.append(Figure(name, value, goal, passes))
+        mark = {True: "reached", False: "NOT reached", None: ""}[passes]
+        print(f"  {name}: {value}  {f'({goal}: {mark})' if goal else ''}", flush=True)
+
+    def count(self, number: int) -> int:
+        """So many, at this scale."""
+        return max(20, int(number * self.scale))
+
+
+def intake(bench: Bench) -> None:
+    """Webhooks in, committed, answered: beside a bare route that commits one row."""
+    stage = Stage(bench.count(1000))
+    folder = bench.folder / "intake"
+    with ExitStack() as left:
+        left.callback(stage.close)
+        one = left.enter_context(ours(stage, folder, database=bench.database("intake"), queue=bench.queue))
+        file, half = bench.folder / "intake.posts", bench.folder / "half.posts"
+        count = stage.record_changes(bench.count(6000), file)
+        stage.record_changes(bench.count(3000), half)
+        bare_port = free_port()
+        url = bench.database("bare").replace("+psycopg", "")
+        bare = left.enter_context(Processes(folder, {"BENCH_SECRET": SECRET, "BENCH_DATABASE": url}))
+        bare.start("bare", GUNICORN.format(app="bench.bare:create_app()", port=bare_port))
+        wait_for(lambda: is_up(bare_port), what="the bare route")
+        post(bare_port, half)
+        one.processes.stop("worker", "beat")
+        before = (bare.cpu("bare"), one.processes.cpu("web"))
+        theirs, mine = post(bare_port, file), post(one.port, file)
+        used = (bare.cpu("bare") - before[0], one.processes.cpu("web") - before[1])
+        paced = post(one.port, half, rate=mine["per_second"] / 2)
+    share = mine["per_second"] / theirs["per_second"]
+    bench.raw["intake"] = {"bare": theirs, "ours": mine, "half": paced, "cpu": used, "count": count}
+    told = f"{mine['per_second']:.0f}/s, {share:.0%} of a bare route's {theirs['per_second']:.0f}/s"
+    bench.add("webhooks taken in", told, "≥ 60 %", share >= 0.6)
+    each = [1000 * seconds / count for seconds in used]
+    bench.add("processor time of a webhook", f"{each[1]:.2f} ms; a bare route {each[0]:.2f} ms")
+    bench.add("at half that rate, p99", f"{1000 * paced['p99']:.0f} ms", "< 50 ms", paced["p99"] < 0.05)
+
+
+def burst(bench: Bench) -> None:
+    """10,000 changes on 1,000 tickets, HubSpot without limits: beside the naive connector."""
+    stage = Stage(bench.count(1000))
+    file = bench.folder / "burst.posts"
+    with ExitStack() as left:
+        left.callback(stage.close)
+        with ours(stage, bench.folder / "burst", database=bench.database("burst"), queue=bench.queue) as one:
+            count = stage.record_changes(bench.count(10_000), file)
+            mine = _burst(stage, one, file, count)
+            children = list(one.processes.memory("worker").values())
+            web = one.processes.memory("web")
+        later = bench.folder / "naive.posts"
+        stage.record_changes(bench.count(10_000), later)
+        with naive(stage, bench.folder / "naive", database=bench.database("naive"), queue=bench.queue) as other:
+            theirs = _burst(stage, other, later, count)
+    bench.raw["burst"] = {"ours": mine, "naive": theirs, "worker_mb": children, "web_mb": list(web.values())}
+    ratio = mine["per_second"] / theirs["per_second"]
+    told = f"{mine['per_second']:.0f} changes/s, {ratio:.1f} × the naive one's {theirs['per_second']:.0f}/s"
+    bench.add("burst, end to end", told, "≥ 3 ×", ratio >= 3)
+    cpu = 1000 * mine["cpu"] / count
+    told = f"{cpu:.2f} ms, web and worker; the naive one {1000 * theirs['cpu'] / count:.2f} ms"
+    bench.add("processor time of a change", told, "< 1.2 ms", cpu < 1.2)
+    bench.add("vendor calls of the burst", f"{mine['calls']}; the naive one {theirs['calls']}")
+
+
+def _burst(stage: Stage, one: Contender, file: Path, count: int) -> dict[str, float]:
+    stage.hubspot.calls.reset()
+    cpu, started = one.cpu(), time.monotonic()
+    answered = post(one.port, file)
+    wait_for(lambda: stage.differs() == 0, within=900, every=0.25, what="both sides to agree")
+    took = time.monotonic() - started
+    return {
+        "per_second": count / took,
+        "seconds": took,
+        "cpu": one.cpu() - cpu,
+        "calls": len(stage.hubspot.calls.kept()),
+        "refused": answered["refused"],
+    }
+
+
+def limited(bench: Bench) -> None:
+    """The same burst at HubSpot's real limit."""
+    stage = Stage(bench.count(1000))
+    file = bench.folder / "limited.posts"
+    with ExitStack() as left:
+        left.callback(stage.close)
+        database = bench.database("limited")
+        made = ours(stage, bench.folder / "limited", database=database, queue=bench.queue, calls=REAL_LIMIT)
+        one = left.enter_context(made)
+        count = stage.record_changes(bench.count(10_000), file)
+        stage.hubspot.configure(burst=REAL_LIMIT)
+        mine = _burst(stage, one, file, count)
+    bench.raw["limited"] = mine
+    calls = mine["calls"] / count
+    bench.add("burst at 190 calls / 10 s", f"{mine['seconds']:.1f} s", "< 30 s", mine["seconds"] < 30)
+    bench.add(
+        "vendor calls per change",
+        f"{calls:.4f}; a call per change would need {count / 19:.0f} s",
+        "≤ 0.05",
+        calls <= 0.05,
+    )
+
+
+def at_rest(bench: Bench) -> None:
+    """One change when nothing else happens: webhook in → HubSpot shows it."""
+    stage = Stage(20)
+    with ExitStack() as left:
+        left.callback(stage.close)
+        one = left.enter_context(ours(stage, bench.folder / "rest", database=bench.database("rest"), queue=bench.queue))
+        waits = []
+        for number in range(bench.count(100)):
+            file = bench.folder / "one.posts"
+            stage.record_changes(1, file)
+            started = time.monotonic()
+            post(one.port, file, connections=1)
+            wait_for(lambda: stage.differs() == 0, every=0.002, what=f"change {number}")
+            waits.append(time.monotonic() - started)
+            rest(one)
+            time.sleep(0.3)
+    bench.raw["at_rest"] = waits
+    p50, p99 = statistics.median(waits), sorted(waits)[int(len(waits) * 0.99)]
+    start = "of which about 60 ms is the start of the posting process"
+    bench.add("one change at rest, p50", f"{1000 * p50:.0f} ms, {start}", "< 150 ms", p50 < 0.15)
+    bench.add("one change at rest, p99", f"{1000 * p99:.0f} ms", "< 1 s", p99 < 1)
+
+
+def growth(bench: Bench) -> None:
+    """The cost of a change with few and with many linked tickets and journal rows."""
+    stage = Stage(bench.count(1000))
+    costs = []
+    with ExitStack() as left:
+        left.callback(stage.close)
+        database = bench.database("growth")
+        one = left.enter_context(ours(stage, bench.folder / "growth", database=database, queue=bench.queue))
+        for place in range(3):
+            if place == 2:
+                fill(database, tickets=bench.count(100_000), lines=bench.count(1_000_000))
+            file = bench.folder / f"growth{place}.posts"
+            count = stage.record_changes(bench.count(10_000), file)
+            mine = _burst(stage, one, file, count)
+            rest(one)
+            costs.append(1000 * mine["cpu"] / count)
+    bench.raw["growth"] = costs
+    change = costs[2] / costs[1] - 1
+    told = f"{costs[1]:.2f} ms → {costs[2]:.2f} ms a change ({change:+.0%})"
+    bench.add(
+        f"{bench.count(100_000):,} tickets, {bench.count(1_000_000):,} journal rows", told, "± 20 %", abs(change) <= 0.2
+    )
+
+
+def memory(bench: Bench) -> None:
+    """What a worker holds after many changes, and the embedded process at rest."""
+    stage = Stage(bench.count(1000))
+    with ExitStack() as left:
+        left.callback(stage.close)
+        database = bench.database("memory")
+        one = left.enter_context(ours(stage, bench.folder / "memory", database=database, queue=bench.queue))
+        for place in range(10):
+            file = bench.folder / f"memory{place}.posts"
+            _burst(stage, one, file, stage.record_changes(bench.count(10_000), file))
+        parent, *children = one.processes.memory("worker").values()
+    bench.raw["memory"] = {"parent": parent, "children": children}
+    told = f"{max(children):.0f} MB the largest child after {10 * bench.count(10_000):,} changes"
+    bench.add("worker child", told, "< 150 MB", max(children) < 150)
+    whole = parent + sum(children)
+    bench.add("whole worker", f"{whole:.0f} MB resident, shared pages counted in each", "< 400 MB", whole < 400)
+
+
+def starting(bench: Bench) -> None:
+    """How long `--help` takes, and until `connector run` is ready; how much it holds at rest."""
+    times = []
+    for _ in range(5):
+        started = time.monotonic()
+        subprocess.run([BIN / "connector", "--help"], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+        times.append(time.monotonic() - started)
+    bench.add("connector --help", f"{statistics.median(times):.2f} s", "< 0.3 s", statistics.median(times) < 0.3)
+    stage = Stage(5)
+    folder = bench.folder / "embedded"
+    folder.mkdir()
+    port = free_port()
+    config = stage.write_config(folder, port=port, database=f"sqlite:///{folder / 'store.db'}")
+    with ExitStack() as left:
+        left.callback(stage.close)
+        processes = left.enter_context(Processes(folder, {"CONNECTOR_CONFIG": str(config)}))
+        started = time.monotonic()
+        process = processes.start("run", f"connector run --port {port}")
+        wait_for(lambda: is_up(port), what="connector run")
+        took = time.monotonic() - started
+        time.sleep(5)
+        held = resident(process.pid)
+    bench.raw["start"] = {"help": times, "run": took, "idle_mb": held}
+    bench.add("connector run, ready", f"{took:.1f} s", "< 3 s", took < 3)
+    bench.add("connector run, at rest", f"{held:.0f} MB", "< 150 MB", held < 150)
+
+
+ALL = {one.__name__: one for one in (intake, burst, limited, at_rest, growth, memory, starting)}
+
+
+def run(folder: Path, names: list[str], scale: float) -> Bench:
+    """Measure the named figures, one after the other."""
+    with postgres(folder) as database, broker(folder) as queue:
+        bench = Bench(folder, database, queue, scale)
+        for name in names:
+            print(f"{name}: {(ALL[name].__doc__ or '').strip()}", flush=True)
+            ALL[name](bench)
+    return bench

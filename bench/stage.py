@@ -1,0 +1,144 @@
+"""Both vendors imitated, a thousand tickets linked, and the webhooks of a burst, recorded before they are sent."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from bench import load
+from bench.servers import ROOT, wait_for
+from connector.sandbox.nextcap import CRM_KEY
+from connector.sandbox.server import Sandbox
+
+SECRET = "bench-webhook-secret"
+EVENTS = ("ticket.created", "ticket.updated", "ticket.status_changed")
+PRIORITIES = ("low", "normal", "high", "urgent")
+PLENTY = 1_000_000
+
+Post = tuple[str, dict[str, str], bytes]
+
+
+class Stage:
+    """Next Cap and HubSpot without limits, with `tickets` tickets that exist in Next Cap alone at first."""
+
+    def __init__(self, tickets: int) -> None:
+        self.sandbox = Sandbox()
+        self.sandbox.start()
+        self.nextcap: Any = self.sandbox.nextcap
+        self.hubspot: Any = self.sandbox.hubspot
+        self.dice = random.Random(1)
+        self.nextcap.configure(rate_limit=PLENTY)
+        self.without_limits()
+        self.tickets = [
+            self.nextcap.create_ticket(subject=f"T{number}", description="It", customer_email=f"c{number}@home.example")
+            for number in range(tickets)
+        ]
+
+    def without_limits(self) -> None:
+        """Let HubSpot be called as often as one likes."""
+        self.hubspot.configure(burst=PLENTY, association_burst=PLENTY, search_burst=PLENTY, daily=PLENTY * 100)
+
+    def close(self) -> None:
+        """End both imitations."""
+        self.sandbox.stop()
+
+    def write_config(self, folder: Path, *, port: int, database: str, calls: int = PLENTY) -> Path:
+        """The configuration as an operator would write it; `calls` is HubSpot's limit for ten seconds."""
+        path = folder / "config.toml"
+        path.write_text(
+            f"""
+public_url = "http://127.0.0.1:{port}"
+secret_key = ["a-key-for-the-figures"]
+[store]
+url = "{database}"
+[nextcap]
+api_url = "{self.nextcap.api_url}"
+api_key = "{CRM_KEY}"
+webhook_secrets = ["{SECRET}"]
+calls_per_minute = {PLENTY}
+[connections.hubspot]
+crm = "hubspot"
+mapping = "{ROOT / "mappings" / "hubspot.yaml"}"
+api_url = "{self.hubspot.url}"
+access_token = "{self.hubspot.credentials.static_token}"
+webhook_secrets = ["{self.hubspot.settings.client_secret}"]
+calls_per_10_seconds = {calls}
+"""
+        )
+        return path
+
+    def linked(self) -> int:
+        """How many HubSpot tickets carry one of our ids."""
+        return sum(1 for one in self.records() if one["properties"].get("nextcap_ticket_id"))
+
+    def record_changes(self, count: int, file: Path) -> int:
+        """People change fields of random tickets; what Next Cap would post goes to the file. How many posts."""
+        with self._recorder() as posts:
+            for number in range(count):
+                ticket = self.dice.choice(self.tickets)
+                change = {"priority": self.dice.choice(PRIORITIES), "subject": f"S{number}"}
+                self.nextcap.set_fields(ticket["id"], change)
+            wait_for(lambda: len(posts) >= count, within=300, what="every webhook to be recorded")
+        return load.record(file, sorted(posts, key=_moment))
+
+    @contextlib.contextmanager
+    def _recorder(self) -> Iterator[list[Post]]:
+        posts: list[Post] = []
+
+        class Keep(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                kept = {name: value for name, value in self.headers.items() if name.startswith(("X-", "Content-Type"))}
+                posts.append((self.path, kept, body))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Keep)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/webhooks/nextcap"
+        hook = self.nextcap.create_webhook(url, EVENTS, SECRET)
+        try:
+            yield posts
+        finally:
+            self.nextcap.world.webhooks.pop(hook["id"])
+            server.shutdown()
+            server.server_close()
+
+    def differs(self) -> int:
+        """How many HubSpot tickets do not show what their Next Cap ticket shows."""
+        records = {one["properties"].get("nextcap_ticket_id"): one["properties"] for one in self.records()}
+        return sum(1 for ticket in self.tickets if not self._agrees(ticket["id"], records.get(ticket["id"])))
+
+    def records(self) -> list[dict[str, Any]]:
+        """HubSpot's tickets as they are."""
+        with self.hubspot.lock:
+            return list(self.hubspot.state()["tickets"])
+
+    def _agrees(self, ticket_id: str, shown: Mapping[str, str] | None) -> bool:
+        ticket = self.nextcap.ticket(ticket_id)
+        priority = {"low": "LOW", "normal": "MEDIUM", "high": "HIGH", "urgent": "URGENT"}[ticket["priority"]]
+        return shown is not None and (shown["subject"], shown["hs_ticket_priority"]) == (ticket["subject"], priority)
+
+
+def _moment(post: tuple[str, Mapping[str, str], bytes]) -> str:
+    return str(json.loads(post[2])["data"]["updated_at"])
+
+
+def post(port: int, file: Path, *, connections: int = 8, rate: float = 0.0) -> dict[str, float]:
+    """Post a recorded file from a process of its own."""
+    command = [sys.executable, "-m", "bench.load", str(port), str(file), str(connections), str(rate)]
+    return dict(json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout))
