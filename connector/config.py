@@ -9,10 +9,11 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
 from pydantic_settings import SettingsConfigDict as SettingsConfig
@@ -65,6 +66,23 @@ class FuseSettings(Section):
     """So many tickets closed, reassigned or created by us in Next Cap, or edited by a new mapping, pause that way."""
 
 
+def _off_or_some_minutes(value: float) -> float:
+    if 0 < value < 2:
+        raise ValueError("must be 0 (off), or at least 2 minutes")
+    return value
+
+
+class HeartbeatSettings(Section):
+    """A synthetic ticket that makes the round trip, for each connection."""
+
+    every_minutes: Annotated[float, AfterValidator(_off_or_some_minutes)] = Field(default=0.0, ge=0.0)
+
+    @property
+    def every(self) -> timedelta | None:
+        """How often; None where it is off."""
+        return timedelta(minutes=self.every_minutes) if self.every_minutes else None
+
+
 def _of_its_kind(value: object) -> object:
     """A connection with the keys that its kind of CRM has."""
     if not isinstance(value, dict):
@@ -103,6 +121,7 @@ class Settings(BaseSettings):
     queue: QueueSettings = QueueSettings()
     nextcap: NextCapSettings = NextCapSettings()
     fuses: FuseSettings = FuseSettings()
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
     connections: dict[str, Connection] = {}
     folder: Path = Field(default=Path(), exclude=True)
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 
 from connector import log
-from connector.engine import clock, drain, housekeeping, poll, reconcile
+from connector.engine import clock, drain, heartbeat, housekeeping, poll, reconcile
 from connector.engine.context import Engine
 from connector.store import claims
 from connector.store.database import StoreAway
@@ -61,6 +61,10 @@ class Embedded:
             ("alone", self._alone_for_ever),
             ("poll", lambda: self._every(poll_seconds, lambda: poll.poll_nextcap(self.engine))),
             ("reconcile", lambda: self._every(SWEEP, lambda: reconcile.run(self.engine, self._runtime.paces))),
+            (
+                "heartbeat",
+                lambda: self._every(SWEEP, lambda: heartbeat.tick(self.engine, self._runtime.settings.heartbeat.every)),
+            ),
             ("mappings", lambda: self._every(SWEEP, self._runtime.import_mappings)),
             (
                 "housekeeping",

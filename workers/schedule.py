@@ -8,6 +8,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep": {"task": "sweep", "schedule": 5.0, "options": {"expires": 5}},
     "poll-nextcap": {"task": "poll_nextcap", "schedule": 5.0, "options": {"expires": 5}},
     "reconcile": {"task": "reconcile", "schedule": 5.0, "options": {"expires": 5}},
+    "heartbeat": {"task": "heartbeat", "schedule": 5.0, "options": {"expires": 5}},
     "import-mappings": {"task": "import_mappings", "schedule": 10.0, "options": {"expires": 10}},
     "purge": {"task": "purge", "schedule": 3600.0, "options": {"expires": 600}},
 }

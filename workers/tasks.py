@@ -14,6 +14,7 @@ from celery.exceptions import Retry
 from kombu.exceptions import OperationalError
 
 from connector.engine import drain as draining
+from connector.engine import heartbeat as beating
 from connector.engine import housekeeping, poll
 from connector.engine import reconcile as reconciling
 from workers.app import app, runtime
@@ -58,6 +59,12 @@ def poll_nextcap() -> None:
 def reconcile() -> None:
     """Look for what no webhook told of, as often as the configuration says."""
     reconciling.run(runtime().engine, runtime().paces)
+
+
+@app.task(name="heartbeat")
+def heartbeat() -> None:
+    """Bring the synthetic tickets one step on, where they are wanted."""
+    beating.tick(runtime().engine, runtime().settings.heartbeat.every)
 
 
 @app.task(name="import_mappings")

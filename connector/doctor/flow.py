@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from connector.doctor import limits, looking
 from connector.doctor.finding import NOTE, Finding, judged
-from connector.engine import status, story
+from connector.engine import heartbeat, status, story
 from connector.engine.context import NEXTCAP
 from connector.engine.poll import CURSOR
 from connector.engine.status import ConnectionFigures
@@ -19,6 +19,8 @@ OVERDUE = 60.0
 """Seconds after which a change that has not crossed is worth a line: a healthy connection takes one or two."""
 SHOWN = 5
 SILENT = timedelta(minutes=2)
+LATE = timedelta(minutes=5)
+"""So much longer than twice its period a round trip may take before it is late."""
 
 
 def examine(runtime: Runtime) -> Iterator[Finding]:
@@ -32,7 +34,8 @@ def examine(runtime: Runtime) -> Iterator[Finding]:
     yield from limits.examine(runtime)
     yield from looking.examine(runtime, everything)
     yield _failing(runtime)
-    yield _heartbeat(runtime, figures[NEXTCAP])
+    yield _somebody_works(runtime, figures[NEXTCAP])
+    yield from _heartbeats(runtime, figures)
 
 
 def _circuit(runtime: Runtime, one: ConnectionFigures) -> Finding:
@@ -80,7 +83,7 @@ def _failing(runtime: Runtime) -> Finding:
     return judged("work", "tickets", f"{names}{more} failed and are tried again", "`connector status` says why")
 
 
-def _heartbeat(runtime: Runtime, nextcap: ConnectionFigures) -> Finding:
+def _somebody_works(runtime: Runtime, nextcap: ConnectionFigures) -> Finding:
     """Somebody looks at Next Cap every few seconds, unless it is paused or away."""
     what = "somebody works"
     with runtime.db.read() as connection:
@@ -92,3 +95,29 @@ def _heartbeat(runtime: Runtime, nextcap: ConnectionFigures) -> Finding:
     excused = nextcap.closed or nextcap.paused
     advice = "" if excused or not silent else "start `connector run`, or worker and beat (see docs/runbook.md)"
     return judged("work", what, f"Next Cap was last looked at {ago.total_seconds():.0f} s ago", advice)
+
+
+def _heartbeats(runtime: Runtime, figures: Mapping[str, ConnectionFigures]) -> Iterator[Finding]:
+    """Whether the synthetic ticket of each connection still makes the round trip, where that is switched on."""
+    every = runtime.settings.heartbeat.every
+    if every is None:
+        return
+    known = heartbeat.beats(runtime.engine)
+    for name in runtime.engine.names:
+        yield _beat(runtime, figures[name], known.get(name, heartbeat.Beat()), every)
+
+
+def _beat(runtime: Runtime, one: ConnectionFigures, beat: heartbeat.Beat, every: timedelta) -> Finding:
+    age = beat.age(runtime.engine.now())
+    told = "no round trip yet"
+    if beat.finished_at:
+        told = f"last round trip {age or 0:.0f} s ago, it took {beat.seconds:.0f} s"
+    if beat.problem:
+        return judged(one.name, "heartbeat", f"{told}; {beat.problem}", "mend that; it is tried again by itself")
+    if one.paused or one.pauses or one.closed:
+        return Finding(one.name, "heartbeat", NOTE, f"{told}; it rests while the connection is paused or not called")
+    if age is None or age <= (2 * every + LATE).total_seconds():
+        return judged(one.name, "heartbeat", told, "")
+    where = {"to_crm": f"on its way to {runtime.engine.label(one.name)}", "to_nextcap": "on its way back to Next Cap"}
+    advice = f"`connector tickets show {beat.ticket_id}` says why it does not cross"
+    return judged(one.name, "heartbeat", f"late: {told}; it is {where.get(beat.leg, 'not begun')}", advice)

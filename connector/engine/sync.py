@@ -14,8 +14,8 @@ from connector.domain.decision import Outcome
 from connector.domain.errors import ConnectorError, NeedsReview, RetryLater, StoreAway
 from connector.domain.lifecycle import FINAL
 from connector.domain.plan import plan_sync
-from connector.domain.rules import Directories, OnLeave
-from connector.domain.ticket import Side
+from connector.domain.rules import Directories, OnLeave, Verdict
+from connector.domain.ticket import Record, Side
 from connector.engine import comments, creating, effects, finish, fuses, people, reading, settling
 from connector.engine.context import Engine
 from connector.engine.work import Work, each, names_every_field
@@ -24,6 +24,7 @@ from connector.store import links, parked
 from connector.store.links import LinkRow, Look, LostLease
 
 REFUSED_WAIT = 60.0
+HEARTBEAT, TAG = "connector_heartbeat", "connector-heartbeat-"
 
 
 def work_batch(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Work]:
@@ -172,7 +173,7 @@ def _judge(work: Work) -> None:
     if work.nextcap is None:
         _judge_record(work)
         return
-    verdict = work.mapping.carries(work.nextcap)
+    verdict = _heartbeat(work.nextcap, work.link.connection) or work.mapping.carries(work.nextcap)
     if work.link.state == links.NEW and work.link.record_id is None:
         if not verdict.carried:
             work.end("not_carried", verdict.reason)
@@ -186,6 +187,22 @@ def _judge(work: Work) -> None:
     state = links.FROZEN if work.mapping.on_leave is OnLeave.FREEZE else links.GONE
     work.changes["state"] = state
     work.end("left", f"{verdict.reason}; the link is {'frozen' if state == links.FROZEN else 'ended'}")
+
+
+def heartbeat_tag(name: str) -> str:
+    """What marks the synthetic ticket of this connection, for people and for us."""
+    return f"{TAG}{name}"
+
+
+def _heartbeat(record: Record, name: str) -> Verdict | None:
+    """A synthetic ticket is carried by its own connection alone, whatever the mapping's filter says."""
+    tags = record.get("tags")
+    marked = {one.removeprefix(TAG) for one in (tags if isinstance(tags, tuple) else ()) if one.startswith(TAG)}
+    named = record.get(f"metadata.{HEARTBEAT}")
+    owners = {named} if isinstance(named, str) and named else marked
+    if not owners:
+        return None
+    return Verdict(name in owners, f"the heartbeat of connection {', '.join(sorted(owners))}")
 
 
 def _judge_record(work: Work) -> None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.domain.ticket import Person
+from connector.store.links import upsert
 from connector.store.tables import connections, counters, cursors, mappings, people, secrets
 
 
@@ -48,6 +49,24 @@ def load_people(connection: sa.Connection, name: str) -> dict[str, Person]:
 def set_cursor(connection: sa.Connection, name: str, cursor: str, value: str, now: datetime) -> None:
     row = {"connection": name, "name": cursor, "value": value, "at": now}
     put(connection, cursors, [row], ["connection", "name"])
+
+
+def reserve_cursor(connection: sa.Connection, name: str, cursor: str, *, before: datetime, until: datetime) -> bool:
+    """Become the one who works this cursor until then, unless somebody did so since `before`. Made where it is not."""
+    row = {"connection": name, "name": cursor, "value": "", "at": before}
+    upsert(connection, cursors, [row], ["connection", "name"])
+    mine = (cursors.c.connection == name) & (cursors.c.name == cursor) & (cursors.c.at <= before)
+    return bool(connection.execute(cursors.update().where(mine).values(at=until)).rowcount)
+
+
+def cursors_named(connection: sa.Connection, cursor: str) -> dict[str, str]:
+    """The values of all connections' cursors of this name."""
+    rows = connection.execute(sa.select(cursors.c.connection, cursors.c.value).where(cursors.c.name == cursor))
+    return {row.connection: row.value for row in rows}
+
+
+def drop_cursor(connection: sa.Connection, name: str, cursor: str) -> None:
+    connection.execute(cursors.delete().where(cursors.c.connection == name, cursors.c.name == cursor))
 
 
 def get_cursor(connection: sa.Connection, name: str, cursor: str) -> tuple[str, datetime] | None:

@@ -12,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from connector.engine import status
+from connector.engine import heartbeat, status
 from connector.engine.budget import Bucket
 from connector.engine.status import ConnectionFigures, Figures
 from connector.store.database import StoreAway
@@ -89,6 +89,7 @@ class _StoreCollector(Collector):
             families.append(family)
         families += [*_limits(figures.limits), *_looking(figures)]
         families += _pauses(figures.connections)
+        families += _heartbeats(self._runtime)
         for counter, values in figures.counters.items():
             total = CounterMetricFamily(f"connector_{counter}", counter.replace("_", " "), labels=["label"])
             for label, value in values.items():
@@ -151,6 +152,20 @@ def _gauge(name: str, text: str, labels: list[str], rows: Sequence[tuple[list[st
     for values, value in rows:
         family.add_metric(values, value)
     return family
+
+
+def _heartbeats(runtime: Runtime) -> list[Metric]:
+    """How long ago a synthetic ticket last made the round trip, and how long it took."""
+    age = GaugeMetricFamily("connector_heartbeat_age_seconds", "Since the last whole round trip", labels=["connection"])
+    took = GaugeMetricFamily(
+        "connector_heartbeat_duration_seconds", "How long the last round trip took", labels=["connection"]
+    )
+    for name, beat in heartbeat.beats(runtime.engine).items():
+        seconds = beat.age(runtime.engine.now())
+        if seconds is not None:
+            age.add_metric([name], seconds)
+            took.add_metric([name], beat.seconds)
+    return [age, took]
 
 
 def _pauses(figures: Sequence[ConnectionFigures]) -> list[Metric]:

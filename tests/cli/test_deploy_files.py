@@ -76,6 +76,7 @@ def test_the_example_configuration_names_settings_that_exist() -> None:
         "queue": config.QueueSettings,
         "nextcap": config.NextCapSettings,
         "fuses": config.FuseSettings,
+        "heartbeat": config.HeartbeatSettings,
         "connections.hubspot": kind("hubspot").settings,
     }
     parts = re.split(r"^\[(.+)\]$", (ROOT / "config.example.toml").read_text(), flags=re.M)
@@ -87,7 +88,14 @@ def test_the_example_configuration_names_settings_that_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [config.StoreSettings, config.QueueSettings, config.NextCapSettings, config.FuseSettings]
+    "model",
+    [
+        config.StoreSettings,
+        config.QueueSettings,
+        config.NextCapSettings,
+        config.FuseSettings,
+        config.HeartbeatSettings,
+    ],
 )
 def test_the_example_configuration_leaves_nothing_out(model: type[BaseModel]) -> None:
     assert set(model.model_fields) <= set(KEY.findall((ROOT / "config.example.toml").read_text()))
