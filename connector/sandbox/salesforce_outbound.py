@@ -20,6 +20,7 @@ from .salesforce_settings import Settings
 
 RETRIES = (15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0, 7200.0)
 MOST_NOTIFICATIONS = 100
+MOST_IDS = 200
 ACKNOWLEDGED = re.compile(rb"<(?:\w+:)?Ack(?:\s[^>]*)?>\s*true\s*</(?:\w+:)?Ack>")
 RESPONSE = re.compile(rb"<(?:\w+:)?notificationsResponse[\s>]")
 ENVELOPE = """<?xml version="1.0" encoding="UTF-8"?>
@@ -66,7 +67,7 @@ class Outbound:
     lock: threading.RLock = field(default_factory=threading.RLock)
     _ids: Ids = field(default_factory=Ids)
     _waiting: list[tuple[str, Record]] = field(default_factory=list)
-    _called: list[str] = field(default_factory=list)
+    _called: list[tuple[str, str]] = field(default_factory=list)
     _timer: threading.Timer | None = None
 
     def hear(self, heard: Heard) -> None:
@@ -77,8 +78,7 @@ class Outbound:
         if heard.what in ("created", "updated", "undeleted") and self.settings.outbound_url:
             self._waiting.append((self._ids.make("04l"), record))
         if self.settings.trigger_url:
-            case = record.id if record.kind.name == "Case" else str(record.values["ParentId"])
-            self._called.append(case)
+            self._called.append((record.kind.name, record.id))
         if (self._waiting or self._called) and self._timer is None:
             self._timer = threading.Timer(self.window, self.flush)
             self._timer.daemon = True
@@ -99,10 +99,11 @@ class Outbound:
                     names = [f"{kind}:{record.id}" for _, record in part]
                     about = {"kind": "soap", "notifications": part}
                     self.deliveries.send(self.settings.outbound_url, b"", names, about=about)
-            for start in range(0, len(called), 200):
-                ids = called[start : start + 200]
-                about = {"kind": "callout"}
-                self.deliveries.send(self.settings.trigger_url, self.callout(ids), ids, about=about)
+            for kind in TICKED:
+                named = [record_id for one, record_id in called if one == kind]
+                for start in range(0, len(named), MOST_IDS):
+                    ids, about = named[start : start + MOST_IDS], {"kind": "callout"}
+                    self.deliveries.send(self.settings.trigger_url, self.callout(kind, ids), ids, about=about)
 
     def forget(self) -> None:
         """Send nothing of what waits."""
@@ -135,11 +136,11 @@ class Outbound:
         action = self._shown("04kHs0000000001AAA")
         return ENVELOPE.format(org=org, action=action, url=self.url(), notifications=told).encode()
 
-    def callout(self, ids: list[str]) -> bytes:
-        """The body that the sample trigger sends: ids only."""
+    def callout(self, kind: str, ids: list[str]) -> bytes:
+        """The body that the sample trigger of this object sends: ids only."""
         org = self.org()
         nonce = hashlib.sha256(repr((ids, org.now())).encode()).hexdigest()[:32]
-        told = {"v": 1, "org_id": org.org_id, "object": "Case", "ids": ids, "sent_at": iso(org.now()), "nonce": nonce}
+        told = {"v": 1, "org_id": org.org_id, "object": kind, "ids": ids, "sent_at": iso(org.now()), "nonce": nonce}
         return json.dumps(told, separators=(",", ":")).encode()
 
     def _shown(self, record_id: str) -> str:

@@ -90,7 +90,7 @@ def refusal(error: Mapping[str, Any], *, told: str, status: int) -> ConnectorErr
         after = BUSY.get(code, 5.0)
         return RetryLater(told, code=code.lower(), scope="record", after=after, system="salesforce")
     if code == "NOT_FOUND" and "external id field" in message.lower():
-        return RetryLater(f"{told}: run `connector setup`", code="not_set_up", after=300.0)
+        return RetryLater(f"{told}: run `connector setup`", code="not_set_up")
     fields = [str(one) for one in error.get("fields") or ()]
     if code in ("NOT_FOUND", "ENTITY_IS_DELETED") or (code == "INVALID_CROSS_REFERENCE_KEY" and not fields):
         return Gone(told)

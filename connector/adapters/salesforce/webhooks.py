@@ -24,6 +24,9 @@ from connector.domain.errors import BadDelivery
 SIGNATURE: Final = "x-connector-signature"
 TOLERANCE: Final = timedelta(minutes=5)
 LARGEST: Final = 1024 * 1024
+KINDS: Final = {"500": EventKind.TICKET, "00a": EventKind.COMMENT}
+"""By how the ids of cases and of their comments begin."""
+
 MOST: Final = 200
 SOAP: Final = "{http://schemas.xmlsoap.org/soap/envelope/}"
 OUTBOUND: Final = "{http://soap.sforce.com/2005/09/outbound}"
@@ -103,17 +106,17 @@ def _from_json(body: bytes) -> Iterator[Event]:
     told = _json(body)
     if not isinstance(told, dict | list):
         raise BadDelivery("the body is neither an object nor a list", code="unreadable")
+    sent_at = moment(told.get("sent_at")) if isinstance(told, dict) else None
     for item in told if isinstance(told, list) else [told]:
         listed = item.get("ids") if isinstance(item, dict) else item
         ids = listed if isinstance(listed, list) else [listed] if listed else [_named(item)]
         when = str(item.get("nonce") or item.get("sent_at") or "") if isinstance(item, dict) else ""
         for place, one in enumerate(dict.fromkeys(str(each or "") for each in ids[:MOST])):
-            kind = EventKind.TICKET if is_id(one) and one.startswith("500") else EventKind.OTHER
-            subject = long_id(one) if kind is EventKind.TICKET else ""
-            key = f"trigger:{when}:{subject or place}" if when else f"trigger:{hash_of(body)}:{subject or place}"
-            yield Event(
-                "trigger", kind, subject, key, ticket_id=subject or None, moment=moment(_field(body, "sent_at"))
-            )
+            kind = KINDS.get(one[:3], EventKind.OTHER) if is_id(one) else EventKind.OTHER
+            subject = long_id(one) if kind is not EventKind.OTHER else ""
+            key = f"trigger:{when or hash_of(body)}:{subject or place}"
+            case = subject if kind is EventKind.TICKET else None
+            yield Event("trigger", kind, subject, key, ticket_id=case, moment=sent_at)
 
 
 def _from_soap(body: bytes) -> Iterator[Event]:

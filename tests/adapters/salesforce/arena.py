@@ -79,6 +79,7 @@ class SalesforceArena(Arena):
         """An adapter that knows nothing yet, as a new process has it."""
         settings = settings or self.settings()
         held: list[OAuthCredentials] = []
+        self.wire.wire.close()
         self.wire.wire = SalesforceWire(self.base_url, lambda: held[0].token().address.partition("/id/")[0])
 
         def transport(credentials: Credentials) -> Transport:

@@ -120,15 +120,16 @@ def test_its_form_is_that_of_a_recorded_one(org: Salesforce) -> None:
 def test_a_trigger_calls_with_ids_and_a_signature_and_not_again(org: Salesforce, endpoint: Endpoint) -> None:
     org.configure(trigger_url=endpoint.server.url)
     case = org.create_case("x")
-    org.comment(case, "Between us")
+    comment = org.comment(case, "Between us")
     sent(org)
 
-    environ, body = endpoint.requests[0]
+    bodies = {json.loads(body)["object"]: (environ, body) for environ, body in endpoint.requests}
+    environ, body = bodies["Case"]
     told = json.loads(body)
     expected = hmac.new(org.settings.trigger_secret.encode(), body, hashlib.sha256).hexdigest()
     assert environ["HTTP_X_CONNECTOR_SIGNATURE"] == expected
     assert (told["org_id"], told["object"], told["ids"]) == (org.org.org_id, "Case", [case])
-    assert "x" not in told
+    assert json.loads(bodies["CaseComment"][1])["ids"] == [comment]
 
 
 def test_nothing_is_sent_where_nobody_listens(org: Salesforce) -> None:

@@ -1,0 +1,397 @@
+"""What is Salesforce's own: sessions, its client's traps, ids, visibility, sweeps, refusals, set-up."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import SecretStr
+
+from connector.adapters.base import Change, ChangeKind, Commented, NewComment
+from connector.adapters.salesforce.api import long_id, moment
+from connector.adapters.salesforce.comments import LONGEST, parts_of
+from connector.adapters.salesforce.refusals import refusal
+from connector.adapters.salesforce.wire import SalesforceWire
+from connector.adapters.transport import Request
+from connector.domain.errors import ConnectorError, Gone, NeedsReview, Refused, RetryLater
+from connector.domain.ticket import CommentKind, Requester
+from tests.adapters.salesforce.arena import SalesforceArena
+
+
+def test_a_session_that_ended_is_renewed_once_for_all(arena: SalesforceArena) -> None:
+    case = arena.new_ticket()
+    arena.imitation.clock.advance(8000)
+
+    assert arena.read(case).id == case
+    assert arena.sandbox.tokens.grants == 2
+
+
+def test_a_401_that_stays_costs_one_renewal_and_no_recursion(arena: SalesforceArena) -> None:
+    """The client's own renewal logged in 976 times here (1.12.10)."""
+    case = arena.new_ticket()
+    arena.imitation.clock.advance(60)
+    arena.fault("status", status=401, path="/services/data", times=None, body="not JSON")
+
+    with pytest.raises(RetryLater) as caught:
+        arena.read(case)
+
+    assert caught.value.code == "unauthorized"
+    assert arena.sandbox.tokens.grants == 2
+    assert len(arena.calls()) == 2
+
+
+def test_the_instances_address_is_used_as_it_was_given() -> None:
+    """The client makes it https whatever it is (1.12.10), and takes no path of ours for another host's."""
+    wire = SalesforceWire("https://login.example", lambda: "http://127.0.0.1:8123")
+    request = Request("GET", "/services/data/v62.0/query", "/query", query={"q": "SELECT Id FROM Case"})
+
+    built = wire.encoded(request, "https://login.example/services/data/v62.0/query", {"Authorization": "Bearer t!ken"})
+
+    assert str(built.url) == "http://127.0.0.1:8123/services/data/v62.0/query?q=SELECT+Id+FROM+Case"
+    assert built.headers["Authorization"] == "Bearer t!ken"
+    wire.close()
+
+
+def test_a_token_request_goes_to_the_login_address() -> None:
+    wire = SalesforceWire("https://login.example", lambda: "https://elsewhere.my.salesforce.com")
+    request = Request("POST", "/services/oauth2/token", "/token", form={"client_secret": "s"})
+
+    built = wire.encoded(request, "https://login.example/services/oauth2/token", {})
+
+    assert built.url.host == "login.example"
+    wire.close()
+
+
+def test_a_vendor_that_says_nothing_ends_in_time(arena: SalesforceArena) -> None:
+    """The client sets no time-out at all; ours is the transport's."""
+    arena.fault("delay", seconds=5.0, times=None)
+
+    request = Request("GET", "/services/data/v62.0/limits", "/limits", timeout=0.3)
+    with pytest.raises(RetryLater) as caught:
+        arena.salesforce.people.__self__._api._transport.send(request)  # type: ignore[attr-defined]
+
+    assert caught.value.code in ("no_answer", "unreachable")
+
+
+@pytest.mark.parametrize("place", ["https://evil.example", "http://na1.salesforce.com", "https://x.salesforce.com/a"])
+def test_a_session_that_leads_elsewhere_is_not_used(arena: SalesforceArena, place: str) -> None:
+    identity = f"https://login.salesforce.com/id/{arena.sandbox.org.org_id}/{arena.sandbox.org.user_id}"
+    arena.store.token = None
+    arena.salesforce = arena.new_adapter()
+    told = {"access_token": "t", "instance_url": place, "id": identity}
+    arena.fault("status", path="oauth2/token", status=200, body=told)
+
+    with pytest.raises(RetryLater) as caught:
+        arena.salesforce.people()
+
+    assert caught.value.code == "wrong_address"
+
+
+def test_another_org_behind_the_same_address_stops_the_connection(arena: SalesforceArena) -> None:
+    """A refreshed sandbox holds copies of our ids: writing there would be a disaster."""
+    arena.sandbox.refresh_sandbox()
+    arena.imitation.clock.advance(60)
+
+    with pytest.raises(RetryLater) as caught:
+        arena.salesforce.people()
+    arena.salesforce = arena.new_adapter(arena.settings(org_id=arena.sandbox.org.org_id))
+
+    assert caught.value.code == "other_org"
+    assert arena.salesforce.people()
+
+
+def test_a_signed_assertion_logs_in(arena: SalesforceArena) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    arena.sandbox.configure(public_key=public.decode())
+    arena.store.token = None
+    username = arena.sandbox.settings.username
+    settings = arena.settings(client_secret=None, private_key=SecretStr(pem), username=username)
+
+    assert settings.missing() == ""
+    assert arena.new_adapter(settings).people()
+    assert pem not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"login_url": "https://acme.lightning.force.com"}, "My Domain"),
+        ({"login_url": "https://login.salesforce.com"}, "My Domain"),
+        ({"client_secret": None}, "client_secret"),
+    ],
+)
+def test_a_configuration_that_cannot_work_is_told(arena: SalesforceArena, change: dict[str, Any], word: str) -> None:
+    assert word in arena.settings(**change).missing()
+
+
+def test_ids_and_times_in_every_form() -> None:
+    assert long_id("001A0000006Vm9r") == "001A0000006Vm9rIAC"
+    assert long_id("001A0000006Vm9rIAC") == "001A0000006Vm9rIAC"
+    moments = {moment(f"2026-11-22T02:31:00{offset}") for offset in (".000+0000", "Z", "+00:00", ".000Z")}
+    assert len(moments) == 1
+    assert moment("soon") is None
+
+
+def test_a_burst_costs_one_call_for_two_hundred_writes(arena: SalesforceArena) -> None:
+    cases = [arena.sandbox.create_case(f"S{number}") for number in range(200)]
+    arena.salesforce.schema()
+    arena.forget_calls()
+
+    arena.salesforce.read(cases, arena.fields)
+    written = arena.write(*(Change(ChangeKind.UPDATE, one, {"Subject": "New"}, one) for one in cases))
+
+    assert all(one.error is None for one in written.values())
+    assert arena.calls() == ["POST /composite/sobjects/Case", "PATCH /composite/sobjects"]
+
+
+def test_the_days_count_reaches_the_budget(arena: SalesforceArena) -> None:
+    from connector.adapters.salesforce import rate
+    from connector.adapters.transport import Response
+
+    told = rate(Response(200, {"sforce-limit-info": "api-usage=25/5000; per-app-api-usage=17/250(appName=x)"}))
+
+    assert told is not None
+    assert (told.day_limit, told.day_remaining) == (5000, 4975)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "kind", "scope"),
+    [
+        ("UNABLE_TO_LOCK_ROW", "", RetryLater, "record"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "T: UNABLE_TO_LOCK_ROW, x", RetryLater, "record"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "T: System.NullPointerException", Refused, ""),
+        ("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", RetryLater, "connection"),
+        ("SERVER_UNAVAILABLE", "", RetryLater, "connection"),
+        ("STORAGE_LIMIT_EXCEEDED", "", RetryLater, "connection"),
+        ("ENTITY_IS_DELETED", "", Gone, ""),
+        ("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", Gone, ""),
+        ("DUPLICATE_EXTERNAL_ID", "", NeedsReview, ""),
+        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "Say why", Refused, ""),
+        ("SOMETHING_NEW", "", Refused, ""),
+    ],
+)
+def test_errors_are_sorted_by_what_happens_next(
+    code: str, message: str, kind: type[ConnectorError], scope: str
+) -> None:
+    error = refusal({"statusCode": code, "message": message, "fields": []}, told="salesforce", status=200)
+
+    assert type(error) is kind
+    assert getattr(error, "scope", "") == scope
+
+
+def test_a_customers_words_stay_out_of_errors() -> None:
+    error = refusal(
+        {"errorCode": "STRING_TOO_LONG", "message": "Subject: data value too large: my secret", "fields": ["Subject"]},
+        told="salesforce",
+        status=400,
+    )
+
+    assert "my secret" not in str(error)
+
+
+def test_a_text_that_is_too_long_is_cut_visibly(arena: SalesforceArena) -> None:
+    case = arena.new_ticket()
+
+    assert arena.update(case, {"Subject": "😀" * 200}).error is None
+    assert arena.read(case).fields["Subject"] == "😀" * 127 + "…"
+
+
+def test_a_field_that_is_hidden_is_left_out_and_holds_up_nothing(arena: SalesforceArena) -> None:
+    case = arena.new_ticket()
+    arena.read(case)
+    arena.sandbox.configure(hidden_fields=["Case.Origin"])
+
+    record = arena.read(case)
+
+    assert "Origin" not in record.fields
+    assert record.fields["Subject"] == "It does not work"
+
+
+def test_whole_calls_that_are_refused_are_halved_until_the_culprit_is_alone(arena: SalesforceArena) -> None:
+    arena.sandbox.configure(unknown_field="call")
+    cases = [arena.new_ticket() for _ in range(5)]
+    values = [{"Subject": "x"}, {"Subject": "x"}, {"Nope__c": "x"}, {"Subject": "x"}, {"Subject": "x"}]
+
+    written = arena.write(
+        *(Change(ChangeKind.UPDATE, one, value, one) for one, value in zip(cases, values, strict=True))
+    )
+
+    refused = [key for key, one in written.items() if one.error is not None]
+    assert refused == [cases[2]]
+    assert isinstance(written[cases[2]].error, Refused)
+
+
+def test_an_assignment_rule_does_not_take_our_owner(arena: SalesforceArena) -> None:
+    arena.sandbox.configure(assignment_queue="Billing Queue")
+
+    made = arena.create("key", "outside-1")
+
+    assert arena.sandbox.case(made.id)["owner"] == "Next Cap"
+
+
+def test_our_own_user_as_owner_is_nobody(arena: SalesforceArena) -> None:
+    made = arena.create("key", "outside-1")
+    ben = next(one for one in arena.salesforce.people() if one.email == "ben@acme.example")
+
+    assert arena.salesforce.read([made.id], ["OwnerId"])[made.id].fields["OwnerId"] is None
+    arena.update(made.id, {"OwnerId": ben.id})
+    assert arena.salesforce.read([made.id], ["OwnerId"])[made.id].fields["OwnerId"] == ben.id
+    arena.update(made.id, {"OwnerId": None}, key="again")
+    assert arena.sandbox.case(made.id)["owner"] == "Next Cap"
+
+
+def test_a_customer_becomes_a_contact_once_and_several_are_nobodys_choice(arena: SalesforceArena) -> None:
+    arena.create("key-1", "outside-1")
+    arena.create("key-2", "outside-2")
+    assert len(arena.sandbox.state()["contacts"]) == 1
+    for _ in range(2):
+        arena.sandbox.create_contact("o'brien@customer.example")
+    who = Requester("o'brien@customer.example", "Pat O'Brien")
+
+    written = arena.write(Change(ChangeKind.CREATE, "key-3", {"Subject": "x"}, external_id="outside-3", requester=who))
+
+    made = arena.sandbox.case(written["key-3"].id)["fields"]
+    assert made["ContactId"] is None
+    assert made["SuppliedEmail"] == "o'brien@customer.example"
+    assert "several" in written["key-3"].warnings[0]
+    assert arena.salesforce.requesters([written["key-3"].id])[written["key-3"].id].email == who.email
+
+
+def test_an_org_without_our_field_says_what_to_do(blank: SalesforceArena) -> None:
+    written = blank.create("key", "outside-1")
+    steps = blank.salesforce.ensure_schema(dry_run=False)
+
+    assert isinstance(written.error, RetryLater)
+    assert "connector setup" in str(written.error)
+    assert {one.state for one in steps} == {"manual"}
+    assert any(not check.ok and check.what == "fields" for check in blank.salesforce.check())
+
+
+def test_record_types_are_the_pipelines_of_salesforce(arena: SalesforceArena) -> None:
+    arena.sandbox.configure(record_types={"Support": {"Status": ["New", "Closed"]}, "Sales": {}})
+
+    schema = arena.salesforce.schema()
+    status, kinds = schema.field("Status"), schema.field("RecordTypeId")
+
+    assert status is not None
+    assert kinds is not None
+    support = next(one.value for one in kinds.options if one.label == "Support")
+    assert status.parent == "RecordTypeId"
+    assert [one.value for one in status.options if one.group == support] == ["New", "Closed"]
+
+
+def test_queues_and_users_are_people(arena: SalesforceArena) -> None:
+    arena.sandbox.deactivate("ben@acme.example")
+
+    people = {one.name: one for one in arena.salesforce.people()}
+
+    assert people["Billing Queue"].email == "billing queue"
+    assert people["Billing Queue"].id.startswith("00G")
+    assert people["Ben Berg"].active is False
+
+
+def test_only_a_colleagues_published_comment_is_a_reply(arena: SalesforceArena) -> None:
+    case = arena.new_ticket()
+    arena.sandbox.comment(case, "internal")
+    arena.sandbox.comment(case, "published", public=True)
+    portal = arena.sandbox.add_user("cus@home.example", "Cus", "Tomer", "CspLitePortal")
+    arena.sandbox.comment(case, "by the customer", public=True, by=portal)
+
+    kinds = {one.text: one.kind for one in arena.timeline(case)}
+
+    assert kinds == {
+        "internal": CommentKind.NOTE,
+        "published": CommentKind.REPLY,
+        "by the customer": CommentKind.CUSTOMER_REPLY,
+    }
+
+
+def test_a_long_comment_is_split_by_bytes_and_read_as_one(arena: SalesforceArena) -> None:
+    case, sent_at = arena.new_ticket(), arena.now()
+    long = NewComment("key", case, CommentKind.NOTE, "wört 漢字 " * 900, author="Ana")
+
+    written = arena.add(long)["key"]
+    kept = arena.sandbox.case(case)["comments"]
+
+    assert len(kept) == len(parts_of(long)) > 1
+    assert all(len(one["body"].encode()) <= LONGEST for one in kept)
+    assert [one.id for one in arena.timeline(case)] == [written.id]
+    assert arena.recognise(long, sent_at) == written.id
+
+
+def test_a_part_that_fails_takes_the_whole_comment_back(arena: SalesforceArena) -> None:
+    long = NewComment("key", arena.gone_ticket(), CommentKind.NOTE, "word " * 2000)
+
+    assert arena.add(long)["key"].error is not None
+
+
+def test_a_sweep_is_one_call_for_cases_comments_and_deletions(arena: SalesforceArena) -> None:
+    since = arena.now() - timedelta(seconds=1)
+    case, gone = arena.new_ticket(), arena.gone_ticket()
+    comment = arena.sandbox.comment(case, "words")
+    arena.salesforce.schema()
+    arena.forget_calls()
+
+    found = arena.salesforce.changes(since, arena.fields)
+
+    assert arena.calls() == ["POST /composite"]
+    assert [one.id for one in found.records] == [case]
+    assert list(found.commented) == [Commented(case, comment)]
+    assert list(found.gone) == [gone]
+    assert found.after == ""
+
+
+def test_a_long_sweep_goes_on_by_salesforces_own_cursor(arena: SalesforceArena) -> None:
+    arena.sandbox.configure(query_page=3)
+    since = arena.now() - timedelta(seconds=1)
+    wanted = {arena.new_ticket() for _ in range(8)}
+
+    parts = arena.swept(since)
+
+    assert len(parts) == 3
+    assert {one.id for part in parts for one in part.records} == wanted
+
+
+@pytest.mark.parametrize("after", ["x", '{"cases": "https://evil.example/services/data/v62.0/query/1"}', "[1]"])
+def test_a_place_in_a_sweep_that_is_none_is_refused(arena: SalesforceArena, after: str) -> None:
+    with pytest.raises(Refused):
+        arena.salesforce.changes(arena.now(), arena.fields, after)
+
+
+def test_a_merge_names_its_survivor_and_a_deletion_does_not(arena: SalesforceArena) -> None:
+    master, loser, deleted = arena.new_ticket(), arena.new_ticket(), arena.gone_ticket()
+    arena.sandbox.merge_cases(master, loser)
+
+    assert arena.salesforce.fate(loser).survivor == master
+    assert arena.salesforce.fate(deleted).code == "archived"
+    assert arena.salesforce.fate("500000000000001AAA").code == "gone"
+    with pytest.raises(RetryLater):
+        arena.salesforce.fate(master)
+
+
+@pytest.mark.parametrize("hostile", ["x' OR Id != '", "\\' OR Name LIKE '%", "a\nb"])
+def test_a_value_cannot_change_a_query(arena: SalesforceArena, hostile: str) -> None:
+    arena.new_ticket()
+
+    assert arena.salesforce.find("Subject", [hostile], arena.fields) == {hostile: []}
+
+
+def test_an_independent_client_reads_what_we_wrote(arena: SalesforceArena) -> None:
+    made = arena.create("key", "outside-1")
+    told = {"grant_type": "client_credentials", "client_id": arena.sandbox.credentials.client_id}
+    told["client_secret"] = arena.sandbox.settings.client_secret
+    token = httpx.post(f"{arena.base_url}/services/oauth2/token", data=told).json()["access_token"]
+    path = "/services/data/v62.0/sobjects/Case/NextCap_Ticket_Id__c/outside-1"
+    case = httpx.get(f"{arena.base_url}{path}", headers={"Authorization": f"Bearer {token}"}).json()
+
+    assert json.loads(json.dumps(case))["Id"] == made.id
+    assert case["NextCap_Status__c"] == "new"

@@ -1,0 +1,140 @@
+"""The promises of the main job between Next Cap and Salesforce, each played once over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .salesforce_world import SalesforceWorld
+from .world import eventually
+
+
+@pytest.fixture(scope="module", params=["trigger", "soap"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SalesforceWorld]:
+    made = SalesforceWorld(tmp_path_factory.mktemp("salesforce"), by=request.param)
+    made.start()
+    yield made
+    made.stop()
+
+
+def opened(world: SalesforceWorld, **fields: Any) -> tuple[str, dict[str, Any]]:
+    """A ticket of a customer, and its case once it is there."""
+    body = {"subject": "Printer on fire", "description": "It burns.", "customer_email": "cus@home.example", **fields}
+    ticket = world.nextcap.create_ticket(**body)["id"]
+    eventually(lambda: bool(world.salesforce.cases_of(ticket)), what="the case")
+    return ticket, world.record(ticket)
+
+
+def values(world: SalesforceWorld, ticket: str) -> dict[str, Any]:
+    return dict(world.record(ticket)["fields"])
+
+
+def test_a_new_ticket_is_created_once_with_its_customer(world: SalesforceWorld) -> None:
+    ticket, case = opened(world, customer_name="Cus Tomer", priority="urgent", tags=["b", "a"])
+
+    fields = case["fields"]
+    assert (fields["Subject"], fields["Description"], fields["Status"]) == ("Printer on fire", "It burns.", "New")
+    assert (fields["Priority"], fields["NextCap_Priority__c"]) == ("High", "urgent")
+    assert fields["NextCap_Tags__c"] == "a; b"
+    assert ticket in fields["NextCap_Ticket_Url__c"]
+    assert fields["ContactEmail"] == "cus@home.example"
+    assert case["owner"] == "Next Cap"
+    assert world.nextcap.ticket(ticket)["assigned_agent_id"] is None
+
+
+def test_every_status_reaches_salesforce(world: SalesforceWorld) -> None:
+    ticket, _ = opened(world)
+    for status, shown in (
+        ("open", "Working"),
+        ("waiting_internal", "Escalated"),
+        ("in_progress", "Working"),
+        ("resolved", "Closed"),
+        ("reopened", "Working"),
+    ):
+        world.nextcap.move(ticket, status)
+        eventually(
+            lambda status=status, shown=shown: (
+                values(world, ticket)["Status"] == shown and values(world, ticket)["NextCap_Status__c"] == status
+            ),
+            what=f"{status} → {shown}",
+        )
+
+
+def test_a_status_of_salesforce_walks_by_legal_moves(world: SalesforceWorld) -> None:
+    ticket, case = opened(world)
+    before = len(world.nextcap.state()["illegal_moves"])
+
+    world.salesforce.move(case["id"], "Closed")
+
+    eventually(lambda: world.nextcap.ticket(ticket)["status"] == "resolved")
+    assert len(world.nextcap.state()["illegal_moves"]) == before
+
+
+def test_an_urgent_ticket_stays_urgent_when_salesforce_changes_something_else(world: SalesforceWorld) -> None:
+    ticket, case = opened(world, priority="urgent")
+
+    world.salesforce.set_fields(case["id"], {"Subject": "Printer was on fire"})
+
+    eventually(lambda: world.nextcap.ticket(ticket)["subject"] == "Printer was on fire")
+    assert world.nextcap.ticket(ticket)["priority"] == "urgent"
+
+
+def test_replies_and_notes_arrive_once_in_order_and_only_replies_are_public(world: SalesforceWorld) -> None:
+    ticket, _ = opened(world)
+
+    world.nextcap.customer_reply(ticket, "Are you there?")
+    world.nextcap.agent_note(ticket, "He sounds worried")
+    world.nextcap.agent_reply(ticket, "On our way")
+
+    eventually(lambda: len(world.record(ticket)["comments"]) == 3, what="three comments")
+    comments = world.record(ticket)["comments"]
+    for words, public, told in zip(
+        ("Are you there?", "He sounds worried", "On our way"), (True, False, True), comments, strict=True
+    ):
+        assert words in told["body"]
+        assert told["public"] is public
+
+
+def test_only_a_published_comment_of_a_colleague_is_a_reply(world: SalesforceWorld) -> None:
+    ticket, case = opened(world)
+    mails = len(world.nextcap.state()["emails"])
+
+    world.salesforce.comment(case["id"], "Between us")
+    world.salesforce.comment(case["id"], "We are coming", public=True)
+
+    eventually(lambda: len([e for e in world.nextcap.timeline(ticket) if e["type"] in ("note", "reply")]) == 2)
+    entries = {entry["type"]: entry for entry in world.nextcap.timeline(ticket) if entry["type"] in ("note", "reply")}
+    assert "Between us" in entries["note"]["content"]
+    assert entries["note"]["is_internal"] is True
+    assert entries["reply"]["content"] == "We are coming"
+    assert len(world.nextcap.state()["emails"]) == mails + 1
+
+
+def test_the_owner_travels_both_ways_and_a_queue_is_nobody(world: SalesforceWorld) -> None:
+    ticket, case = opened(world)
+    ben = {person["email"]: person["id"] for person in world.nextcap.state()["members"]}["ben@acme.example"]
+
+    world.nextcap.assign(ticket, "ben@acme.example")
+    eventually(lambda: world.record(ticket)["owner"] == "Ben Berg", what="the owner")
+    world.salesforce.give(case["id"], "Billing Queue")
+    eventually(lambda: world.nextcap.ticket(ticket)["assigned_agent_id"] is None, what="unassigned")
+    assert world.record(ticket)["owner"] == "Billing Queue"
+    world.salesforce.give(case["id"], "ben@acme.example")
+
+    eventually(lambda: world.nextcap.ticket(ticket)["assigned_agent_id"] == ben, what="the agent")
+
+
+def test_a_case_made_in_salesforce_becomes_a_ticket(world: SalesforceWorld) -> None:
+    case = world.salesforce.create_case("Called us", "About the bill", contact="caller@home.example", status="Working")
+
+    eventually(
+        lambda: any(
+            one["subject"] == "Called us" and one["status"] == "open" for one in world.nextcap.state()["tickets"]
+        ),
+        what="the ticket",
+    )
+    made = [one for one in world.nextcap.state()["tickets"] if one["subject"] == "Called us"]
+    assert len(made) == 1
+    assert world.salesforce.case(case)["fields"]["Subject"] == "Called us"
