@@ -40,6 +40,13 @@ class SalesforceWorld(World):
         else:
             self.salesforce.configure(trigger_url=f"{self.url}/webhooks/salesforce")
 
+    def stop(self) -> None:
+        """End the senders first, so that nobody calls while the connector goes."""
+        self.salesforce.outbound.forget()
+        for side in (self.salesforce, self.nextcap):
+            side.deliveries.stop()
+        super().stop()
+
     def settings(self) -> config.Settings:
         path = self.folder / "config.toml"
         path.write_text(

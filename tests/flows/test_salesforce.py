@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,17 @@ from .salesforce_world import SalesforceWorld
 from .world import eventually
 
 
-@pytest.fixture(scope="module", params=["trigger", "soap"])
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SalesforceWorld]:
-    made = SalesforceWorld(tmp_path_factory.mktemp("salesforce"), by=request.param)
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SalesforceWorld]:
+    made = SalesforceWorld(tmp_path_factory.mktemp("salesforce"))
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def soap_world(tmp_path: Path) -> Iterator[SalesforceWorld]:
+    made = SalesforceWorld(tmp_path, by="soap")
     made.start()
     yield made
     made.stop()
@@ -138,3 +147,17 @@ def test_a_case_made_in_salesforce_becomes_a_ticket(world: SalesforceWorld) -> N
     made = [one for one in world.nextcap.state()["tickets"] if one["subject"] == "Called us"]
     assert len(made) == 1
     assert world.salesforce.case(case)["fields"]["Subject"] == "Called us"
+
+
+def test_outbound_messages_are_acknowledged_and_heard(soap_world: SalesforceWorld) -> None:
+    world = soap_world
+    ticket, case = opened(world)
+
+    world.salesforce.move(case["id"], "Closed")
+    world.salesforce.comment(case["id"], "Between us")
+
+    eventually(lambda: world.nextcap.ticket(ticket)["status"] == "resolved")
+    eventually(lambda: "Between us" in [entry["content"] for entry in world.nextcap.timeline(ticket)])
+    assert world.salesforce.deliveries.wait_idle()
+    assert {one.state for one in world.salesforce.deliveries.all()} == {"delivered"}
+    assert all(len(one.attempts) == 1 for one in world.salesforce.deliveries.all())
