@@ -1,0 +1,3 @@
+trigger NextCapCaseComment on CaseComment (after insert, after update) {
+    NextCapNotifier.tell('CaseComment', Trigger.newMap.keySet());
+}
