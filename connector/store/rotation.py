@@ -28,13 +28,13 @@ class Round:
 
 
 def due_links(connection: sa.Connection, name: str, *, before: datetime, limit: int) -> list[sa.Row[Any]]:
-    """Linked records at rest that were not compared since then."""
-    waits = sa.or_(links.c.compared_at.is_(None), links.c.compared_at <= before)
+    """Linked records at rest that were neither compared nor linked since then."""
+    last = sa.func.coalesce(links.c.compared_at, links.c.linked_at)
     query = (
         sa.select(links)
-        .where(links.c.connection == name, links.c.state == ACTIVE, links.c.record_id.is_not(None), waits)
+        .where(links.c.connection == name, links.c.state == ACTIVE, links.c.record_id.is_not(None), last <= before)
         .where(links.c.due_at.is_(None))
-        .order_by(links.c.compared_at.asc().nulls_first(), links.c.id)
+        .order_by(last, links.c.id)
         .limit(limit)
     )
     return list(connection.execute(query))
@@ -71,7 +71,7 @@ def due_tickets(connection: sa.Connection, *, now: datetime, every: timedelta, l
     query = (
         sa.select(tickets)
         .where(tickets.c.nextcap_id.is_not(None), sa.or_(owed, live, _not_since(now - every * RARELY)))
-        .where(sa.or_(tickets.c.forbidden_until.is_(None), tickets.c.forbidden_until <= now), _has_link())
+        .where(sa.or_(tickets.c.forbidden_until.is_(None), tickets.c.forbidden_until <= now), _is_linked())
         .order_by(sa.case((owed, 0), (live, 1), else_=2), tickets.c.compared_at.asc().nulls_first(), tickets.c.id)
         .limit(limit)
     )
@@ -96,7 +96,7 @@ def round_of_links(connection: sa.Connection, name: str) -> Round:
 
 def round_of_tickets(connection: sa.Connection) -> Round:
     """How far the rotation through Next Cap's tickets is."""
-    return _round(connection, tickets, tickets.c.nextcap_id.is_not(None) & _has_link())
+    return _round(connection, tickets, tickets.c.nextcap_id.is_not(None) & _is_linked())
 
 
 def _round(connection: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> Round:
@@ -107,8 +107,11 @@ def _round(connection: sa.Connection, table: sa.Table, where: sa.ColumnElement[b
 
 
 def _not_since(moment: datetime) -> sa.ColumnElement[bool]:
-    return sa.or_(tickets.c.compared_at.is_(None), tickets.c.compared_at <= moment)
+    """Tickets that were neither compared nor linked since then."""
+    return sa.or_(tickets.c.compared_at <= moment, tickets.c.compared_at.is_(None) & _is_linked(before=moment))
 
 
-def _has_link() -> sa.ColumnElement[bool]:
-    return sa.exists().where(links.c.ticket_id == tickets.c.id, links.c.state == ACTIVE)
+def _is_linked(before: datetime | None = None) -> sa.ColumnElement[bool]:
+    """Tickets with an active link; with `before`, one that was made by then."""
+    mine = sa.exists().where(links.c.ticket_id == tickets.c.id, links.c.state == ACTIVE)
+    return mine if before is None else mine.where(links.c.linked_at <= before)

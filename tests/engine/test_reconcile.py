@@ -168,7 +168,7 @@ def test_looking_is_done_in_a_lane_of_its_own(world: World) -> None:
     world.linked()
     world.advance(200)
 
-    world.process.reconcile()
+    world.process.reconcile(rotation=60.0)
 
     (bucket,) = (one for one in status.figures(world.engine).limits if (one.system, one.name) == (HUBSPOT, "default"))
     assert bucket.usage is not None
@@ -199,6 +199,25 @@ def test_a_sweep_that_meets_a_limit_goes_on_where_it_was_in_another_process(worl
     assert before == "Cannot log in"
     assert world.nextcap.ticket(ticket)["subject"] == "On the second page"
     assert world.sent(HUBSPOT, f"POST /tickets{SEARCH}") == 1 + 2  # The rest of the first sweep, and a whole one.
+
+
+def test_a_long_list_of_next_cap_that_meets_a_limit_goes_on_where_it_was(deaf: World) -> None:
+    """A look that always began anew would never come to its end where calls are few."""
+    for number in range(120):
+        deaf.nextcap.create_ticket(subject=f"T{number}", customer_email="jo@home.example")
+    deaf.nextcap.faults.add("delay", method="GET", path="/tickets", times=1)
+    deaf.nextcap.faults.add("status", method="GET", path="/tickets", status=429, headers={"Retry-After": "5"})
+    deaf.advance(15)
+
+    first = deaf.poll()
+    deaf.advance(6)
+    deaf.forget_calls()
+    deaf.restart()
+    second = deaf.poll()
+
+    assert (first, second) == (100, 20)
+    assert deaf.sent(NEXTCAP, "GET /external/crm/tickets") == 1
+    assert len(deaf.rows(tables.tickets)) == 120
 
 
 def test_a_list_that_is_late_is_no_drift(world: World) -> None:
@@ -263,7 +282,7 @@ def test_a_list_that_may_not_be_read_is_told_once_and_the_rotation_goes_on(world
 
 def test_what_looking_finds_is_in_the_metrics(deaf: World) -> None:
     deaf.ticket()
-    look(deaf, 180)
+    look(deaf, 240, rotation=60.0)
 
     told = deaf.process.client.get("/metrics").get_data(as_text=True)
 
@@ -307,6 +326,7 @@ def test_a_ticket_of_whose_notes_nothing_is_owed_waits_for_its_turn(world: World
     """A rotation costs no more than its length says."""
     world.linked()
     look(world, 90)
+    look(world, 90, rotation=60.0)
     world.forget_calls()
 
     look(world, 600)
@@ -333,7 +353,7 @@ def test_the_length_of_a_rotation_is_told(world: World) -> None:
     world.linked()
     before = {one.side: (one.total, one.never) for one in status.figures(world.engine).rounds}
 
-    look(world, 120)
+    look(world, 120, rotation=60.0)
 
     after = {one.side: (one.total, one.never) for one in status.figures(world.engine).rounds}
     assert before == {NEXTCAP: (2, 2), HUBSPOT: (2, 2)}

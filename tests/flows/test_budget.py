@@ -12,9 +12,9 @@ from .world import World, eventually
 
 @pytest.fixture(scope="module")
 def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, list[str]]]:
-    """A hundred tickets, linked and at rest; the poll is out of the way."""
+    """A hundred tickets, linked and at rest; what looks by itself is out of the way."""
     folder: Path = tmp_path_factory.mktemp("budget")
-    world = World(folder, poll=600.0)
+    world = World(folder, poll=600.0, sweep=3600.0)
     world.start()
     made = [world.nextcap.create_ticket(subject=f"T{n}", customer_email=f"c{n}@home.example") for n in range(100)]
     ids = [ticket["id"] for ticket in made]

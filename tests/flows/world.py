@@ -37,12 +37,14 @@ EVENTS = (
 class World:
     """Start it, act on either side through `nextcap` and `hubspot`, and wait for what should be so."""
 
-    def __init__(self, folder: Path, *, database: str = "", mapping: Path = MAPPING, poll: float = 1.0) -> None:
+    def __init__(
+        self, folder: Path, *, database: str = "", mapping: Path = MAPPING, poll: float = 1.0, sweep: float = 120.0
+    ) -> None:
         self.sandbox = Sandbox()
         self.folder = folder
         self.database = database or f"sqlite:///{folder / 'connector.db'}"
         self.mapping = mapping
-        self.poll = poll
+        self.poll, self.sweep = poll, sweep
         self.port = 0
 
     @property
@@ -85,6 +87,7 @@ mapping = "{self.mapping}"
 api_url = "{self.hubspot.url}"
 access_token = "{self.hubspot.credentials.static_token}"
 webhook_secrets = ["{self.hubspot.settings.client_secret}"]
+sweep_seconds = {self.sweep}
 """
         )
         return config.load(path)
