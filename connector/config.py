@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, SerializeAsAny, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
 from pydantic_settings import SettingsConfigDict as SettingsConfig
@@ -29,7 +30,7 @@ VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 class StoreSettings(Section):
     """Where the truth is kept."""
 
-    url: str = "sqlite:///connector.db"
+    url: str = Field(default="sqlite:///connector.db", repr=False)
     keep_deliveries_days: int = Field(default=30, ge=7)
     keep_bodies_days: int = Field(default=7, ge=1)
     keep_journal_days: int = Field(default=90, ge=30)
@@ -38,7 +39,7 @@ class StoreSettings(Section):
 class QueueSettings(Section):
     """Who rings the bell: this process (`memory://`) or Celery over Redis."""
 
-    url: str = "memory://"
+    url: str = Field(default="memory://", repr=False)
     check_certificate: bool = True
     """Off only for platforms whose Redis shows a self-signed chain."""
 
@@ -237,3 +238,17 @@ def store_url(settings: Settings) -> str:
     if url.startswith(prefix) and not url.startswith("sqlite:////") and url != "sqlite:///:memory:":
         return prefix + str(absolute(settings, Path(url[len(prefix) :])).absolute())
     return url
+
+
+def secrets_of(settings: BaseModel) -> list[str]:
+    """Every secret that is configured, the passwords inside addresses included: what no log may show."""
+    found: list[str] = []
+    for name, value in settings:
+        for one in value if isinstance(value, list) else value.values() if isinstance(value, dict) else [value]:
+            if isinstance(one, SecretStr):
+                found.append(one.get_secret_value())
+            elif isinstance(one, BaseModel):
+                found += secrets_of(one)
+            elif name == "url" and isinstance(one, str) and (password := urlsplit(one).password):
+                found.append(unquote(password))
+    return found

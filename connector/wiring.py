@@ -138,6 +138,7 @@ def tls(settings: config.Settings) -> dict[str, Any]:
 def build(settings: config.Settings | None = None, *, bell: Bell | None = None, upgrade: bool = False) -> Runtime:
     """Build one process's runtime. Opens no vendor connection. Raises ConfigError."""
     settings = settings or config.load()
+    log.hide(config.secrets_of(settings))
     db = Database(config.store_url(settings))
     if upgrade:
         db.upgrade()

@@ -29,6 +29,7 @@ CATCHES_EVERYTHING = {
         "connector/engine/intake.py",
         "read",
     ): "a delivery that our reader fails on is kept, parked and logged as a defect",
+    ("workers/app.py", "__call__"): "an error that nobody thought of is told without its message, as a defect",
     ("connector/embedded.py", "_kept_alive"): "one defect must not end a thread for good; it is logged as a defect",
 }
 

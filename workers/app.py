@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from celery import Celery, signals
 from celery.app.task import Task
+from celery.exceptions import CeleryError
 
 from connector import config, log
+from connector.domain.errors import ConnectorError
 from connector.wiring import Runtime, build
 from workers.bell import bell_for, broker
 from workers.schedule import SCHEDULE
@@ -24,9 +27,35 @@ def runtime() -> Runtime:
     return _runtime
 
 
+class Defect(ConnectorError):
+    """Something of ours failed in a way that nobody thought of."""
+
+
+class DiscreetTask(Task):  # type: ignore[type-arg]
+    """A task whose errors may be shown in Flower and in logs: without anybody's words, values or secrets."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it."""
+        try:
+            return self.run(*args, **kwargs)
+        except CeleryError:
+            raise
+        except ConnectorError as problem:
+            raise shown(problem) from None
+        except Exception as problem:  # noqa: BLE001
+            raise Defect(log.told(problem), code="defect") from None
+
+
+def shown(problem: ConnectorError) -> ConnectorError:
+    """The error as whoever looks at the queue may see it."""
+    same = copy.copy(problem)
+    same.args = (log.washed(str(problem)),)
+    return same
+
+
 def _app() -> Celery:
     settings = config.load()
-    app = Celery("connector", include=["workers.tasks"])
+    app: Celery[Any] = Celery("connector", include=["workers.tasks"], task_cls=DiscreetTask)
     app.conf.update(_conf(settings))
     return app
 

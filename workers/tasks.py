@@ -17,7 +17,7 @@ from connector.engine import drain as draining
 from connector.engine import heartbeat as beating
 from connector.engine import housekeeping, poll
 from connector.engine import reconcile as reconciling
-from workers.app import app, runtime
+from workers.app import app, runtime, shown
 
 SOON = 30.0
 
@@ -28,7 +28,8 @@ def drain(connection: str) -> None:
     result = draining.drain(runtime().engine, connection)
     ring_at([connection], result.again_at or draining.next_moment(runtime().engine, connection))
     if result.cause is not None:
-        raise Retry(str(result.cause), exc=result.cause, when=result.again_at)
+        cause = shown(result.cause)
+        raise Retry(str(cause), exc=cause, when=result.again_at)
 
 
 @app.task(name="sync_ticket")
@@ -39,7 +40,8 @@ def sync_ticket(link_id: int) -> None:
         return
     if ended.due_at is not None:
         ring_ticket_at(link_id, ended.number, ended.due_at)
-        raise Retry(f"#{ended.number}: {ended.failure}", exc=ended.failure, when=ended.due_at)
+        failure = shown(ended.failure)
+        raise Retry(f"#{ended.number}: {failure}", exc=failure, when=ended.due_at)
     raise ended.failure
 
 

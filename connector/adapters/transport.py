@@ -350,9 +350,14 @@ def retry_after(response: Response) -> float | None:
 
 
 def vendor_message(text: object) -> str:
-    """A vendor's own words about a refusal, on one line and short enough for an error message."""
-    line = " ".join(str(text).split())
-    return line if len(line) <= LONGEST_VENDOR_MESSAGE else line[: LONGEST_VENDOR_MESSAGE - 1] + "…"
+    """A vendor's own words about a refusal, on one line, short enough for an error message, and marked as a quotation.
+
+    Vendors quote the value that they refuse. People who may see the ticket are shown it; logs and Flower leave out
+    whatever stands between these marks (`log.washed`).
+    """
+    line = " ".join(str(text).replace("«", "<").replace("»", ">").split())
+    short = line if len(line) <= LONGEST_VENDOR_MESSAGE else line[: LONGEST_VENDOR_MESSAGE - 1] + "…"
+    return f"«{short}»" if short else ""
 
 
 def checked_base_url(base_url: str, system: str) -> str:

@@ -39,7 +39,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 8) -> None:
         self.url = normal_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {"pool_pre_ping": False}
+        options: dict[str, Any] = {"pool_pre_ping": False, "hide_parameters": True}
         if self.is_sqlite:
             options["connect_args"] = {"timeout": 10, "check_same_thread": False}
             options["pool_size"] = pool_size
