@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from connector.adapters.nextcap.answers import Raw, inner, lookup, moment_of, pick
+from connector.adapters.nextcap.answers import Raw, camel, inner, lookup, moment_of, pick
 from connector.domain.text import html_to_text, looks_like_html
 from connector.domain.ticket import (
     Attachment,
@@ -56,6 +56,7 @@ NOTE_WORDS: Final = frozenset({"note", "comment"})
 REPLY_WORDS: Final = frozenset({"reply", "replied", "message"})
 CUSTOMER_WORDS: Final = frozenset({"customer", "visitor", "user", "requester", "contact", "end"})
 UNDONE_WORDS: Final = frozenset({"deleted", "removed", "failed"})
+INTERNAL_WORDS: Final = frozenset({"internal", "private", "whisper", "hidden"})
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -184,7 +185,7 @@ def _kind(raw: Raw) -> CommentKind | None:
     words = set(re.split(r"[^a-z]+", name.removeprefix("ticket.")))
     if words & UNDONE_WORDS or not words & (NOTE_WORDS | REPLY_WORDS):
         return None
-    is_internal = _is_internal(raw)
+    is_internal = True if words & INTERNAL_WORDS else _is_internal(raw)
     if words & NOTE_WORDS:
         return CommentKind.REPLY if is_internal is False else CommentKind.NOTE
     if is_internal:
@@ -194,14 +195,27 @@ def _kind(raw: Raw) -> CommentKind | None:
 
 
 def _is_internal(raw: Raw) -> bool | None:
-    """What the entry says of itself; None where it says nothing that can be relied on."""
-    flag = pick(raw, "is_internal", "internal")
-    if isinstance(flag, bool):
-        return flag
+    """What the entry says of itself; None where it says nothing. Public only where nothing that it says is otherwise.
+
+    Flags may stand on the entry or on the object inside it that holds the words.
+    """
+    said = [one for place in (raw, inner(raw, "data"), inner(raw, "payload")) for one in _flags(place)]
+    return not all(one is False for one in said) if said else None
+
+
+def _flags(raw: Raw) -> Iterator[object]:
+    """Each thing that is said about visibility: False for certainly public, anything else for internal or unclear."""
+    for name in ("is_internal", "internal", "is_private", "private"):
+        for key in {name, camel(name)} & raw.keys():
+            if raw[key] is not None:
+                yield raw[key]
+    for name in ("is_public", "public"):
+        for key in {name, camel(name)} & raw.keys():
+            if raw[key] is not None:
+                yield raw[key] is not True
     visibility = pick(raw, "visibility")
-    if isinstance(visibility, str):
-        return visibility.lower() not in ("public", "external")
-    return None if flag is None else True
+    if visibility is not None:
+        yield not (isinstance(visibility, str) and visibility.lower() in ("public", "external"))
 
 
 def actor_id(raw: Raw) -> str | None:
