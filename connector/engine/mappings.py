@@ -19,6 +19,7 @@ from connector.engine.context import utc_now
 from connector.engine.prepare import schema_from_json
 from connector.mapping import compile as binding
 from connector.mapping import lint, load
+from connector.mapping.source import MAX_CHARACTERS
 from connector.store import connections, journal, small
 from connector.store.database import Database
 
@@ -69,8 +70,8 @@ class Mappings:
         if row is not None:
             return str(row.text)
         try:
-            return self.files[name].read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as problem:
+            return read_file(self.files[name])
+        except OSError as problem:
             raise ConfigError(f"connections.{name}: the mapping {self.files[name]} cannot be read") from problem
 
     def import_changed(self, *, by: str) -> list[Import]:
@@ -78,7 +79,7 @@ class Mappings:
         results = []
         for name, path in sorted(self.files.items()):
             try:
-                text = path.read_text(encoding="utf-8")
+                text = read_file(path)
             except OSError as problem:
                 results.append(Import(name, path, "unreadable", (f"{path}: {problem.strerror}",)))
                 continue
@@ -104,6 +105,18 @@ class Mappings:
             text = f"{path.name} is active now (version {digest[:8]})"
             journal.record(connection, [journal.Line(name, None, "mapping_activated", text)], now)
         return Import(name, path, "activated")
+
+
+def read_file(path: Path) -> str:
+    """A mapping file's text, of a hostile one no more than is needed to refuse it. Raises OSError."""
+    if path.exists() and not path.is_file():
+        raise OSError(0, "it is no regular file")
+    with path.open("rb") as file:
+        read = file.read(4 * MAX_CHARACTERS + 1)
+    try:
+        return read.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as problem:
+        raise OSError(0, "it is not text in UTF-8") from problem
 
 
 def check_text(text: str, *, name: str) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from connector.domain.lifecycle import Status
 from connector.domain.rules import Direction, First, OnLeave, Owner
@@ -176,6 +177,16 @@ class FieldBlock(Part):
 Kinds = Annotated[tuple[CommentKind, ...], Field(max_length=3)]
 
 
+def _marker(word: str) -> str:
+    """A marker that is no word of any language: a note that happens to begin with one must stay a note."""
+    if all(letter.isalnum() or letter.isspace() for letter in word):
+        raise PydanticCustomError("marker", "a marker needs a sign that no sentence begins with, such as '#reply'")
+    return word
+
+
+Marker = Annotated[str, StringConstraints(min_length=2, max_length=40), AfterValidator(_marker)]
+
+
 class Comments(Part):
     """Which entries of the conversation cross, and as what. A note always stays a note."""
 
@@ -183,9 +194,7 @@ class Comments(Part):
     """What is mirrored in the CRM."""
     to_nextcap: Kinds = (CommentKind.REPLY, CommentKind.NOTE)
     """What is mirrored in Next Cap."""
-    reply_markers: tuple[Annotated[str, StringConstraints(min_length=2, max_length=40)], ...] = Field(
-        default=(), max_length=10
-    )
+    reply_markers: tuple[Marker, ...] = Field(default=(), max_length=10)
     """How an agent begins a CRM note that is meant for the customer."""
     history: History = None
     """How much of an older conversation a new link mirrors."""
