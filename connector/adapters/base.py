@@ -118,6 +118,10 @@ class Change:
     external_id: str | None = None
     requester: Requester = field(default_factory=Requester)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    version: datetime | None = None
+    """UPDATE: the version of the reading that it was decided on, where known, for vendors that refuse a stale one."""
+    repeated: bool = False
+    """CREATE: it was sent before, perhaps long ago, and nobody knows what became of it."""
 
 
 @dataclass(frozen=True, slots=True)

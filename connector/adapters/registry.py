@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 CRMS: Final = {
     "hubspot": "connector.adapters.hubspot.kind",
     "salesforce": "connector.adapters.salesforce.kind",
+    "zendesk": "connector.adapters.zendesk.kind",
 }
 """Where each kind says what it is, in a `KIND`; loaded only where a connection needs it."""
 

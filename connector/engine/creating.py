@@ -146,6 +146,7 @@ def _create_change(work: Work, people: Directories) -> Change:
         values=values,
         external_id=record.id,
         requester=record.requester if mapping.requester else Requester(),
+        repeated=any(one.kind == CREATE_CRM for one in work.open_effects),
     )
 
 

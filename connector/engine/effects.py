@@ -50,6 +50,7 @@ def write_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
             record_id=work.record_id,
             values={native_of(work.mapping, rule, Side.CRM): target for rule, (_, target) in pairs.items()}
             | stamps[id(work)],
+            version=work.crm.version if work.crm and not work.wrote else None,  # Our own write moves it.
         )
         for work, pairs in jobs
     ]

@@ -17,6 +17,7 @@ VENDORS = {
     "hubspot": "connector.sandbox.hubspot:HubSpot",
     "capsule": "connector.sandbox.capsule:Capsule",
     "salesforce": "connector.sandbox.salesforce:Salesforce",
+    "zendesk": "connector.sandbox.zendesk:Zendesk",
 }
 """Where each vendor's imitation is: a class that takes its port."""
 

@@ -1,0 +1,146 @@
+"""The fields of a Zendesk ticket: read, turned into native values and back, and our own made to exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from connector.adapters.base import Json, Step
+from connector.adapters.zendesk.api import Api
+from connector.domain.errors import Refused
+from connector.domain.schema import FieldSchema, Option, Schema
+from connector.domain.ticket import Value, normal
+
+CUSTOM: Final = "custom_fields."
+OUR_ID: Final = "external_id"
+FIELDS: Final = "/ticket_fields"
+KEPT: Final = timedelta(minutes=10)
+NATIVE_OF: Final = {"tickettype": "type", "group": "group_id", "assignee": "assignee_id"}
+PEOPLE_IDS: Final = frozenset({"assignee_id", "group_id", "custom_status_id", "ticket_form_id", "brand_id"})
+WRITABLE: Final = ("subject", "status", "priority", "type", "group_id", "assignee_id")
+CHOICES: Final = frozenset({"tagger", "multiselect"})
+OURS: Final[Mapping[str, str]] = {
+    "Next Cap status": "text",
+    "Next Cap category": "text",
+    "Next Cap department": "text",
+    "Next Cap ticket": "text",
+    "Next Cap custom fields": "textarea",
+}
+
+
+class Catalogue:
+    """What is known of the account's ticket fields, so that custom ones are told from those that are not there."""
+
+    def __init__(self, api: Api, clock: Callable[[], datetime]) -> None:
+        self._api = api
+        self._clock = clock
+        self._fields: Mapping[str, FieldSchema] = {}
+        self._missed: frozenset[str] = frozenset()
+        self._stale_at = clock()
+
+    def refresh(self) -> Schema:
+        """Fields, their options and the account's groups and statuses as they are now."""
+        listed = self._api.listed(FIELDS, "ticket_fields")
+        groups = [Option(str(one["id"]), str(one["name"])) for one in self._api.listed("/groups", "groups")]
+        fields = [_field(one, groups) for one in listed if one.get("active", True)]
+        found = Schema((*fields, *self._further()))
+        self.learn(found)
+        return found
+
+    def learn(self, schema: Schema) -> None:
+        """Take a schema that was read before, so that no call is needed."""
+        self._fields = {one.name: one for one in schema.fields}
+        self._stale_at = self._clock() + KEPT
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Refuse a field that tickets do not have: Zendesk passes over such values without a word."""
+        new = [one for one in names if one not in self._fields and one not in self._missed]
+        if new and (not self._fields or self._clock() >= self._stale_at or any(one.startswith(CUSTOM) for one in new)):
+            self.refresh()
+        unknown = [one for one in names if one not in self._fields]
+        self._missed |= frozenset(unknown)
+        if unknown:
+            told = f"zendesk: tickets have no field {unknown[0]}"
+            raise Refused(told, code="unknown_field", field=unknown[0], status=422)
+
+    def native(self, name: str, told: object) -> Value:
+        """A field's value in normal form: ids are texts, tags and multiple choices are sets. Makes no call."""
+        if isinstance(told, bool) or not isinstance(told, int | float):
+            return normal(told)
+        return str(told) if name in PEOPLE_IDS or name.startswith(CUSTOM) else normal(told)
+
+    def _further(self) -> list[FieldSchema]:
+        """What is no ticket field but can be written."""
+        statuses = self._api.send("GET", "/custom_statuses").json.get("custom_statuses") or ()
+        options = [Option(str(one["id"]), str(one["agent_label"])) for one in statuses if one.get("active", True)]
+        return [
+            FieldSchema("tags", "Tags", multiple=True),
+            FieldSchema("custom_status_id", "Custom status", options=tuple(options)),
+            FieldSchema(OUR_ID, "External id"),
+            FieldSchema("due_at", "Due date", type="datetime"),
+        ]
+
+
+def _field(told: Json, groups: list[Option]) -> FieldSchema:
+    kind = str(told.get("type"))
+    removable = told.get("removable", True)
+    name = f"{CUSTOM}{told['id']}" if removable else NATIVE_OF.get(kind, kind)
+    listed = told.get("system_field_options") or told.get("custom_field_options") or ()
+    options = groups if name == "group_id" else [Option(str(one["value"]), str(one["name"])) for one in listed]
+    return FieldSchema(
+        name=name,
+        label=str(told.get("title") or name),
+        type="text",
+        options=tuple(options),
+        multiple=kind == "multiselect",
+        writable=removable or name in (*WRITABLE, "description"),
+        required=name == "subject",
+    )
+
+
+def as_json(values: Mapping[str, Value]) -> dict[str, Any]:
+    """Native values as the body of a ticket. `description` becomes a new ticket's first comment elsewhere."""
+    told: dict[str, Any] = {}
+    custom = []
+    for name, value in values.items():
+        if name.startswith(CUSTOM):
+            custom.append({"id": int(name.removeprefix(CUSTOM)), "value": _plain(value)})
+        elif name in PEOPLE_IDS and isinstance(value, str) and value.isdecimal():
+            told[name] = int(value)
+        elif name == "tags":
+            told[name] = [] if value is None else list(value) if isinstance(value, tuple) else [str(value)]
+        else:
+            told[name] = _plain(value)
+    return {**told, "custom_fields": custom} if custom else told
+
+
+def _plain(value: Value) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def ensure_ours(api: Api, *, dry_run: bool) -> list[Step]:
+    """Make our ticket fields exist, found by their titles."""
+    present = {one["title"]: one for one in api.listed(FIELDS, "ticket_fields")}
+    steps = []
+    for title, kind in OURS.items():
+        what = f"ticket field {title}"
+        if held := present.get(title):
+            steps.append(_judged(what, held, kind))
+        elif dry_run:
+            steps.append(Step(what, "would", "would be created"))
+        else:
+            try:
+                api.send("POST", FIELDS, json={"ticket_field": {"type": kind, "title": title}})
+                steps.append(Step(what, "done"))
+            except Refused as error:
+                steps.append(Step(what, "problem", f"{error}; only administrators make ticket fields"))
+    return steps
+
+
+def _judged(what: str, held: Json, kind: str) -> Step:
+    if held.get("type") != kind:
+        return Step(what, "problem", f"it exists with the type {held.get('type')}, not {kind}: rename that field")
+    if not held.get("active", True):
+        return Step(what, "problem", "it is switched off: activate it in Admin Center > Ticket fields")
+    return Step(what, "ok")

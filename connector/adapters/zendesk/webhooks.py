@@ -1,0 +1,174 @@
+"""Zendesk's event webhooks: signatures over the raw bytes, events, and our subscription."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from connector.adapters.base import Delivery, Event, EventKind, Json, Step
+from connector.adapters.zendesk.api import Api
+from connector.adapters.zendesk.records import moment
+from connector.adapters.zendesk.schema import CUSTOM
+from connector.domain.errors import BadDelivery, Refused
+from connector.domain.ticket import Value, normal
+
+TOLERANCE: Final = timedelta(minutes=5)
+PREFIX: Final = "zen:event-type:"
+SUBJECT: Final = "zen:ticket:"
+HOOKS: Final = "/webhooks"
+NAME: Final = "Next Cap connector"
+FIELDS: Final = {
+    "status_changed": "status",
+    "custom_status_changed": "custom_status_id",
+    "priority_changed": "priority",
+    "subject_changed": "subject",
+    "agent_assignment_changed": "assignee_id",
+    "group_assignment_changed": "group_id",
+    "tags_changed": "tags",
+    "type_changed": "type",
+    "external_id_changed": "external_id",
+}
+UPPER: Final = frozenset({"status", "priority", "type"})
+KINDS: Final = {
+    "created": EventKind.TICKET,
+    "comment_added": EventKind.COMMENT,
+    "merged": EventKind.MERGED,
+    "soft_deleted": EventKind.DELETED,
+    "permanently_deleted": EventKind.DELETED,
+    "marked_as_spam": EventKind.DELETED,
+    "undeleted": EventKind.RESTORED,
+    **dict.fromkeys((*FIELDS, "custom_field_changed"), EventKind.TICKET),
+}
+WATCHED: Final = tuple(f"{PREFIX}ticket.{one}" for one in KINDS)
+
+
+class Verifier:
+    """Checks signatures: base64 of HMAC-SHA256 over the time as sent and the raw body, nothing between them."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        self._secrets = secrets
+
+    def verify(self, delivery: Delivery, *, now: datetime) -> None:
+        """Raises BadDelivery unless one of our secrets made the signature within five minutes of now."""
+        told = delivery.headers.get("x-zendesk-webhook-signature-timestamp", "")
+        given = delivery.headers.get("x-zendesk-webhook-signature", "")
+        secrets = [one for one in self._secrets if one]
+        if not secrets:
+            raise BadDelivery("no signing secret is known yet: run `connector setup`", code="no_secret")
+        if not given:
+            raise BadDelivery("there is no signature", code="signature_missing")
+        at = moment(told)
+        if at is None or abs(now - at) > TOLERANCE:
+            raise BadDelivery("the time of the signature is missing or not of now", code="signature_time")
+        signed = told.encode("utf-8", "replace") + delivery.body
+        ours = [base64.b64encode(hmac.digest(one.encode(), signed, "sha256")) for one in secrets]
+        if not any(hmac.compare_digest(one, given.encode("utf-8", "replace")) for one in ours):
+            raise BadDelivery("the signature does not match", code="signature_wrong")
+
+
+def parse(body: bytes) -> list[Event]:
+    """The one event of a delivery. What we have no use for comes as OTHER."""
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadDelivery("the body is not JSON", code="unreadable") from error
+    if not isinstance(told, dict):
+        raise BadDelivery("the body is not an event", code="unreadable")
+    name = str(told.get("type") or "unknown").removeprefix(PREFIX)
+    what = name.removeprefix("ticket.")
+    detail: Json = told.get("detail") if isinstance(told.get("detail"), dict) else {}
+    changed: Json = told.get("event") if isinstance(told.get("event"), dict) else {}
+    ticket = str(detail.get("id") or str(told.get("subject") or "").removeprefix(SUBJECT))
+    kind = KINDS.get(what, EventKind.OTHER) if name.startswith("ticket.") and ticket.isdecimal() else EventKind.OTHER
+    key = str(told.get("id") or "") or f"{name}:{ticket}:{told.get('time')}"
+    return [_event(name, what, kind, ticket, key, changed, moment(told.get("time")))]
+
+
+def _event(name: str, what: str, kind: EventKind, ticket: str, key: str, changed: Json, at: datetime | None) -> Event:
+    if kind is EventKind.COMMENT:
+        comment: Json = changed.get("comment")
+        comment = comment if isinstance(comment, dict) else {}
+        return Event(name, kind, str(comment.get("id") or key), key, ticket_id=ticket, moment=at)
+    if kind is EventKind.MERGED:
+        survivor = str(changed.get("target_ticket_id") or "") or None
+        return Event(name, kind, ticket, key, ticket_id=ticket, survivor=survivor, moment=at)
+    field = FIELDS.get(what)
+    if what == "custom_field_changed":
+        held = changed.get("field")
+        field = f"{CUSTOM}{held.get('id')}" if isinstance(held, dict) else None
+        return Event(name, kind, ticket, key, ticket_id=ticket, field=field, moment=at)
+    told = field is not None and field != "tags" and "current" in changed
+    value = _native(field, changed["current"]) if told and field else None
+    return Event(name, kind, ticket, key, ticket_id=ticket, field=field, value=value, has_value=told, moment=at)
+
+
+def _native(field: str, told: object) -> Value:
+    """Events shout what records say, and write ids as text."""
+    if told is None or isinstance(told, dict | list):
+        return None
+    return normal(str(told).lower() if field in UPPER else str(told))
+
+
+class Subscription:
+    """Our webhook. `keep` keeps its signing secret, which Zendesk makes; `known` are the secrets that we have."""
+
+    def __init__(self, api: Api, known: Sequence[str], keep: Callable[[str], None]) -> None:
+        self._api = api
+        self._known = known
+        self._keep = keep
+
+    def subscribe(self, url: str, *, dry_run: bool) -> list[Step]:
+        """Make the webhook, or complete the one that posts to this address."""
+        mine = [one for one in self._api.listed(HOOKS, "webhooks") if one.get("endpoint") == url]
+        if not mine:
+            if dry_run:
+                return [Step("webhook", "would", f"would be created for {url}")]
+            return [self._make(url)]
+        lacking = self._lacking(mine[0])
+        secret = self._secret(mine[0])
+        if not lacking and secret in self._known:
+            return [Step("webhook", "ok")]
+        if dry_run:
+            return [Step("webhook", "would", "would be completed, and its signing secret kept")]
+        if lacking:
+            self._api.send("PATCH", f"{HOOKS}/:hook", ids={"hook": str(mine[0]["id"])}, json={"webhook": _told(url)})
+        self._keep(secret)
+        return [Step("webhook", "done", "its signing secret is kept in the connector's store")]
+
+    def state(self, url: str) -> str:
+        """What is wrong with our webhook, in words; empty where nothing is."""
+        mine = [one for one in self._api.listed(HOOKS, "webhooks") if one.get("endpoint") == url]
+        if not mine:
+            return f"no webhook posts to {url}"
+        if lacking := self._lacking(mine[0]):
+            return lacking
+        return "" if self._secret(mine[0]) in self._known else "its signing secret is not known here"
+
+    def _make(self, url: str) -> Step:
+        try:
+            made = self._api.send("POST", HOOKS, json={"webhook": _told(url)}).json["webhook"]
+        except Refused as error:
+            return Step("webhook", "problem", f"{error}; only administrators make webhooks")
+        self._keep(self._secret(made))
+        return Step("webhook", "done", "its signing secret is kept in the connector's store")
+
+    def _secret(self, hook: Json) -> str:
+        answer = self._api.send("GET", f"{HOOKS}/:hook/signing_secret", ids={"hook": str(hook["id"])}).json
+        return str(answer["signing_secret"]["secret"])
+
+    def _lacking(self, hook: Json) -> str:
+        if hook.get("status") != "active":
+            return "it is switched off"
+        missing = set(WATCHED) - set(hook.get("subscriptions") or ())
+        return (
+            f"it does not listen to {', '.join(sorted(one.removeprefix(PREFIX) for one in missing))}" if missing else ""
+        )
+
+
+def _told(url: str) -> dict[str, object]:
+    told = {"name": NAME, "status": "active", "endpoint": url, "http_method": "POST", "request_format": "json"}
+    return {**told, "subscriptions": list(WATCHED)}

@@ -1,0 +1,40 @@
+"""One imitation of Zendesk for all of these tests, as new for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from connector.sandbox.zendesk import Zendesk as Imitation
+from tests.adapters.zendesk.arena import ZendeskArena
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Imitation]:
+    imitation = Imitation()
+    imitation.start()
+    yield imitation
+    imitation.stop()
+
+
+@pytest.fixture
+def account(served: Imitation) -> Imitation:
+    """An account that nobody has set up for us."""
+    served.reset()
+    return served
+
+
+@pytest.fixture
+def blank(account: Imitation) -> Iterator[ZendeskArena]:
+    """An adapter and an account in which nothing of ours exists."""
+    arena = ZendeskArena(account)
+    yield arena
+    arena.wire.wire.close()
+
+
+@pytest.fixture
+def arena(blank: ZendeskArena) -> ZendeskArena:
+    """An adapter and an account that is set up."""
+    blank.set_up()
+    return blank

@@ -1,0 +1,14 @@
+"""Zendesk keeps every promise of the adapter contract."""
+
+from __future__ import annotations
+
+from connector.adapters.base import Adapter
+from tests.adapters.contract import AdapterContract
+from tests.adapters.zendesk.arena import ZendeskArena
+
+
+class TestZendesk(AdapterContract):
+    def test_it_is_an_adapter_for_the_type_checker_too(self, arena: ZendeskArena) -> None:
+        adapter: Adapter = arena.zendesk
+
+        assert adapter.external_id == "external_id"
