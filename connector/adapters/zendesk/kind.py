@@ -85,7 +85,6 @@ KIND = Kind(
     settings=Settings,
     build=build,
     asks=(
-        Ask("api_url", "Zendesk address (https://<subdomain>.zendesk.com)", "ZENDESK_URL", hidden=False),
         Ask("client_id", "OAuth client's unique identifier", "ZENDESK_CLIENT_ID", hidden=False),
         Ask("client_secret", "OAuth client's secret", "ZENDESK_CLIENT_SECRET"),
     ),

@@ -119,6 +119,14 @@ def _plain(value: Value) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def shown_as(name: str, value: Value) -> Value:
+    """A written value as Zendesk shows it afterwards: tags in lower case, with underscores for spaces."""
+    if name != "tags" or value is None:
+        return value
+    listed = value if isinstance(value, tuple) else (str(value),)
+    return normal([one.lower().replace(" ", "_") for one in listed])
+
+
 def ensure_ours(api: Api, *, dry_run: bool) -> list[Step]:
     """Make our ticket fields exist, found by their titles."""
     present = {one["title"]: one for one in api.listed(FIELDS, "ticket_fields")}

@@ -12,7 +12,7 @@ from connector.adapters.base import Change, ChangeKind, Json, Written
 from connector.adapters.zendesk.api import BATCH, Api, chunks
 from connector.adapters.zendesk.records import Records
 from connector.adapters.zendesk.refusals import CONFLICT, GONE, conflict
-from connector.adapters.zendesk.schema import OUR_ID, Catalogue, as_json
+from connector.adapters.zendesk.schema import OUR_ID, Catalogue, as_json, shown_as
 from connector.domain.errors import ConnectorError, Gone, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.text import text_to_html
 from connector.domain.ticket import Record, Requester
@@ -137,7 +137,8 @@ def _outcome(change: Change, told: Json | None) -> Written:
         lost = UnknownOutcome("zendesk: the job does not say what became of this", code="no_outcome", answered=True)
         return Written(change.key, id=ticket, error=lost)
     if told.get("success"):
-        return Written(change.key, id=ticket)
+        shown = {name: shown_as(name, value) for name, value in change.values.items()}
+        return Written(change.key, id=ticket, record=Record(ticket, shown))
     code, words = str(told.get("error") or "refused"), str(told.get("details") or "")
     text = f"zendesk job: {code}: {words}"
     error: ConnectorError = Refused(text, code=code.lower(), field=_named(change, words), status=422)
