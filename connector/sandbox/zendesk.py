@@ -14,7 +14,14 @@ from .zendesk_auth import Credentials, Tokens
 from .zendesk_gate import Api, Limits
 from .zendesk_hooks import RETRIES, Hooks
 from .zendesk_jobs import Jobs
-from .zendesk_routes import Office, add_ticket_routes, add_timeline_routes
+from .zendesk_routes import (
+    Office,
+    add_export_routes,
+    add_job_routes,
+    add_ticket_routes,
+    add_timeline_routes,
+    add_writing_routes,
+)
 from .zendesk_set_up_routes import add_oauth_routes, add_people_routes, add_set_up_routes
 from .zendesk_settings import Settings
 from .zendesk_stock import ADA
@@ -37,8 +44,8 @@ class Zendesk(Imitation):
     def routes(self, app: Flask) -> None:
         """All routes; each asks for the present account, since a reset makes a new one."""
         api = Api(app, lambda: self.tokens, lambda: self.office.limits)
-        add_ticket_routes(api, lambda: self.office)
-        add_timeline_routes(api, lambda: self.office)
+        for add in (add_ticket_routes, add_writing_routes, add_job_routes, add_timeline_routes, add_export_routes):
+            add(api, lambda: self.office)
         add_people_routes(api, lambda: self.office)
         add_set_up_routes(api, lambda: self.office, lambda: self.hooks)
         add_oauth_routes(app, lambda: self.tokens, self.now)

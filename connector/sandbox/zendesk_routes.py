@@ -56,6 +56,10 @@ def add_ticket_routes(api: Api, office: Callable[[], Office]) -> None:
     def show(ticket_id: str) -> Any:
         return jsonify({"ticket": ticket_view(office().account.ticket(ticket_id))})
 
+
+def add_writing_routes(api: Api, office: Callable[[], Office]) -> None:
+    """Making and changing tickets, one by one."""
+
     @api.route("POST", "/tickets", "tickets")
     def create() -> Any:
         told = body_of("ticket")
@@ -70,12 +74,6 @@ def add_ticket_routes(api: Api, office: Callable[[], Office]) -> None:
         headers = {"Location": where, **({"x-idempotency-lookup": "miss"} if key else {})}
         return jsonify({"ticket": ticket_view(ticket), "audit": audit}), 201, headers
 
-    @api.route("PUT", "/tickets/update_many", "tickets")
-    def update_many() -> Any:
-        here = office()
-        job = here.jobs.update_many(body_of("tickets"))
-        return jsonify({"job_status": here.jobs.view(job.id, here.url)})
-
     @api.route("PUT", "/tickets/<ticket_id>", "tickets")
     def update(ticket_id: str) -> Any:
         here, told = office(), body_of("ticket")
@@ -85,6 +83,16 @@ def add_ticket_routes(api: Api, office: Callable[[], Office]) -> None:
         ticket = here.account.ticket(ticket_id)
         audit = here.account.update(ticket, told, API_USER)
         return jsonify({"ticket": ticket_view(ticket), "audit": audit})
+
+
+def add_job_routes(api: Api, office: Callable[[], Office]) -> None:
+    """Changing many at once."""
+
+    @api.route("PUT", "/tickets/update_many", "tickets")
+    def update_many() -> Any:
+        here = office()
+        job = here.jobs.update_many(body_of("tickets"))
+        return jsonify({"job_status": here.jobs.view(job.id, here.url)})
 
     @api.route("GET", "/job_statuses/show_many", "tickets")
     def jobs_shown() -> Any:
@@ -98,7 +106,7 @@ def add_ticket_routes(api: Api, office: Callable[[], Office]) -> None:
 
 
 def add_timeline_routes(api: Api, office: Callable[[], Office]) -> None:
-    """Comments, audits, deleted tickets, searches and exports."""
+    """Comments, audits, deleted tickets."""
 
     @api.route("GET", "/tickets/<ticket_id>/comments", "tickets")
     def comments(ticket_id: str) -> Any:
@@ -119,10 +127,14 @@ def add_timeline_routes(api: Api, office: Callable[[], Office]) -> None:
         found = [one for one in office().account.tickets.values() if one.deleted]
         return paged("deleted_tickets", [{"id": one.id, "subject": one.values["subject"]} for one in found])
 
+
+def add_export_routes(api: Api, office: Callable[[], Office]) -> None:
+    """Incremental exports: what changed, but for the newest minute."""
+
     @api.route("GET", "/incremental/tickets/cursor", "tickets", admin=True)
     def export() -> Any:
         here = office()
-        start, passed = _place(request.args)
+        start, passed = _place(here, request.args)
         found = _exported(here, start)[passed:]
         page = found[: here.account.settings.export_page]
         cursor = f"{start}.{passed + len(page)}"
@@ -133,7 +145,7 @@ def add_timeline_routes(api: Api, office: Callable[[], Office]) -> None:
     @api.route("GET", "/incremental/ticket_events", "tickets", admin=True)
     def events() -> Any:
         here = office()
-        start = _start(request.args.get("start_time"))
+        start = _start(here, request.args.get("start_time"))
         told = []
         for ticket in _exported(here, start):
             for audit in ticket.audits:
@@ -147,26 +159,30 @@ def add_timeline_routes(api: Api, office: Callable[[], Office]) -> None:
             {"ticket_events": page, "count": len(page), "end_time": end, "end_of_stream": len(page) == len(told)}
         )
 
-    def _exported(here: Office, start: int) -> list[Ticket]:
-        here.limits.take(here.limits.exports, "exports", here.account.settings.export_limit)
-        newest = here.account.now() - timedelta(seconds=here.account.settings.export_age)
-        found = [one for one in here.account.tickets.values() if start <= one.changed_at.timestamp()]
-        return sorted((one for one in found if one.changed_at <= newest), key=lambda one: (one.changed_at, one.id))
 
-    def _start(told: str | None) -> int:
-        if told is None or not told.isdecimal():
-            raise bad_request("InvalidValue", "start_time is required, in seconds")
-        if int(told) > office().account.now().timestamp() - 60:
-            raise bad_request("InvalidValue", "Too recent start_time. Use a start_time older than 60 seconds")
-        return int(told)
+def _exported(here: Office, start: int) -> list[Ticket]:
+    """What changed since then, oldest first; counts as one export."""
+    here.limits.take(here.limits.exports, "exports", here.account.settings.export_limit)
+    newest = here.account.now() - timedelta(seconds=here.account.settings.export_age)
+    found = [one for one in here.account.tickets.values() if start <= one.changed_at.timestamp()]
+    return sorted((one for one in found if one.changed_at <= newest), key=lambda one: (one.changed_at, one.id))
 
-    def _place(args: Any) -> tuple[int, int]:
-        if "cursor" in args:
-            start, _, passed = args["cursor"].partition(".")
-            if not (start.isdecimal() and passed.isdecimal()):
-                raise bad_request("InvalidValue", "the cursor is invalid")
-            return int(start), int(passed)
-        return _start(args.get("start_time")), 0
+
+def _start(here: Office, told: str | None) -> int:
+    if told is None or not told.isdecimal():
+        raise bad_request("InvalidValue", "start_time is required, in seconds")
+    if int(told) > here.account.now().timestamp() - 60:
+        raise bad_request("InvalidValue", "Too recent start_time. Use a start_time older than 60 seconds")
+    return int(told)
+
+
+def _place(here: Office, args: Any) -> tuple[int, int]:
+    if "cursor" in args:
+        start, _, passed = args["cursor"].partition(".")
+        if not (start.isdecimal() and passed.isdecimal()):
+            raise bad_request("InvalidValue", "the cursor is invalid")
+        return int(start), int(passed)
+    return _start(here, args.get("start_time")), 0
 
 
 def _children(audit: dict[str, Any]) -> dict[str, Any]:

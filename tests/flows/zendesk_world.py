@@ -65,7 +65,7 @@ calls_per_minute = 2500
 
     def is_waiting(self) -> bool:
         with self.runtime.db.read() as connection:
-            return connections.state(connection, "zendesk").failures > 0
+            return bool(connections.state(connection, "zendesk").failures)
 
     def record(self, ticket: Any) -> dict[str, Any]:
         """The one Zendesk ticket that carries this Next Cap ticket's id."""
