@@ -107,7 +107,7 @@ class Schema:
             "length": field.length if field.type not in ("boolean", "datetime", "double") else 0,
             "byteLength": field.length if field.cap == "bytes" else field.length * 3,
             "nillable": field.name not in self.required(kind) and field.type != "boolean",
-            "defaultedOnCreate": field.default is not None,
+            "defaultedOnCreate": field.default is not None or field.type == "boolean",
             "createable": not locked,
             "updateable": not locked and not field.create_only,
             "filterable": field.filterable,

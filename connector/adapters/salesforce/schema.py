@@ -150,9 +150,15 @@ def _field(told: Json, types: list[tuple[str, str]], statuses: list[Option]) -> 
         options=tuple(statuses if grouped else options),
         multiple=kind == "multipicklist",
         writable=bool(told.get("createable") and told.get("updateable")),
-        required=not told.get("nillable", True) and not told.get("defaultedOnCreate") and bool(told.get("createable")),
+        required=_is_required(told),
         parent=RECORD_TYPE if grouped else "",
     )
+
+
+def _is_required(told: Json) -> bool:
+    """Whether a new case needs it from us; a box that is not ticked is no missing value."""
+    given = told.get("nillable", True) or told.get("defaultedOnCreate") or told.get("type") == "boolean"
+    return bool(told.get("createable")) and not given
 
 
 def ensure_ours(api: Api, *, dry_run: bool) -> list[Step]:  # noqa: ARG001 - nothing here writes

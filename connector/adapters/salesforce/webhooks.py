@@ -182,12 +182,11 @@ def subscribe_by_hand(url: str, tokens: Sequence[str]) -> list[Step]:
     """What an administrator does: no call of ours may change the org."""
     secret = f"{url}/{tokens[0]}" if tokens else f"{url}/<SECRET_KEY is not set>"
     return [
-        Step("polling", "ok", "changes are found without any of the following, a minute later"),
         Step(
             "outbound message",
             "manual",
-            "In Setup > Outbound Messages make one for Case (field: Id) and one for CaseComment (Id, ParentId), "
-            f"each with this endpoint, which is a secret:\n{secret}\n"
+            "To hear of changes at once: in Setup > Outbound Messages make one for Case (field: Id) and one for "
+            f"CaseComment (Id, ParentId), each with this endpoint, which is a secret:\n{secret}\n"
             "and call them from record-triggered flows: docs/crm/salesforce/NextCap_Case_Changed.flow-meta.xml",
         ),
         Step(

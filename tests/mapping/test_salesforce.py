@@ -1,0 +1,69 @@
+"""The file that is shipped for Salesforce: right on a stock org with our fields, without editing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.domain.lifecycle import Status
+from connector.domain.schema import Schema
+from connector.mapping.compile import bind
+from connector.mapping.lint import check
+from connector.mapping.load import Document, parse
+from connector.sandbox.salesforce import Salesforce as Imitation
+from tests.adapters.salesforce.arena import SalesforceArena
+
+FILE = Path(__file__).parents[2] / "mappings" / "salesforce.yaml"
+
+
+@pytest.fixture
+def document() -> Document:
+    return parse(FILE.read_text(encoding="utf-8"), name="salesforce.yaml")
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Imitation]:
+    imitation = Imitation()
+    imitation.start()
+    yield imitation
+    imitation.stop()
+
+
+@pytest.fixture
+def org(served: Imitation) -> Iterator[SalesforceArena]:
+    served.reset()
+    arena = SalesforceArena(served)
+    arena.set_up()
+    yield arena
+    arena.wire.wire.close()
+
+
+def test_it_is_right_by_itself_and_its_examples_come_out(document: Document) -> None:
+    assert check(document) == []
+
+
+def test_it_fits_a_stock_org(document: Document, org: SalesforceArena) -> None:
+    assert check(document, org.salesforce.schema()) == []
+
+
+def test_every_status_of_a_stock_org_asks_for_something(document: Document, org: SalesforceArena) -> None:
+    mapping = bind(document, org.salesforce.schema())
+    field = org.salesforce.schema().field("Status")
+
+    assert field is not None
+    assert {one.value for one in field.options} == set(mapping.status.to_nextcap)
+    assert set(mapping.status.to_crm) == set(Status)
+
+
+def test_a_record_type_is_chosen_by_its_label(org: SalesforceArena) -> None:
+    org.sandbox.configure(record_types={"Sales": {}, "Support": {}})
+    schema: Schema = org.salesforce.schema()
+    text = FILE.read_text(encoding="utf-8")
+    chosen = parse(text.replace("# pipeline: Support ", "pipeline: Support #"), name="salesforce.yaml")
+    kinds = schema.field("RecordTypeId")
+
+    assert kinds is not None
+    support = next(one.value for one in kinds.options if one.label == "Support")
+    assert bind(chosen, schema).scope == {"RecordTypeId": support}
