@@ -130,11 +130,13 @@ def replay(engine: Engine, delivery_id: int) -> intake.Receipt:
 
 
 def resync(engine: Engine, link_id: int, *, by: str) -> None:
-    """Look at both sides of a link whole, now."""
+    """Look at both sides of a link whole, now. A record whose new ticket was discarded gets it after all."""
     with engine.db.write() as connection:
         link = links.get(connection, link_id)
         if link is None:
             raise NeedsReview(f"there is no link {link_id}", code="no_link")
+        if link.state == links.FROZEN and link.ticket.nextcap_id is None:
+            decided.set_state(connection, link_id, links.NEW)
         links.mark(connection, [link_id], Look.ALL, engine.now())
         text = f"{by} asked for both sides to be read"
         journal.record(connection, [journal.Line(link.connection, link_id, "resync", text)], engine.now())

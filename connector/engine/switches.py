@@ -67,7 +67,7 @@ def _let_be(engine: Engine, work: Work, directory: Directories, side: Side, by: 
         for one in decisions:
             decided.set_shadow(connection, work.link.id, one.name, Shadow(one.nextcap, one.crm))
         if is_new:
-            decided.forget(connection, work.link)
+            decided.set_state(connection, work.link.id, links.FROZEN)
         names = ", ".join(one.name for one in decisions) or ("the new ticket" if is_new else "")
         if names:
             text = f"{by} discarded what waited to be written: {names}"

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from connector.domain.decision import Shadow
 from connector.domain.ticket import Side
-from connector.store.links import LinkRow, Look, shadows_to_json
+from connector.store.links import Look, shadows_to_json
 from connector.store.tables import links, tickets
 
 UNDECIDED = "\ufffechosen by a person"
@@ -23,10 +23,9 @@ def set_shadow(connection: sa.Connection, link_id: int, name: str, shadow: Shado
     connection.execute(links.update().where(links.c.id == link_id).values(shadows=changed))
 
 
-def forget(connection: sa.Connection, link: LinkRow) -> None:
-    """A link to a record that became no ticket, and its empty ticket row. Its next event is the first again."""
-    connection.execute(links.delete().where(links.c.id == link.id, links.c.linked_at.is_(None)))
-    connection.execute(tickets.delete().where(tickets.c.id == link.ticket.id, tickets.c.nextcap_id.is_(None)))
+def set_state(connection: sa.Connection, link_id: int, state: str) -> None:
+    """Whether a link is carried, as a person wants it."""
+    connection.execute(links.update().where(links.c.id == link_id).values(state=state))
 
 
 def forget_trail(connection: sa.Connection, link_id: int, name: str) -> None:
