@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "log": (),
     "sandbox": ("log",),
     "mapping": ("domain",),
-    "adapters": ("domain",),
+    "adapters": ("domain", "mapping"),
     "store": ("domain",),
     "engine": ("domain", "mapping", "adapters", "store"),
     "chat": ("domain", "mapping", "adapters", "store", "engine"),

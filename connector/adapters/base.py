@@ -218,9 +218,14 @@ class Adapter(Protocol):
     """One system. Every call may raise the errors of `domain/errors.py`; batches report per item instead."""
 
     name: str
-    capabilities: Capabilities
-    external_id: str
-    """The native field that holds the other side's ticket id; empty where there is none."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the system can do, now: it may depend on the mapping in force."""
+
+    @property
+    def external_id(self) -> str:
+        """The native field that holds the other side's ticket id; empty where there is none."""
 
     def verify(self, delivery: Delivery, *, now: datetime) -> None:
         """Check the raw bytes. Raises `BadDelivery` for a wrong, missing, too old or too new signature.

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from connector.adapters.building import Kind
 
 CRMS: Final = {
+    "custom": "connector.adapters.custom.kind",
     "hubspot": "connector.adapters.hubspot.kind",
     "salesforce": "connector.adapters.salesforce.kind",
     "zendesk": "connector.adapters.zendesk.kind",

@@ -29,12 +29,22 @@ class HttpxWire:
     Whether a byte of the request left is known, not guessed: NotSent is certain.
     """
 
-    def __init__(self, *, max_connections: int = 64, keepalive: float = 3.0, largest: int = LARGEST_ANSWER) -> None:
-        """`max_connections` must not be less than the number of threads (encode/httpcore#550)."""
+    def __init__(
+        self,
+        *,
+        max_connections: int = 64,
+        keepalive: float = 3.0,
+        largest: int = LARGEST_ANSWER,
+        network: Network | None = None,
+    ) -> None:
+        """`max_connections` must not be less than the number of threads (encode/httpcore#550).
+
+        `network` opens the sockets: a `PublicNetwork` where private addresses must not be reached.
+        """
         self._max_connections = max_connections
         self._keepalive = keepalive
         self._largest = largest
-        self._network = Network()
+        self._network = network or Network()
         self._lock = threading.Lock()
         self._pool = self._new_pool()
         self._retired: PooledTransport | None = None

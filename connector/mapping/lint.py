@@ -8,6 +8,7 @@ from connector.domain.schema import Schema
 from connector.mapping import examples
 from connector.mapping.compile import compile_mapping, context_of
 from connector.mapping.field_proofs import check_fields
+from connector.mapping.grammar_lint import check_grammar
 from connector.mapping.load import Document
 from connector.mapping.problems import Problem, in_order
 from connector.mapping.status_proofs import check_status
@@ -23,6 +24,7 @@ def check(document: Document, schema: Schema | None = None) -> list[Problem]:
     mapping = compile_mapping(context)
     check_status(context, mapping.status)
     check_fields(context)
+    check_grammar(document, report)
     if not report.errors():
         report.problems.extend(examples.run(document))
     return list(in_order(report.problems))

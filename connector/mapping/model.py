@@ -23,6 +23,7 @@ from connector.mapping.forms import (
     Values,
     Word,
 )
+from connector.mapping.grammar import Grammar
 
 
 class Clause(Part):
@@ -293,5 +294,7 @@ class MappingFile(Part):
     """Which entries of the conversation cross."""
     on_delete: Literal["keep", "close"] = "keep"
     """What becomes of the Next Cap ticket when its CRM record is deleted."""
+    adapter: Grammar | None = None
+    """How the CRM is spoken to, for `crm: custom` alone."""
     examples: tuple[Example, ...] = Field(default=(), max_length=200)
     """Situations and what must come of them."""

@@ -55,9 +55,16 @@ CODES: Mapping[str, str] = {
     "M504": "the template cannot be read",
     "M601": "an example comes out differently",
     "M602": "an example names an unknown field",
+    "M701": "the adapter block is missing, or not wanted",
+    "M702": "unknown placeholder",
+    "M703": "a call lacks its placeholder",
+    "M704": "keys of a call contradict each other",
+    "M705": "a field is not declared",
+    "M706": "a list may leave something out",
+    "M707": "a ticket could be made twice",
 }
 GUESSES = 100
-WARNINGS = frozenset({"M208", "M306", "M407"})
+WARNINGS = frozenset({"M208", "M306", "M407", "M706"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 VENDORS = {
     "nextcap": "connector.sandbox.nextcap:NextCap",
+    "example": "connector.sandbox.example:Example",
     "hubspot": "connector.sandbox.hubspot:HubSpot",
     "capsule": "connector.sandbox.capsule:Capsule",
     "salesforce": "connector.sandbox.salesforce:Salesforce",

@@ -237,7 +237,8 @@ def test_a_mistake_is_shown_where_it_stands(case: Case) -> None:
 
 
 def test_every_code_has_a_case() -> None:
-    assert {case.code for case in CASES} == CODES.keys()
+    """Those of an adapter block are in `test_grammar`."""
+    assert {case.code for case in CASES} == {code for code in CODES if code < "M7"}
 
 
 def test_the_plain_table_has_no_mistake() -> None:

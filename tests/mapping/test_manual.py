@@ -25,7 +25,7 @@ WORDS = set(re.findall(r"`+ ?([^`\n]+?) ?`+", MANUAL)) | set(re.findall(r"[\w.]+
 
 def keys() -> Iterator[str]:
     for part in vars(model).values():
-        if isinstance(part, type) and issubclass(part, Part) and part is not Part:
+        if isinstance(part, type) and issubclass(part, Part) and part.__module__ == model.__name__:
             block: type[BaseModel] = part
             yield from (field.alias or name for name, field in block.model_fields.items())
 

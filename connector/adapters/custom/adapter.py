@@ -1,0 +1,173 @@
+"""A declared CRM as the engine sees it: the parts of this folder behind the adapter protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from connector.adapters.base import Capabilities, Change, Check, Step, taken
+from connector.adapters.custom.client import Client, Live, Sender
+from connector.adapters.custom.comments import Conversations, recognise
+from connector.adapters.custom.records import Records
+from connector.adapters.custom.shapes import is_true, text_at
+from connector.adapters.custom.webhooks import Hooks
+from connector.domain.errors import ConfigError, ConnectorError, NotSupported
+from connector.domain.schema import FieldSchema, Option, Schema
+from connector.domain.ticket import Person, Record
+from connector.mapping.grammar import Grammar, slots
+
+PRIVATE = "PrivateAddress"
+LACKS: Mapping[str, str] = {
+    "find": "existing tickets are not found before a new one is made",
+    "create": "no ticket is made in this CRM",
+    "changes": "what no webhook told of is found by a slow rotation only",
+    "deleted": "a deleted ticket is noticed when it is next read",
+    "comments": "no conversation crosses",
+    "people": "nobody can be assigned",
+    "webhook": "changes are found by asking, minutes later",
+}
+"""What a block may leave out, and what that means."""
+
+
+class Custom:
+    """One declared CRM. Each attribute set in `__init__` is a call of the adapter protocol, documented there."""
+
+    def __init__(
+        self,
+        transport: Sender,
+        live: Live,
+        *,
+        name: str,
+        webhook_secrets: Sequence[str],
+        path_tokens: Callable[[], Sequence[str]] = tuple,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.name = name
+        self._live, self._clock, self._secrets, self._path_tokens = live, clock, webhook_secrets, path_tokens
+        self._client = client = Client(transport, live)
+        self._records = records = Records(client, name)
+        conversations, hooks = Conversations(client, name), Hooks(live, webhook_secrets, path_tokens)
+        self.verify, self.parse, self.answer = hooks.verify, hooks.parse, taken
+        self.read, self.find, self.write = records.read, records.find, records.write
+        self.fate, self.requesters, self.changes = records.fate, records.requesters, records.changes
+        self.comments, self.add_comments = conversations.comments, conversations.add
+        self.recognise = recognise
+
+    @property
+    def external_id(self) -> str:
+        """The field that holds our id; empty where none is declared, or no mapping is there yet."""
+        grammar = self._grammar()
+        return (grammar.record.external_id or "") if grammar else ""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is declared. Without a mapping that can be read: nothing."""
+        grammar = self._grammar()
+        if grammar is None:
+            return Capabilities(creates=False, webhooks=False)
+        is_batched = "ids" in slots(grammar.read.parts)
+        return Capabilities(
+            batch=grammar.read.batch if is_batched else 1,
+            creates=grammar.create is not None,
+            public_comments=bool(grammar.comments and grammar.comments.shows_customers),
+            idempotent_create=bool(grammar.create and grammar.create.is_repeatable),
+            webhooks=grammar.webhook is not None,
+            lag=grammar.changes.lag if grammar.changes else 60.0,
+        )
+
+    def _grammar(self) -> Grammar | None:
+        try:
+            return self._live.grammar
+        except (ConfigError, NotSupported):
+            return None
+
+    def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:  # noqa: ARG002 - our id says it all
+        """The ticket that a CREATE of unknown outcome left behind, where `find` is declared."""
+        return self._records.probe(change)
+
+    def tickets_of(self, comment_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:  # noqa: ARG002 - never looked up
+        """Events about comments must name their ticket (`webhook: ticket_id`)."""
+        raise NotSupported("a declared CRM does not look up the ticket of a comment", code="not_supported")
+
+    def people(self) -> list[Person]:
+        """Everybody who can be assigned."""
+        block = self._live.grammar.people
+        if block is None:
+            raise NotSupported("the adapter block declares no 'people'", code="not_supported")
+        found = {
+            one: Person(
+                one,
+                text_at(block.email, item).strip().lower() or None,
+                text_at(block.name, item),
+                active=block.is_active is None or is_true(block.is_active, item),
+            )
+            for item in self._client.all(block, {})
+            if (one := text_at(block.id, item))
+        }
+        return list(found.values())
+
+    def schema(self) -> Schema:
+        """The declared fields. Makes no call."""
+        return Schema(
+            tuple(
+                FieldSchema(
+                    name,
+                    one.label or name,
+                    "choice" if one.options else one.type,
+                    tuple(Option(value, label) for value, label in one.options.items()),
+                    multiple=one.multiple,
+                    writable=one.writable,
+                    required=one.required,
+                )
+                for name, one in self._live.grammar.fields.items()
+            )
+        )
+
+    def ensure_schema(self, *, dry_run: bool) -> list[Step]:  # noqa: ARG002 - nothing is written
+        """A person makes our field in such a CRM."""
+        our_id = self.external_id
+        if not our_id:
+            return [Step("field for the Next Cap ticket's id", "manual", "none is declared: no ticket can be made")]
+        return [Step(f"field {our_id}", "manual", "make it in the CRM, a text of 64 characters, unless it is there")]
+
+    def subscribe(self, url: str, *, dry_run: bool) -> list[Step]:
+        """What a person must enter in the CRM. A secret part of the address is shown only outside a dry run."""
+        block = self._live.grammar.webhook
+        if block is None:
+            return [Step("webhook", "manual", "none is declared: changes are found by asking")]
+        names = ", ".join(block.kinds)
+        if block.kind != "token":
+            return [Step("webhook", "manual", f"in the CRM, send {names} to {url}; its secret is webhook_secrets")]
+        token = "<token>" if dry_run else next(iter(self._path_tokens()), "<token>")
+        return [Step("webhook", "manual", f"in the CRM, send {names} to {url}/{token}")]
+
+    def check(self) -> list[Check]:
+        """Each declared list is asked for, and what is not declared is named."""
+        try:
+            grammar = self._live.grammar
+        except (ConfigError, NotSupported) as problem:
+            return [Check("adapter block", ok=False, detail=str(problem), advice="run `connector mappings check`")]
+        lines = [Check("adapter block", ok=True, detail=f"{len(grammar.fields)} fields declared")]
+        lines += self._asked(grammar)
+        if grammar.webhook and grammar.webhook.kind != "token" and not any(self._secrets):
+            advice = "configure webhook_secrets; without one every webhook is refused"
+            lines.append(Check("webhook secret", ok=False, detail="none is configured", advice=advice))
+        lacking = [(key, told) for key, told in LACKS.items() if getattr(grammar, key) is None]
+        return lines + [Check(f"no {key}", ok=True, detail=f"not declared: {told}") for key, told in lacking]
+
+    def _asked(self, grammar: Grammar) -> Iterator[Check]:
+        probes: dict[str, Callable[[], object]] = {"reading tickets": lambda: self.read(["0"], ())}
+        if grammar.changes:
+            probes["changed tickets"] = lambda: self.changes(self._clock() - timedelta(minutes=5), ())
+        if grammar.people:
+            probes["people"] = self.people
+        for what, ask in probes.items():
+            try:
+                ask()
+            except ConnectorError as error:
+                advice = (
+                    "the address is private: allow_private = true lets it be called" if PRIVATE in str(error) else ""
+                )
+                yield Check(what, ok=False, detail=str(error), advice=advice)
+            else:
+                yield Check(what, ok=True)

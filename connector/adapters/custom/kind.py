@@ -1,0 +1,110 @@
+"""What a custom connection configures, and how its adapter is built."""
+
+from __future__ import annotations
+
+import base64
+
+from connector.adapters.budget import Limit
+from connector.adapters.building import Ask, Kind, Parts
+from connector.adapters.custom.adapter import Custom
+from connector.adapters.custom.client import Live
+from connector.adapters.oauth import Anonymous, Grant, OAuthCredentials, StaticCredentials, refresh_grant
+from connector.adapters.settings import Secret, TokenSettings, shown
+from connector.adapters.transport import Credentials, HeaderCredentials, Request, Transport
+from connector.adapters.transport_network import PublicNetwork
+from connector.adapters.wires import HttpxWire
+from connector.domain.errors import ConfigError, NotSupported
+from connector.mapping.grammar import Auth, Limits
+
+ADVICE = "connect the account again and configure its new credentials"
+
+
+class Settings(TokenSettings):
+    """One account of a CRM that is declared in its mapping."""
+
+    api_url: str
+    username: str | None = None
+    password: Secret = None
+    allow_private: bool = False
+    """Whether the CRM may stand in a private network, or on this machine."""
+
+    def missing(self) -> str:
+        """One way must be whole; which one it is, the mapping's adapter block says."""
+        if self.access_token or (self.username and self.password) or (self.client_id and self.client_secret):
+            return ""
+        return "give access_token, username + password, or client_id + client_secret"
+
+    def credentials(self) -> tuple[str, str]:
+        """Which of the ways it is."""
+        if self.access_token:
+            return "access_token", ""
+        return ("username and password", "") if self.username else super().credentials()
+
+
+def grant(auth: Auth, settings: Settings) -> Grant:
+    """How the account gives tokens, at the CRM's own host."""
+    client_id, client_secret = settings.client_id or "", shown(settings.client_secret)
+    if auth.kind == "refresh_token":
+        return refresh_grant(
+            auth.token_path,
+            client_id=client_id,
+            client_secret=client_secret,
+            refresh_token=shown(settings.refresh_token),
+            advice=ADVICE,
+        )
+    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
+    form |= {"scope": auth.scope} if auth.scope else {}
+    return Grant(
+        lambda _: Request("POST", auth.token_path, auth.token_path, form=form, bucket="oauth"),
+        secret=f"{client_id}:{client_secret}",
+        advice=ADVICE,
+    )
+
+
+def fixed(auth: Auth, settings: Settings) -> HeaderCredentials:
+    """Credentials that do not end."""
+    if auth.kind == "basic":
+        pair = f"{settings.username or ''}:{shown(settings.password)}"
+        return HeaderCredentials("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")
+    token = shown(settings.access_token)
+    return HeaderCredentials(auth.header, token) if auth.kind == "header" else StaticCredentials(token)
+
+
+def build(parts: Parts, settings: Settings) -> Custom:
+    """The adapter of one account. How it proves who it is, and its limits, are those of the mapping at the start."""
+    live = Live(parts.mapping_text)
+    try:
+        auth, limits = live.grammar.auth, live.grammar.limits
+    except (ConfigError, NotSupported):
+        auth, limits = Auth(), Limits()
+    wire = parts.keep(HttpxWire(network=None if settings.allow_private else PublicNetwork()))
+    allowed = {"default": Limit(limits.calls, limits.seconds), "oauth": Limit(limits.calls, limits.seconds)}
+
+    def transport(credentials: Credentials) -> Transport:
+        return parts.transport(
+            credentials, base_url=settings.api_url, wire=wire, limits=allowed, sort=live.sort, rate=live.rate
+        )
+
+    if auth.kind in ("client_credentials", "refresh_token"):
+        anonymous = transport(Anonymous())
+        credentials: Credentials = OAuthCredentials(anonymous, grant(auth, settings), store=parts.token_store)
+    else:
+        credentials = fixed(auth, settings)
+    return Custom(
+        transport(credentials),
+        live,
+        name=parts.name,
+        webhook_secrets=parts.webhook_secrets,
+        path_tokens=parts.path_tokens,
+    )
+
+
+KIND = Kind(
+    label="the CRM",
+    settings=Settings,
+    build=build,
+    asks=(
+        Ask("access_token", "The CRM's API token", "CRM_TOKEN"),
+        Ask("webhook_secrets", "The secret with which the CRM signs", "CRM_WEBHOOK_SECRET", is_list=True),
+    ),
+)

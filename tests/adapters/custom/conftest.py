@@ -1,0 +1,31 @@
+"""One example CRM for all of these tests, as new for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from connector.sandbox.example import Example
+from tests.adapters.custom.arena import CustomArena
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Example]:
+    imitation = Example()
+    imitation.start()
+    yield imitation
+    imitation.stop()
+
+
+@pytest.fixture
+def example(served: Example) -> Example:
+    served.reset()
+    return served
+
+
+@pytest.fixture
+def arena(example: Example) -> Iterator[CustomArena]:
+    made = CustomArena(example)
+    yield made
+    made.wire.wire.close()

@@ -1,0 +1,14 @@
+"""A CRM that is declared in YAML keeps every promise of the adapter contract."""
+
+from __future__ import annotations
+
+from connector.adapters.base import Adapter
+from tests.adapters.contract import AdapterContract
+from tests.adapters.custom.arena import CustomArena
+
+
+class TestCustom(AdapterContract):
+    def test_it_is_an_adapter_for_the_type_checker_too(self, arena: CustomArena) -> None:
+        adapter: Adapter = arena.custom
+
+        assert adapter.external_id == "nextcap_ticket_id"
