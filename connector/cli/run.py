@@ -61,7 +61,7 @@ def _serve(found: Settings, host: str, port: int) -> None:
     embedded = Embedded(runtime)
     with_engine(runtime, bell=embedded.ring, pause=embedded.pause)
     try:
-        server = create_server(create_app(runtime), host=host, port=port, threads=THREADS, ident=None)
+        server = create_server(create_app(runtime), host=host, port=port, threads=THREADS, **limits(found))
     except OSError as problem:
         raise click.UsageError(f"cannot listen on {host}:{port}: {problem.strerror}") from problem
     embedded.start()
@@ -70,6 +70,17 @@ def _serve(found: Settings, host: str, port: int) -> None:
     server.close()
     _stop(embedded, runtime, within=ended.at + STOP_WITHIN - time.monotonic())
     click.echo(f"ended by {ended.by}")
+
+
+def limits(found: Settings) -> dict[str, Any]:
+    """What the server takes from a stranger: a whole delivery and no more, and not for ever."""
+    largest = found.largest_delivery + 1  # waitress refuses what is as large as its limit
+    return {
+        "max_request_body_size": largest,
+        "max_request_header_size": 64 * 1024,
+        "channel_timeout": 30,
+        "ident": None,
+    }
 
 
 def _greeting(found: Settings, host: str, port: int) -> str:

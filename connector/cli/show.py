@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -13,10 +14,14 @@ import click
 
 MARKS = {"ok": "green", "done": "green", "note": "cyan", "would": "cyan", "manual": "yellow", "problem": "red"}
 
+UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Signs that a terminal would obey, or that turn a line around; the end of a line is none."""
+
 
 def as_json(value: Any) -> None:
     """Print a value as JSON; moments as ISO 8601 in UTC."""
-    click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, default=_scalar))
+    told = json.dumps(_plain(value), indent=2, ensure_ascii=False, default=_scalar)
+    click.echo(UNSEEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", told))
 
 
 def _plain(value: Any) -> Any:
@@ -41,7 +46,7 @@ def cell(value: object) -> str:
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     if isinstance(value, list | tuple):
         return ", ".join(str(one) for one in value)
-    return " ".join(str(value).split())
+    return UNSEEN.sub("\ufffd", " ".join(str(value).split()))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

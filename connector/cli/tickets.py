@@ -94,7 +94,7 @@ def _tell(story: TicketStory) -> None:
 def _tell_link(link: LinkStory) -> None:
     _section(f"{link.connection}: {link.state}, record {link.record_id or '-'}, next work {show.cell(link.due_at)}")
     if link.attempts:
-        click.echo(f"{link.attempts} failed tries; {link.cause}")
+        click.echo(f"{link.attempts} failed tries; {show.cell(link.cause)}")
     show.table(
         ["parked", "field", "code", "nextcap", "crm", "candidates", "reason"],
         [
@@ -113,13 +113,13 @@ def _tell_link(link: LinkStory) -> None:
     _section(f"{link.connection}: what was decided, and why")
     for one in link.journal:
         times = f" ({one['count']} times, last {show.cell(one['last_at'])})" if one["count"] > 1 else ""
-        click.echo(f"{show.cell(one['at'])}  {one['text']}{times}")
+        click.echo(f"{show.cell(one['at'])}  {show.cell(one['text'])}{times}")
         for field in one["fields"]:
             if field["outcome"] != "unchanged":
-                click.echo(f"    {field['field']}: {field['outcome']}, {field['text']}")
+                click.echo(f"    {field['field']}: {field['outcome']}, {show.cell(field['text'])}")
         for line in one["lines"]:
             if line["text"] != one["text"]:
-                click.echo(f"    {line['text']}")
+                click.echo(f"    {show.cell(line['text'])}")
 
 
 def _section(title: str) -> None:

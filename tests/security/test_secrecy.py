@@ -16,6 +16,7 @@ from connector import config, log
 from connector.adapters.hubspot import sort as hubspot_sort
 from connector.adapters.nextcap import sort as nextcap_sort
 from connector.adapters.transport import Request, Response, vendor_message
+from connector.cli import show
 from connector.domain.errors import Refused
 from connector.store.database import Database, StoreAway
 from workers.app import DiscreetTask, shown
@@ -149,3 +150,15 @@ def test_a_refused_delivery_is_logged_without_its_headers_values_or_body(
     told = logged(capsys)
     assert "delivery_refused" in told
     assert "canary" not in told
+
+
+def test_words_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """A subject may hold escapes that hide lines or change the window's title."""
+    hostile = "a\x1b]0;owned\x07b\x9b31mc\u202etxt"
+
+    show.table(["subject"], [[hostile]])
+    show.as_json({"subject": hostile})
+
+    told = capsys.readouterr().out
+    assert not any(sign in told for sign in "\x1b\x07\x9b\u202e")
+    assert "owned" in told
