@@ -161,3 +161,22 @@ def test_outbound_messages_are_acknowledged_and_heard(soap_world: SalesforceWorl
     assert world.salesforce.deliveries.wait_idle()
     assert {one.state for one in world.salesforce.deliveries.all()} == {"delivered"}
     assert all(len(one.attempts) == 1 for one in world.salesforce.deliveries.all())
+
+
+def test_a_burst_costs_at_most_one_call_for_a_hundred_changes(world: SalesforceWorld) -> None:
+    world.nextcap.configure(rate_limit=60_000)
+    tickets = [world.nextcap.create_ticket(subject=f"Burst {number}", description="x")["id"] for number in range(100)]
+    eventually(lambda: all(world.salesforce.cases_of(one) for one in tickets), what="the cases")
+    eventually(world.is_idle, what="quiet")
+    world.nextcap.deliveries.pause()
+    for turn in range(10):
+        for ticket in tickets:
+            world.nextcap.set_fields(ticket, {"subject": f"Turn {turn} of {ticket}"})
+    world.salesforce.calls.reset()
+
+    world.nextcap.deliveries.resume()
+
+    eventually(
+        lambda: all(values(world, one)["Subject"] == f"Turn 9 of {one}" for one in tickets), what="the last turn"
+    )
+    assert len(world.salesforce.calls.kept()) <= 10
