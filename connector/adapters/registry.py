@@ -13,6 +13,7 @@ CRMS: Final = {
     "hubspot": "connector.adapters.hubspot.kind",
     "salesforce": "connector.adapters.salesforce.kind",
     "zendesk": "connector.adapters.zendesk.kind",
+    "capsule": "connector.adapters.capsule.kind",
 }
 """Where each kind says what it is, in a `KIND`; loaded only where a connection needs it."""
 

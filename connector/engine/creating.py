@@ -10,13 +10,14 @@ import sqlalchemy as sa
 
 from connector.adapters.base import Change, ChangeKind, Written
 from connector.domain.decision import STATUS, Shadow
-from connector.domain.errors import NeedsReview, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.domain.errors import ConnectorError, NeedsReview, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.plan import agrees
 from connector.domain.rules import MISSING, Direction, Directories, Rule, Untranslatable
 from connector.domain.status import parse_status, status_agrees
 from connector.domain.ticket import Record, Requester, Side, Value, normal
 from connector.engine import fence, fuses
-from connector.engine.context import Engine
+from connector.engine.context import NEXTCAP, Engine
+from connector.engine.doubts import keep_doubt, settle_doubt
 from connector.engine.effects import attempt, raise_waits
 from connector.engine.points import Point, at
 from connector.engine.reading import fields_of, read_nextcap, take_crm, take_nextcap
@@ -35,6 +36,7 @@ def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Dire
     if not ready:
         return
     _find_existing(engine, name, ready)
+    each(ready, lambda work: _adopt_lost(engine, name, work, people))
     fresh = [work for work in ready if work.is_live and work.record_id is None]
     fresh = fuses.admitted(engine, Side.CRM, fresh, what="the record") if fresh else []
     if not fresh:
@@ -47,6 +49,20 @@ def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Dire
         lost = UnknownOutcome("the answer said nothing of this record", code="unreported", answered=True)
         _keep_record(engine, work, outcomes.get(str(work.link.id), Written("", error=lost)), people)
     raise_waits(outcomes.values())
+
+
+def _adopt_lost(engine: Engine, name: str, work: Work, people: Directories) -> None:
+    """Where a create cannot be repeated, look whether an interrupted one was carried out before another is sent."""
+    adapter = engine.crms[name]
+    effect = next((one for one in work.open_effects if one.kind == CREATE_CRM), None)
+    if adapter.capabilities.idempotent_create or effect is None or not work.is_live or work.record_id is not None:
+        return
+    assert work.nextcap is not None  # noqa: S101 - filtered by the caller
+    change = Change(ChangeKind.CREATE, key=str(work.link.id), values={}, external_id=work.nextcap.id)
+    found = settle_doubt(engine, name, work, effect, change)
+    if found is not None:
+        whole = adapter.read([found.id], fields_of(work, adapter)).get(found.id, found)
+        _keep_record(engine, work, Written(change.key, whole.id, whole, created=False), people)
 
 
 def _is_twin(engine: Engine, name: str, work: Work) -> bool:
@@ -169,7 +185,12 @@ def _keep_record(engine: Engine, work: Work, written: Written, people: Directori
         work.say("warning", warning)
     error = written.error
     if error is not None:
-        _drop_unless_unknown(work, CREATE_CRM, error)
+        name = work.link.connection
+        repeats = engine.crms[name].capabilities.idempotent_create
+        if not repeats and isinstance(error, UnknownOutcome):
+            keep_doubt(engine, name, work, error, CREATE_CRM)
+            return
+        _drop_unless_unknown(work, CREATE_CRM, error, keeps_waiting=repeats)
         named = name_of(work.mapping, error.field or "", Side.CRM) if isinstance(error, Refused) else None
         if named and work.nextcap is not None and named != STATUS:
             ours = observe(work.mapping, Side.NEXTCAP, work.nextcap).get(named)
@@ -227,7 +248,7 @@ def create_in_nextcap(engine: Engine, name: str, works: Sequence[Work], people: 
 def _make_ticket(engine: Engine, name: str, work: Work, requester: Requester | None, people: Directories) -> None:
     change = _ticket_change(work, name, requester or Requester(), people)
     effect = next((one for one in work.open_effects if one.kind == CREATE_NEXTCAP), None)
-    found = _settle_doubt(engine, work, effect, change) if effect else None
+    found = settle_doubt(engine, NEXTCAP, work, effect, change) if effect else None
     if not work.is_live:
         return
     adopted = found is not None
@@ -238,7 +259,7 @@ def _make_ticket(engine: Engine, name: str, work: Work, requester: Requester | N
         written = next(iter(attempt(engine, engine.nextcap, [work], [change])))
         at(Point.APPLIED, CREATE_NEXTCAP)
         if written.error is not None:
-            _doubt(engine, work, written)
+            _not_made(engine, work, written.error)
             raise_waits([written])
             return
         found = written.record or Record(written.id, {})
@@ -262,44 +283,9 @@ def _ticket_change(work: Work, name: str, requester: Requester, people: Director
     )
 
 
-def _settle_doubt(engine: Engine, work: Work, effect: Effect, change: Change) -> Record | None:
-    """The ticket that an interrupted create left behind; None where it may be sent (again)."""
-    now = engine.now()
-    if effect.state == effects.INTENDED:
-        return None
-    if effect.sending_until and now < effect.sending_until:
-        work.wait(effect.sending_until)
-        work.end("in_doubt", "a ticket may have been made in Next Cap; it is looked for shortly")
-        return None
-    found = engine.nextcap.probe_create(change, sent_at=effect.sent_at or effect.created_at)
-    if found is not None:
-        work.say("adopted", "an answer was lost, but the ticket is there: adopted", ticket=found.id)
-        return found
-    if effect.absent == 0:
-        until = engine.timing.second_look(answered=effect.answered, over=effect.sending_until or now, now=now)
-        with engine.db.write() as connection:
-            fence.check(engine, connection, [work])
-            effects.set_state(connection, effect.id, effects.UNKNOWN, absent=1, sending_until=until)
-        work.wait(until)
-        seconds = (until - now).total_seconds()
-        work.end("absent_once", f"an answer was lost and the ticket is not there; looked for again in {seconds:.0f} s")
-    return None
-
-
-def _doubt(engine: Engine, work: Work, written: Written) -> None:
-    error = written.error
-    assert error is not None  # noqa: S101 - checked by the caller
+def _not_made(engine: Engine, work: Work, error: ConnectorError) -> None:
     if isinstance(error, UnknownOutcome):
-        until = engine.now() + timedelta(seconds=0 if error.answered else engine.timing.call)
-        with engine.db.write() as connection:
-            fence.check(engine, connection, [work])
-            for effect in work.open_effects:
-                if effect.kind == CREATE_NEXTCAP:
-                    effects.set_state(
-                        connection, effect.id, effects.UNKNOWN, answered=error.answered, sending_until=until
-                    )
-        work.wait(until)
-        work.end("outcome_unknown", f"{error}; Next Cap is looked at before anything is sent again")
+        keep_doubt(engine, NEXTCAP, work, error, CREATE_NEXTCAP)
         return
     work.dropped += [one.id for one in work.open_effects if one.kind == CREATE_NEXTCAP]
     if isinstance(error, NotSupported):
@@ -380,6 +366,6 @@ def _without(work: Work, kind: str) -> list[Effect]:
     return [one for one in work.open_effects if one.kind != kind]
 
 
-def _drop_unless_unknown(work: Work, kind: str, error: Exception) -> None:
-    if not isinstance(error, UnknownOutcome | RetryLater):
+def _drop_unless_unknown(work: Work, kind: str, error: Exception, *, keeps_waiting: bool) -> None:
+    if not isinstance(error, UnknownOutcome | RetryLater if keeps_waiting else UnknownOutcome):
         work.dropped += [one.id for one in work.open_effects if one.kind == kind]

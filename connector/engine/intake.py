@@ -25,7 +25,14 @@ from connector.engine.context import NEXTCAP, Engine
 from connector.engine.effects import UPDATE_CRM
 from connector.engine.placing import COMMENT, TICKET
 from connector.engine.points import Point, at
-from connector.engine.work import moved_moments, name_of, names_every_field, reading_from_json, reading_to_json
+from connector.engine.work import (
+    moved_moments,
+    name_of,
+    names_every_field,
+    observe,
+    reading_from_json,
+    reading_to_json,
+)
 from connector.store import connections, deliveries, effects, links, parked
 from connector.store.links import Look, from_json
 
@@ -320,6 +327,8 @@ def _consider_known(
         return Look.CRM, "doorbell: the record will be read"
     if event.kind is EventKind.CREATED and row.record_id:
         return None, "the record is known already"
+    if event.record is not None:
+        return _consider_whole(engine, connection, name, row, event.record, opened)
     if event.field is None:
         return Look.CRM, "doorbell: the record will be read"
     rule = name_of(engine.mappings.active(connection, name), event.field, Side.CRM)
@@ -341,3 +350,31 @@ def _consider_known(
     if shadow is not None and from_json(shadow[1]) == value:
         return None, f"echo: {event.field} is what was last known"
     return Look.CRM, f"{event.field} changed: the record will be read"
+
+
+def _consider_whole(
+    engine: Engine,
+    connection: sa.Connection,
+    name: str,
+    row: sa.Row[Any],
+    record: Record,
+    opened: Sequence[effects.Effect],
+) -> tuple[Look | None, str]:
+    """What an event asks for that tells the whole record: nothing, where it says only what is known or being written.
+
+    Nothing is taken from it: what differs is read. So a forged one can ask for a read, and no more.
+    """
+    mapping = engine.mappings.active(connection, name)
+    shown = observe(mapping, Side.CRM, record)
+    for rule, shadow in (row.shadows or {}).items():
+        writing = [
+            from_json(one.payload["pairs"][rule][1])
+            for one in opened
+            if one.kind == UPDATE_CRM and rule in one.payload.get("pairs", {})
+        ]
+        if rule in shown and shown[rule] not in (writing or [from_json(shadow[1])]):
+            return Look.CRM, f"{rule} differs from what is known: the record will be read"
+    unknown = [rule.name for rule in mapping.rules if rule.crm and rule.name not in shown]
+    if unknown:
+        return Look.CRM, f"does not tell {', '.join(sorted(unknown))}: the record will be read"
+    return None, "echo: the record says what is known already"

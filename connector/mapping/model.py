@@ -276,8 +276,10 @@ class MappingFile(Part):
     """Which Next Cap tickets this connection carries."""
     create: Literal["to_crm", "both"] = "to_crm"
     """Whether tickets are only made in the CRM, or also in Next Cap for records that people make in the CRM."""
+    target: Word | None = None
+    """The kind of record that stands for a ticket, where the CRM offers several (Capsule: projects, opportunities)."""
     pipeline: Word | None = None
-    """The pipeline of the records, by label; where it is left out, the CRM's default one."""
+    """The pipeline (the board) of the records, by label; where it is left out, the CRM's default one."""
     find: tuple[Find, ...] = Field(default=(), max_length=10)
     """How to find an existing record before a new one is made; the first way that finds one counts."""
     status: StatusBlock

@@ -36,6 +36,7 @@ class Settings:
     ownership             what a PUT of one half of owner and team does to the other
     surplus_members       add members that no client knows
     automation            [{"stage": name, "set": {"owner": username, "team": name}}], run when a project enters it
+    bare_steps            a record's stage or milestone does not say on which board or pipeline it is
     embed_on_write        the answers to POST and PUT heed `embed`
     large_party           a party with more records than this is deleted by a job, answered 202
     retry_factor          shrinks the time between tries of a delivery
@@ -56,6 +57,7 @@ class Settings:
     ownership: str = "owner clears team"
     surplus_members: bool = False
     automation: list[dict[str, Any]] = field(default_factory=list)
+    bare_steps: bool = False
     embed_on_write: bool = False
     large_party: int = 20
     retry_factor: float = 0.005

@@ -67,19 +67,24 @@ class Views:
         }
         if record.kind is KASES:
             stage = account.stages.get(values.get("stage") or 0)
-            shown |= {"status": values["status"], "stage": self.step(stage, "board") if stage else None}
+            shown |= {"status": values["status"], "stage": self._nested_step(stage, "board")}
             shown["opportunity"] = self._other(OPPORTUNITIES.plural, values.get("opportunity"))
             return shown
         last = account.milestones.get(values.get("lastOpenMilestone") or 0)
         return shown | {
-            "milestone": self.step(account.milestones[values["milestone"]], "pipeline"),
-            "lastOpenMilestone": self.step(last, "pipeline") if last else None,
+            "milestone": self._nested_step(account.milestones[values["milestone"]], "pipeline"),
+            "lastOpenMilestone": self._nested_step(last, "pipeline"),
             "lostReason": None,
             "value": values.get("value"),
             "probability": values.get("probability"),
             "duration": values.get("duration"),
             "durationBasis": values.get("durationBasis", "FIXED"),
         }
+
+    def _nested_step(self, step: Step | None, parent: str) -> Json | None:
+        if step is None or not self._account.settings.bare_steps:
+            return self.step(step, parent) if step else None
+        return {"id": step.id, "name": step.name}
 
     def _party(self, record: Record, embed: frozenset[str]) -> Json:
         values = record.values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from connector.adapters.base import Adapter, Change, ChangeKind, Delivery, NewComment, Sweep, Written
@@ -85,6 +86,16 @@ class Arena(ABC):
     @abstractmethod
     def delivery(self, ticket_id: str) -> Delivery:
         """A genuine, fresh webhook request about this ticket, as it arrived."""
+
+    def forged(self, delivery: Delivery) -> Delivery:
+        """The delivery, changed by somebody who does not know the secret; its address, where that is the secret."""
+        return replace(delivery, body=delivery.body + b" ")
+
+    def bare(self, delivery: Delivery) -> Delivery:
+        """The delivery without what vouches for it."""
+        return replace(
+            delivery, headers={name: one for name, one in delivery.headers.items() if "signature" not in name}
+        )
 
     # -- for all arenas alike
 

@@ -36,14 +36,13 @@ class WebhookPromises:
         delivery = arena.delivery(arena.new_ticket())
 
         with pytest.raises(BadDelivery):
-            arena.adapter.verify(replace(delivery, body=delivery.body + b" "), now=arena.now())
+            arena.adapter.verify(arena.forged(delivery), now=arena.now())
 
     def test_a_delivery_without_a_signature_is_refused(self, arena: Arena) -> None:
         delivery = arena.delivery(arena.new_ticket())
-        bare = {name: value for name, value in delivery.headers.items() if "signature" not in name}
 
         with pytest.raises(BadDelivery):
-            arena.adapter.verify(replace(delivery, headers=bare), now=arena.now())
+            arena.adapter.verify(arena.bare(delivery), now=arena.now())
 
     @pytest.mark.parametrize("body", [b"", b"not json", b"\xff\xfe", b"3", b"null", b'"text"'])
     def test_bytes_that_say_nothing_are_a_bad_delivery(self, arena: Arena, body: bytes) -> None:

@@ -1,0 +1,239 @@
+"""What an account is set up with: custom fields, boards or pipelines with their steps, teams, people; kept a while."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from connector.adapters.base import Json, Step
+from connector.adapters.capsule.api import Api, Target
+from connector.domain.errors import Refused
+from connector.domain.lifecycle import Status
+from connector.domain.schema import FieldSchema, Option, Schema
+from connector.domain.ticket import Person, Value, normal
+
+CUSTOM: Final = "custom:"
+OUR_ID: Final = f"{CUSTOM}Next Cap ticket ID"
+CLOSED: Final = "CLOSED"
+"""What a closed project's `stage` reads as: Capsule keeps the stage beside the status, and a ticket is at one place."""
+
+NOBODY: Final = "nobody (the connector's own user)"
+KEPT: Final = timedelta(minutes=10)
+NAMED: Final = {"name": "Name", "description": "Description", "expectedCloseOn": "Expected close"}
+READ_ONLY: Final = {"closedOn": "Closed on"}
+STATUSES: Final = [one.replace("_", " ").capitalize() for one in Status]
+OURS: Final[Sequence[Mapping[str, Any]]] = (
+    {"name": OUR_ID.removeprefix(CUSTOM), "type": "text"},
+    {"name": "Next Cap link", "type": "text"},
+    {"name": "Next Cap status", "type": "list", "options": STATUSES},
+    {"name": "Next Cap priority", "type": "list", "options": ["Low", "Normal", "High", "Urgent"]},
+    {"name": "Next Cap category", "type": "text"},
+    {"name": "Next Cap department", "type": "text"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One reading of the account. Steps and parents are in the account's order."""
+
+    definitions: Mapping[str, Json] = field(default_factory=dict)
+    steps: Sequence[Json] = ()
+    parents: Mapping[str, str] = field(default_factory=dict)
+    teams: Mapping[str, int] = field(default_factory=dict)
+
+
+class Catalogue:
+    """The account's set-up for one target. Whatever is asked for and not known is read again, once in ten minutes."""
+
+    def __init__(self, api: Api, target: Target, clock: Callable[[], datetime]) -> None:
+        self._api = api
+        self.target = target
+        self._clock = clock
+        self._known = Known()
+        self._stale_at = clock()
+        self._me = ""
+
+    def known(self, *, afresh: bool = False) -> Known:
+        """The set-up as it is, or was at most ten minutes ago."""
+        if afresh or self._clock() >= self._stale_at:
+            self._known = Known(self._definitions(), *self._ladder(), self._teams())
+            self._stale_at = self._clock() + KEPT
+        return self._known
+
+    def me(self) -> str:
+        """The id of the token's user, to whom belongs what belongs to nobody: Capsule wants an owner or a team."""
+        if not self._me:
+            self._me = str(self._api.send("GET", "/users/current").json["user"]["id"])
+        return self._me
+
+    @property
+    def me_if_known(self) -> str:
+        """The same without a call; empty before the first."""
+        return self._me
+
+    def parent_of(self, step: Json) -> str:
+        """The id of the board or pipeline that a step is on, whether the step tells it or not."""
+        if told := step.get(self.target.parent):
+            return str(told["id"])
+        held = [one for one in self.known().steps if one["id"] == step["id"]]
+        return str(held[0][self.target.parent]["id"]) if held else ""
+
+    def step(self, told: Value) -> Json:
+        """The step of that id. Raises Refused for one that is on no board: writing it would do what nobody asked."""
+        for afresh in (False, True):
+            for one in self.known(afresh=afresh).steps:
+                if str(one["id"]) == told:
+                    return one
+        raise Refused(f"capsule has no {self.target.step} {told}", code="unknown_option", field=self.target.step)
+
+    def team(self, told: Value) -> int:
+        """The id of the team of that name."""
+        for afresh in (False, True):
+            for name, one in self.known(afresh=afresh).teams.items():
+                if name == told:
+                    return one
+        raise Refused("capsule has no such team", code="unknown_option", field="team")
+
+    def custom(self, name: str, value: Value, *, afresh: bool = False) -> tuple[int, str, object]:
+        """The definition, the type and the value as Capsule takes it. Raises Refused, with the field's name."""
+        told = self.known(afresh=afresh).definitions.get(name)
+        if told is None and not afresh:
+            return self.custom(name, value, afresh=True)
+        if told is None:
+            raise Refused(f"capsule has no custom field {name.removeprefix(CUSTOM)}", code="unknown_field", field=name)
+        kind = str(told["type"])
+        try:
+            if kind == "list" and value is not None and value not in (told.get("options") or ()):
+                raise ValueError
+            return int(told["id"]), kind, _wired(kind, value)
+        except (ValueError, InvalidOperation) as error:
+            if kind == "list" and not afresh:
+                return self.custom(name, value, afresh=True)
+            raise Refused(f"this is no value of a {kind}", code="invalid_value", field=name) from error
+
+    def schema(self) -> Schema:
+        """Every field that a mapping may name."""
+        known, target = self.known(afresh=True), self.target
+        parents = tuple(Option(one, name) for one, name in known.parents.items())
+        steps = [Option(str(one["id"]), one["name"], str(one[target.parent]["id"])) for one in known.steps]
+        if target.step == "stage":
+            steps += [Option(CLOSED, CLOSED, one) for one in known.parents]
+        fields = [FieldSchema(name, label, required=name == "name") for name, label in NAMED.items()]
+        fields += [FieldSchema(name, label, writable=False) for name, label in READ_ONLY.items()]
+        fields += [
+            FieldSchema(target.step, target.step.capitalize(), options=tuple(steps), parent=target.parent),
+            FieldSchema(target.parent, target.parent.capitalize(), options=parents, writable=False),
+            FieldSchema("owner", "Owner", type="user", options=(Option(self.me(), NOBODY),)),
+            FieldSchema("team", "Team", options=tuple(Option(one, one) for one in known.teams)),
+            FieldSchema("tags", "Tags", multiple=True),
+        ]
+        return Schema((*fields, *(_field(name, one) for name, one in known.definitions.items())))
+
+    def learn(self, schema: Schema) -> None:
+        """Take from a stored schema who the token's user is, for a process that only takes deliveries in."""
+        owner = schema.field("owner")
+        self._me = self._me or next((one.value for one in owner.options if one.label == NOBODY), "") if owner else ""
+
+    def people(self) -> list[Person]:
+        """Everybody but the token's own user; the address is the one of a user's party."""
+        listed = self._api.pages("/users", "users", {"embed": "party"})
+        return [_person(one) for one in listed if str(one["id"]) != self.me()]
+
+    def _definitions(self) -> dict[str, Json]:
+        listed = self._api.pages(f"/{self.target.plural}/fields/definitions", "definitions")
+        return {f"{CUSTOM}{one['name']}": one for one in listed}
+
+    def _ladder(self) -> tuple[list[Json], dict[str, str]]:
+        """Steps with what they are on. Milestones come pipeline by pipeline, and may not say on which they are."""
+        if self.target.step == "stage":
+            boards = {str(one["id"]): one["name"] for one in self._api.pages("/boards", "boards")}
+            stages = self._api.pages("/stages", "stages")
+            return [one for one in stages if str(one["board"]["id"]) in boards], boards
+        pipelines = self._api.pages("/pipelines", "pipelines")
+        steps = [
+            {**one, "pipeline": {"id": pipeline["id"]}}
+            for pipeline in pipelines
+            for one in self._api.pages("/pipelines/:id/milestones", "milestones", ids={"id": str(pipeline["id"])})
+        ]
+        return steps, {str(one["id"]): one["name"] for one in pipelines}
+
+    def _teams(self) -> dict[str, int]:
+        return {str(one["name"]): int(one["id"]) for one in self._api.pages("/teams", "teams")}
+
+
+def native(value: object) -> Value:
+    """A custom field's value in normal form: always text; numbers come as text with zeros that say nothing."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return normal(value if value is None else str(value))
+
+
+def shown_as(kind: str, value: object) -> Value:
+    """What Capsule will show after this was written."""
+    return native(f"{Decimal(str(value)).normalize():f}" if kind == "number" and value is not None else value)
+
+
+def _wired(kind: str, value: Value) -> object:
+    if value is None:
+        return None
+    text = ", ".join(value) if isinstance(value, tuple) else str(native(value) or "")
+    if kind == "boolean":
+        return {"true": True, "false": False}[text] if text in ("true", "false") else _no_value()
+    if kind == "number":
+        number = Decimal(text)
+        return int(number) if number == number.to_integral_value() else float(number)
+    return date.fromisoformat(text).isoformat() if kind == "date" else text
+
+
+def _no_value() -> object:
+    raise ValueError
+
+
+def _field(name: str, told: Json) -> FieldSchema:
+    options = [Option(str(one), str(one)) for one in told.get("options") or ()]
+    if told["type"] == "boolean":
+        options = [Option("true", "Yes"), Option("false", "No")]
+    return FieldSchema(name, str(told["name"]), type=str(told["type"]), options=tuple(options))
+
+
+def _person(item: Json) -> Person:
+    addresses = [str(one.get("address") or "") for one in (item.get("party") or {}).get("emailAddresses") or ()]
+    email = next((one for one in [*addresses, str(item.get("username") or "")] if "@" in one), "").strip().lower()
+    name = str(item.get("name") or item.get("username") or "")
+    return Person(str(item["id"]), email or None, name, active=item.get("status") in (None, "ACTIVE"))
+
+
+def ensure_ours(api: Api, target: Target, *, dry_run: bool) -> list[Step]:
+    """Make our custom fields exist: look, make what is missing."""
+    route = f"/{target.plural}/fields/definitions"
+    held = {str(one["name"]).casefold(): one for one in api.pages(route, "definitions")}
+    return [_ensure(api, route, one, held.get(one["name"].casefold()), dry_run=dry_run) for one in OURS]
+
+
+def _ensure(api: Api, route: str, wanted: Mapping[str, Any], present: Json, *, dry_run: bool) -> Step:
+    what = f"custom field {wanted['name']}"
+    if present is not None:
+        return Step(what, *_judged(wanted, present))
+    if dry_run:
+        return Step(what, "would", "would be created")
+    try:
+        api.send("POST", route, json={"definition": dict(wanted)})
+    except Refused as error:
+        place = "Account Settings > Custom Fields"
+        return Step(what, "problem", f"{error}; an administrator can make it in {place}, of the type {wanted['type']}")
+    return Step(what, "done")
+
+
+def _judged(wanted: Mapping[str, Any], present: Json) -> tuple[str, str]:
+    """Whether a field that was there already can serve."""
+    if present["name"] != wanted["name"]:
+        return "problem", f"it is spelled {present['name']}: rename it"
+    if present["type"] != wanted["type"]:
+        return "problem", f"it exists with the type {present['type']}, not {wanted['type']}"
+    lacking = [one for one in wanted.get("options", ()) if one not in (present.get("options") or ())]
+    if lacking:
+        return "problem", f"it lacks the options {', '.join(lacking)}: add them under Account Settings > Custom Fields"
+    return "ok", ""

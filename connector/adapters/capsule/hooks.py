@@ -1,0 +1,141 @@
+"""REST hooks: nobody signs them, so a secret address stands for a signature, and all they say is only a hint.
+
+What a delivery tells of a record may silence a doorbell where it says what is known already; it is never taken over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from connector.adapters.base import Delivery, Event, EventKind, Json, Step
+from connector.adapters.capsule.api import Api, Target, moment
+from connector.adapters.signing import check_path_token
+from connector.domain.errors import BadDelivery, Refused
+from connector.domain.ticket import Record
+
+OPERATIONS: Final = ("created", "updated", "moved", "closed", "deleted")
+EMBED: Final = "fields,tags"
+OTHER_NAMES: Final = {"project": "kase"}
+MOST: Final = 20
+
+
+class Hooks:
+    """The hooks of one connection. `tokens` are the secret last parts of our address, newest first.
+
+    Only a registered application has hooks: with a personal token, which `managed` tells, there are none.
+    """
+
+    def __init__(self, api: Api, target: Target, tokens: Callable[[], Sequence[str]], *, managed: bool) -> None:
+        self._api = api
+        self._target = target
+        self._tokens = tokens
+        self._managed = managed
+
+    def verify(self, delivery: Delivery, *, now: datetime) -> None:  # noqa: ARG002 - nothing tells when it was sent
+        """Raises BadDelivery, which is answered 404, unless the address ends with one of our secrets."""
+        check_path_token(delivery.path, self._tokens())
+
+    def parse(self, delivery: Delivery, read: Callable[[Json], Record]) -> list[Event]:
+        """The events of a delivery: one for each record in it. Makes no call."""
+        try:
+            told = json.loads(delivery.body)
+        except (ValueError, RecursionError) as error:
+            raise BadDelivery("the body is not JSON", code="unreadable") from error
+        payload = told.get("payload") if isinstance(told, dict) else None
+        if not isinstance(payload, list) or not isinstance(told.get("event"), str):
+            raise BadDelivery("the body is no event with a payload", code="unreadable")
+        items = [one for one in payload if isinstance(one, dict) and one.get("id") is not None]
+        found = [self._event(told["event"], one, read) for one in items]
+        return list({one.key: one for one in found}.values())
+
+    def _event(self, name: str, item: Json, read: Callable[[Json], Record]) -> Event:
+        entity, _, operation = name.partition("/")
+        subject = str(item["id"])
+        same = hashlib.sha256(json.dumps(item, sort_keys=True).encode()).hexdigest()[:16]
+        key, at = f"{name}:{subject}:{same}", moment(item.get("updatedAt"))
+        if OTHER_NAMES.get(entity, entity) != self._target.singular or operation not in OPERATIONS:
+            return Event(name, EventKind.OTHER, subject, key, moment=at)
+        if operation == "deleted":
+            return Event(name, EventKind.DELETED, subject, key, ticket_id=subject)
+        return Event(name, EventKind.TICKET, subject, key, ticket_id=subject, record=read(item), moment=at)
+
+    def subscribe(self, url: str, *, dry_run: bool) -> list[Step]:
+        """Have one hook for each event, to our present address; what else of ours is there is removed."""
+        if not self._managed:
+            told = "a personal token cannot have REST hooks: changes are found by polling; for hooks use an OAuth app"
+            return [Step("REST hooks", "manual", told)]
+        target = f"{url}/{self._tokens()[0]}"
+        ours = [one for one in self.listed() if str(one.get("targetUrl")).startswith(f"{url}/")]
+        kept: dict[str, Json] = {}
+        for one in ours:
+            if hmac.compare_digest(str(one["targetUrl"]).encode(), target.encode()) and _embeds(one):
+                kept.setdefault(_operation(one), one)
+        strays = [one for one in ours if one not in kept.values() or _operation(one) not in OPERATIONS]
+        steps = [self._ensure(operation, target, kept, strays, dry_run=dry_run) for operation in OPERATIONS]
+        return steps + [self._remove(one, dry_run=dry_run) for one in strays]
+
+    def listed(self) -> list[Json]:
+        """Every hook of our application."""
+        return list(self._api.send("GET", "/resthooks").json.get("restHooks") or ())
+
+    def _ensure(
+        self, operation: str, target: str, kept: Mapping[str, Json], strays: list[Json], *, dry_run: bool
+    ) -> Step:
+        what = f"REST hook {self._target.singular}/{operation}"
+        if operation in kept:
+            return Step(what, "ok")
+        if dry_run:
+            return Step(what, "would", "would be subscribed")
+        try:
+            self._subscribe(operation, target, strays)
+        except Refused as error:
+            told = f"{error}; an account has {MOST} hooks in all, which only an administrator's grant can manage"
+            return Step(what, "problem", told)
+        return Step(what, "done")
+
+    def _subscribe(self, operation: str, target: str, strays: list[Json]) -> None:
+        """A new hook, in the place of a stray one where there is no room. Accounts may name projects otherwise."""
+        names = [self._target.singular, *(new for new, old in OTHER_NAMES.items() if old == self._target.singular)]
+        for place, name in enumerate(names):
+            try:
+                self._make(f"{name}/{operation}", target, strays)
+                return
+            except Refused:
+                if place + 1 == len(names):
+                    raise
+
+    def _make(self, event: str, target: str, strays: list[Json]) -> None:
+        hook = {"event": event, "targetUrl": target, "description": "Next Cap", "embed": EMBED}
+        try:
+            self._api.send("POST", "/resthooks", json={"restHook": hook})
+        except Refused:
+            if not strays:
+                raise
+            self._remove(strays.pop(), dry_run=False)
+            self._make(event, target, strays)
+
+    def _remove(self, hook: Json, *, dry_run: bool) -> Step:
+        what = f"stray REST hook {hook.get('event')}"
+        if dry_run:
+            return Step(what, "would", "would be removed: it leads to an older address of ours, or is one too many")
+        self._api.send("DELETE", "/resthooks/:id", ids={"id": str(hook["id"])})
+        return Step(what, "done", "removed")
+
+
+def missing(hooks: Iterable[Json], prefix: str) -> list[str]:
+    """The operations of which no hook tells an address below `prefix`."""
+    told = {_operation(one) for one in hooks if str(one.get("targetUrl")).startswith(prefix)}
+    return [one for one in OPERATIONS if one not in told]
+
+
+def _operation(hook: Json) -> str:
+    return str(hook.get("event")).partition("/")[2]
+
+
+def _embeds(hook: Json) -> bool:
+    return set(EMBED.split(",")) <= set(str(hook.get("embed") or "").split(","))

@@ -1,0 +1,88 @@
+"""What a Capsule connection configures, and how its adapter is built."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic import Field
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from connector.adapters.building import Ask, Kind, Parts
+from connector.adapters.capsule.account import Wanted
+from connector.adapters.capsule.adapter import Capsule
+from connector.adapters.capsule.refusals import limits, rate, sort
+from connector.adapters.oauth import Anonymous, OAuthCredentials, StaticCredentials, refresh_grant
+from connector.adapters.settings import TokenSettings, shown
+from connector.adapters.transport import Credentials, Transport
+from connector.adapters.wires import HttpxWire
+from connector.domain.errors import ConfigError
+
+TOKEN: Final = "/oauth/token"  # noqa: S105 - a path
+ADVICE: Final = "let an administrator allow the application again and configure its new refresh token"
+
+
+class Settings(TokenSettings):
+    """One Capsule account."""
+
+    api_url: str = "https://api.capsulecrm.com"
+    calls_per_hour: int = Field(default=4000, ge=10)
+
+
+def build(parts: Parts, settings: Settings) -> Capsule:
+    """The adapter of one account; an OAuth app is needed for hooks, a personal token does without."""
+    wire = parts.keep(HttpxWire())
+
+    def transport(credentials: Credentials) -> Transport:
+        budget = limits(settings.calls_per_hour)
+        return parts.transport(credentials, base_url=settings.api_url, wire=wire, limits=budget, sort=sort, rate=rate)
+
+    if settings.access_token:
+        credentials: Credentials = StaticCredentials(shown(settings.access_token))
+    else:
+        grant = refresh_grant(
+            TOKEN,
+            client_id=settings.client_id or "",
+            client_secret=shown(settings.client_secret),
+            refresh_token=shown(settings.refresh_token),
+            advice=ADVICE,
+        )
+        credentials = OAuthCredentials(transport(Anonymous()), grant, store=parts.token_store)
+    target, wanted = read_mapping(parts)
+    return Capsule(
+        transport(credentials),
+        tokens=parts.path_tokens,
+        url=parts.public_url.rstrip("/") + parts.path,
+        has_hooks=not settings.access_token,
+        target=target,
+        wanted=wanted,
+        watched=parts.watched,
+    )
+
+
+def read_mapping(parts: Parts) -> tuple[str, Wanted]:
+    """What kind of record the mapping makes of a ticket, and which board and stages it names.
+
+    A mapping that cannot be read yet is somebody else's to report: then the defaults stand.
+    """
+    try:
+        told: Any = YAML(typ="safe", pure=True).load(parts.mapping_text())
+    except (ConfigError, YAMLError):
+        told = None
+    status = _block(told, "status")
+    words = frozenset(str(one) for one in (*_block(status, "to_crm").values(), *_block(status, "to_nextcap")))
+    target, parent = (_block({"file": told}, "file").get(one) or "" for one in ("target", "pipeline"))
+    return str(target or "projects"), Wanted(str(parent), words)
+
+
+def _block(told: Any, key: str) -> dict[str, Any]:
+    found = told.get(key) if isinstance(told, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+KIND = Kind(
+    label="Capsule",
+    settings=Settings,
+    build=build,
+    asks=(Ask("access_token", "Capsule personal access token", "CAPSULE_TOKEN"),),
+)

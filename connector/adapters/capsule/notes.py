@@ -1,0 +1,175 @@
+"""A record's timeline: Capsule's entries read as comments, and comments of Next Cap written as notes.
+
+Capsule has no public entries, so all that is read is internal. Content is Markdown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from connector.adapters.base import Json, NewComment, Written
+from connector.adapters.capsule.api import Api, Target, iso, moment
+from connector.adapters.capsule.records import marker
+from connector.adapters.capsule.refusals import UNPROCESSABLE
+from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
+from connector.domain.text import URL, html_to_text, looks_like_html, tidy
+from connector.domain.ticket import Attachment, Comment, CommentKind
+
+PER_PAGE: Final = "50"
+PLAIN_NOTE: Final = -1
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+INLINE = re.compile(r"([\\`*_\[\]<>|~])")
+AT_LINE_START = re.compile(r"^(\s*)([#+=-]|\d+(?=[.)]))", re.MULTILINE)
+ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+
+
+class Notes:
+    """Entries of the target's records."""
+
+    def __init__(self, api: Api, target: Target) -> None:
+        self._api = api
+        self._target = target
+        self._link = target.singular
+
+    def comments(
+        self,
+        ids: Sequence[str],
+        *,
+        since: datetime | None = None,  # noqa: ARG002 - people may set an entry's time to the past
+    ) -> dict[str, list[Comment]]:
+        """All notes and e-mails of these records, oldest first; tasks are nobody's words."""
+        return {one: self._timeline(one) for one in ids}
+
+    def tickets_of(self, comment_ids: Sequence[str]) -> dict[str, list[str]]:
+        """The record of each entry, a call each."""
+        return {one: self._owner(one) for one in comment_ids}
+
+    def add(self, comments: Sequence[NewComment]) -> list[Written]:
+        """One note for each, in order; after one that failed, the later ones of its record are held back."""
+        outcomes: list[Written] = []
+        stopped: set[str] = set()
+        trouble: RetryLater | None = None
+        for one in comments:
+            error: ConnectorError | None = trouble
+            if error is None and one.ticket_id in stopped:
+                told = "an earlier comment of this record is open"
+                error = RetryLater(told, code="held_back", scope="record", system="capsule")
+            written = Written(one.key, error=error) if error else self._add(one)
+            outcomes.append(written)
+            if written.error is not None:
+                stopped.add(one.ticket_id)
+                if isinstance(written.error, RetryLater) and written.error.scope == "connection":
+                    trouble = written.error
+        return outcomes
+
+    def _add(self, comment: NewComment) -> Written:
+        entry: Json = {"type": "note", "content": note_content(comment)}
+        if comment.created_at is not None:
+            entry["entryAt"] = iso(comment.created_at)
+        lane = "changes" if comment.kind is CommentKind.NOTE else "replies"
+        try:
+            return Written(comment.key, id=self._post(entry, comment.ticket_id, lane))
+        except ConnectorError as error:
+            return Written(comment.key, error=error)
+
+    def _post(self, entry: Json, ticket: str, lane: str) -> str:
+        """Make the note. Accounts differ in what the reference to a project is called; a refusal tells."""
+        try:
+            body = {"entry": {**entry, self._link: {"id": int(ticket)}}}
+            return str(self._api.send("POST", "/entries", json=body, lane=lane).json["entry"]["id"])
+        except Refused as error:
+            if error.status != UNPROCESSABLE or "linked" not in str(error) or self._link != "kase":
+                raise
+            self._link = "project"
+            return self._post(entry, ticket, lane)
+
+    def _timeline(self, record: str) -> list[Comment]:
+        route, query = f"/{self._target.plural}/:id/entries", {"embed": "creator,activityType", "perPage": PER_PAGE}
+        try:
+            listed = self._api.pages(route, "entries", query, {"id": record})
+        except Gone:
+            return []
+        entries = {int(one["id"]): one for one in listed if one.get("type") in ("note", "email")}
+        return sorted((_comment(one) for one in entries.values()), key=lambda one: (one.created_at, int(one.id)))
+
+    def _owner(self, entry: str) -> list[str]:
+        try:
+            told = self._api.send("GET", "/entries/:id", ids={"id": entry}, query={"embed": self._target.singular}).json
+        except Gone:
+            return []
+        held = told["entry"].get(self._target.singular)
+        return [str(held["id"])] if held else []
+
+
+def _comment(entry: Json) -> Comment:
+    creator = entry.get("creator") or {}
+    times = (moment(entry.get(told)) for told in ("entryAt", "createdAt"))
+    return Comment(
+        id=str(entry["id"]),
+        kind=CommentKind.NOTE,
+        text=_words(entry),
+        created_at=next((at for at in times if at), EPOCH),
+        author_id=str(creator["id"]) if creator.get("id") else None,
+        author_name=str(creator.get("name") or creator.get("username") or ""),
+        attachments=tuple(
+            Attachment(str(one["id"]), str(one.get("filename") or f"capsule-file-{one['id']}"))
+            for one in entry.get("attachments") or ()
+        ),
+    )
+
+
+def _words(entry: Json) -> str:
+    """The plain text. An e-mail, and a note of a kind of activity, begin with what they are.
+
+    So a mapping can make a kind of activity the marker of replies, and an e-mail, which the customer has, is never one.
+    """
+    content = str(entry.get("content") or "")
+    if entry.get("type") == "email":
+        words = html_to_text(content) if looks_like_html(content) else tidy(content)
+        return f"[E-mail in Capsule] {tidy(str(entry.get('subject') or ''))}\n\n{words}".strip()
+    words, activity = tidy(ESCAPED.sub(r"\1", content)), entry.get("activityType") or {}
+    return f"{activity['name']}: {words}" if activity.get("id", PLAIN_NOTE) != PLAIN_NOTE else words
+
+
+def recognise(
+    comment: NewComment,
+    timeline: Sequence[Comment],
+    *,
+    sent_at: datetime,  # noqa: ARG001 - the marker is of this very comment
+    taken: frozenset[str],
+) -> str | None:
+    """The entry that carries this comment's marker and is none of `taken`."""
+    wanted = marker(comment.key)
+    return next((one.id for one in timeline if one.id not in taken and wanted in one.text), None)
+
+
+def note_content(comment: NewComment) -> str:
+    """Who wrote it, the text as Markdown that shows it as it is, and the marker."""
+    author, number = comment.author, f" ({comment.ticket_number})" if comment.ticket_number else ""
+    headings = {
+        CommentKind.REPLY: f"{author or 'An agent'} replied in Next Cap",
+        CommentKind.CUSTOMER_REPLY: f"{f'Customer {author}' if author else 'The customer'} wrote in Next Cap",
+        CommentKind.NOTE: f"Internal note{f' by {author}' if author else ''} in Next Cap",
+    }
+    names = ", ".join(one.name for one in comment.attachments)
+    files = [f"Files in Next Cap: {to_markdown(names)}"] if names else []
+    head = f"**{to_markdown(headings[comment.kind] + number)}**"
+    return "\n\n".join([head, to_markdown(comment.text), *files, f"Reference {marker(comment.key)}"])
+
+
+def to_markdown(text: str) -> str:
+    """Text as Markdown that shows it as it is: signs escaped, web addresses left alone, line breaks kept."""
+    parts, end = [], 0
+    for address in URL.finditer(text):
+        parts += [INLINE.sub(r"\\\1", text[end : address.start()]), address[0]]
+        end = address.end()
+    escaped = "".join([*parts, INLINE.sub(r"\\\1", text[end:])]).replace("\r\n", "\n")
+    escaped = AT_LINE_START.sub(lambda found: f"{found[1]}{_escaped_start(found[2])}", escaped)
+    return re.sub(r"(?<=[^\n])\n(?=[^\n])", "  \n", escaped)
+
+
+def _escaped_start(sign: str) -> str:
+    return sign + "\\" if sign.isdigit() else "\\" + sign

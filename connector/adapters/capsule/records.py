@@ -1,0 +1,183 @@
+"""Reading projects or opportunities: by id, by value, by time, and what became of one that is no longer shown."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from connector.adapters.base import Commented, Json, Sweep
+from connector.adapters.capsule.api import WITH_LISTS, Api, has_more, iso, moment
+from connector.adapters.capsule.catalogue import CLOSED, CUSTOM, Catalogue, native
+from connector.domain.errors import Gone, NotSupported, Refused, RetryLater
+from connector.domain.ticket import Record, Requester, Value, normal
+
+BACK: Final = timedelta(seconds=1)
+"""Times are told in whole seconds, and `since` means later than."""
+
+BACK_DATED: Final = timedelta(hours=1)
+LONG: Final = timedelta(days=30)
+MARK: Final = "ncref-"
+
+
+def marker(key: str) -> str:
+    """The word that a note of ours carries, made from its effect's key: it stays in `Comment.text` when read back."""
+    return f"{MARK}{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+class Records:
+    """The records that stand for tickets."""
+
+    def __init__(self, api: Api, catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
+        self._api = api
+        self._catalogue = catalogue
+        self._target = catalogue.target
+        self._clock = clock
+
+    def raw(self, ids: Sequence[str], embed: Mapping[str, str] = WITH_LISTS) -> dict[str, Json]:
+        """The records as Capsule shows them, ten a call; those that are not there are left out."""
+        found = self._api.many(self._target.plural, self._target.singular, ids, embed)
+        return {str(one["id"]): one for one in found}
+
+    def read(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Record]:
+        """The records by id. Deleted ones, and those out of the user's sight, are left out: `fate` says which it is."""
+        if ids and "owner" in fields:
+            self._catalogue.me()
+        return {one: self.record(item, fields) for one, item in self.raw(ids).items()}
+
+    def find(self, field: str, values: Sequence[str], fields: Sequence[str]) -> dict[str, list[Record]]:
+        """Records whose name or custom field is one of the values, a call each, by an index that is a little late."""
+        if field != "name" and not field.startswith(CUSTOM):
+            raise NotSupported(f"capsule looks up records by name and custom fields, not by {field}", code="no_filter")
+        name = field if field == "name" else f"{CUSTOM}{self._catalogue.custom(field, None)[0]}"
+        return {value: self._found(name, value, fields) for value in values}
+
+    def _found(self, name: str, value: str, fields: Sequence[str]) -> list[Record]:
+        asked = {"filter": {"conditions": [{"field": name, "operator": "is", "value": value}]}}
+        route, query = f"/{self._target.plural}/filters/results", {**WITH_LISTS, "perPage": "100"}
+        found = self._api.send("POST", route, json=asked, query=query, reads=True).json[self._target.plural]
+        return [self.record(one, fields) for one in found]
+
+    def since(self, at: datetime, page: int) -> tuple[list[Json], bool]:
+        """One page of what changed after a moment, and whether there is another. Lists are never late."""
+        query = {**WITH_LISTS, "since": iso(at - BACK), "perPage": "100", "page": str(page)}
+        answer = self._api.send("GET", f"/{self._target.plural}", query=query)
+        return list(answer.json[self._target.plural]), has_more(answer)
+
+    def changes(self, since: datetime, fields: Sequence[str], after: str = "") -> Sweep:
+        """What changed, page by page; then what was deleted; then whose timelines have new entries.
+
+        Pages are counted, so a record that is deleted meanwhile moves another one past us: then the sweep begins again.
+        """
+        (part, page, began), singular = _place(after, self._clock()), self._target.singular
+        if part == "records":
+            if "owner" in fields:
+                self._catalogue.me()
+            items, more = self.since(since, page)
+            going_on = f"records {page + 1} {began}" if more else f"deleted {page} {began}"
+            return Sweep([self.record(one, fields) for one in items], after=going_on)
+        if part == "deleted":
+            gone = self._deleted(since)
+            missed = page > 1 and any(at and at.timestamp() >= began for at in gone.values())
+            return Sweep(gone=sorted(gone), after=self._next(missed, began))
+        items, more = self._entries(page)
+        news = [Commented(str(one[singular]["id"]), str(one["id"])) for one in items if self._is_news(one, since)]
+        oldest = min((at for one in items if (at := moment(one.get("entryAt")))), default=since - BACK_DATED)
+        goes_on = more and oldest > since - BACK_DATED
+        return Sweep(commented=news, after=f"entries {page + 1} {began}" if goes_on else "")
+
+    def _next(self, missed: bool, began: int) -> str:
+        return f"records 1 {int(self._clock().timestamp())}" if missed else f"entries 1 {began}"
+
+    def _deleted(self, since: datetime) -> dict[str, datetime | None]:
+        """What is gone, or out of sight, by id, with its moment where it is told."""
+        found: dict[str, datetime | None] = {}
+        page, more = 1, True
+        while more:
+            query = {"since": iso(since - BACK), "perPage": "100", "page": str(page)}
+            answer = self._api.send("GET", f"/{self._target.plural}/deleted", query=query)
+            found |= {
+                str(one["id"]): moment(one.get("deletedAt")) for one in answer.json.get(self._target.plural) or ()
+            }
+            hidden = answer.json.get(f"restricted{self._target.plural.capitalize()}") or ()
+            found |= {str(one["id"]): None for one in hidden}
+            page, more = page + 1, has_more(answer)
+        return found
+
+    def _entries(self, page: int) -> tuple[list[Json], bool]:
+        """One page of the account's entries, by their place on the timeline: there is no `since`, and no hook."""
+        query = {"embed": f"{self._target.singular},creator,activityType", "perPage": "100", "page": str(page)}
+        answer = self._api.send("GET", "/entries", query=query)
+        return list(answer.json["entries"]), has_more(answer)
+
+    def _is_news(self, entry: Json, since: datetime) -> bool:
+        """Whether it is on a record of our kind and was written or changed since then."""
+        times = [at for told in ("createdAt", "updatedAt") if (at := moment(entry.get(told)))]
+        return bool(entry.get(self._target.singular)) and any(at >= since - BACK for at in times)
+
+    def fate(self, record_id: str) -> Gone:
+        """What became of a record that `read` left out. Raises RetryLater where it is there after all."""
+        if self.raw([record_id], {}):
+            told = f"capsule {self._target.singular} {record_id} is there, although a read left it out"
+            raise RetryLater(told, code="read_incomplete", scope="record", system="capsule")
+        lately = self._deleted(self._clock() - LONG)
+        if record_id in lately and lately[record_id] is None:
+            return Gone(f"capsule {self._target.singular} {record_id} is out of our user's sight", code="restricted")
+        return Gone(f"capsule {self._target.singular} {record_id} was deleted", code="deleted")
+
+    def requesters(self, ids: Sequence[str]) -> dict[str, Requester]:
+        """Each record's party."""
+        return {one: _requester(item.get("party") or {}) for one, item in self.raw(ids, {"embed": "party"}).items()}
+
+    def record(self, item: Json, fields: Sequence[str]) -> Record:
+        """A record as Capsule shows it. What it does not mention is left out, not empty."""
+        values: dict[str, Value] = {}
+        for name in fields:
+            if name.startswith(CUSTOM):
+                if "fields" in item:
+                    values[name] = _custom(item["fields"], name.removeprefix(CUSTOM))
+            elif name == "tags":
+                if "tags" in item:
+                    values[name] = normal([one["name"] for one in item["tags"]])
+            elif name == self._target.parent:
+                step = item.get(self._target.step)
+                values[name] = self._catalogue.parent_of(step) or None if step else None
+            elif name in item:
+                values[name] = self._member(name, item)
+        return Record(str(item["id"]), values, version=moment(item.get("updatedAt")))
+
+    def hinted(self, item: Json, fields: Sequence[str]) -> Record:
+        """A record as a delivery tells it, without a call: what cannot be told so is left out."""
+        unsure = {self._target.parent} | ({"owner"} if not self._catalogue.me_if_known else set())
+        return self.record(item, [one for one in fields if one not in unsure])
+
+    def _member(self, name: str, item: Json) -> Value:
+        told = item[name]
+        if name == self._target.step:
+            return CLOSED if item.get("status") == CLOSED else normal(str(told["id"])) if told else None
+        if name == "owner":
+            return None if not told or str(told["id"]) == self._catalogue.me_if_known else str(told["id"])
+        return normal(told["name"] if name == "team" and told else told if told is None else str(told))
+
+
+def _place(after: str, now: datetime) -> tuple[str, int, int]:
+    """Where a sweep goes on: the part, the page, and when its counting began."""
+    if not after:
+        return "records", 1, int(now.timestamp())
+    part, page, began = [*after.split(" "), "", ""][:3]
+    if part not in ("records", "deleted", "entries") or not page.isdecimal() or not began.isdecimal():
+        raise Refused(f"capsule: {after!r} is no place in a sweep", code="bad_place")
+    return part, int(page), int(began)
+
+
+def _custom(rows: Sequence[Json], name: str) -> Value:
+    return next((native(one.get("value")) for one in rows if (one.get("definition") or {}).get("name") == name), None)
+
+
+def _requester(party: Json) -> Requester:
+    emails = [str(one["address"]).strip().lower() for one in party.get("emailAddresses") or () if one.get("address")]
+    phones = [str(one["number"]) for one in party.get("phoneNumbers") or () if one.get("number")]
+    parts = (party.get("name"),) if party.get("name") else (party.get("firstName"), party.get("lastName"))
+    name = " ".join(str(one) for one in parts if one)
+    return Requester(next(iter(emails), None), name or None, next(iter(phones), None))

@@ -1,0 +1,59 @@
+"""What Capsule's answers mean: refusals by what happens next, and the hour's limit. For the hooks of the transport."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from connector.adapters.budget import Limit
+from connector.adapters.transport import Rate, Request, Response, vendor_message
+from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
+
+HOUR: Final = 3600.0
+UNPROCESSABLE: Final = 422
+
+
+def limits(calls_per_hour: int) -> dict[str, Limit]:
+    """A tenth of the hour's calls at once and nine tenths evenly, so that no hour ever sees more than all of them."""
+    burst = max(1, calls_per_hour // 10)
+    return {"default": Limit(burst, burst * HOUR / max(1, calls_per_hour - burst))}
+
+
+def sort(request: Request, response: Response) -> ConnectorError | None:
+    """The error that an answer of 400 or more stands for; None leaves it to the transport."""
+    told = f"capsule {request.method} {request.route}: {response.status}"
+    body = response.maybe_json if isinstance(response.maybe_json, dict) else {}
+    message = vendor_message(body.get("message") or body.get("error_description") or body.get("error") or "")
+    if response.status == 429:
+        return RetryLater(told, code="rate_limited", after=_reset_in(response))
+    if response.status == 403:
+        return Refused(f"{told}: {message or 'the token may not do this'}", code="forbidden", status=403)
+    if response.status == 404:
+        return Gone(f"{told}: {message}")
+    if response.status >= 500:
+        return None
+    listed = body.get("errors")
+    errors = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    said = "; ".join(f"{one.get('field')}: {vendor_message(one.get('message'))}" for one in errors) or message
+    field = str(errors[0].get("field") or "") if len(errors) == 1 else ""
+    code = "refused" if response.status == UNPROCESSABLE else f"http_{response.status}"
+    return Refused(f"{told} {said}", code=code, field=field or None, status=response.status)
+
+
+def rate(response: Response) -> Rate | None:
+    """How many calls of this hour are left to the token's user, whoever used the others.
+
+    The limit itself is not passed on: it is the hour's, and the budget's bucket holds a tenth of it.
+    """
+    remaining = response.headers.get("x-ratelimit-remaining", "")
+    return Rate(remaining=int(remaining), reset_in=_reset_in(response)) if remaining.isdecimal() else None
+
+
+def _reset_in(response: Response) -> float | None:
+    """Seconds until the hour's count begins anew, by Capsule's own clock. There is no Retry-After."""
+    reset, now = response.headers.get("x-ratelimit-reset", ""), time.time()
+    with suppress(ValueError):
+        now = parsedate_to_datetime(response.headers.get("date", "")).timestamp()
+    return min(max(1.0, int(reset) - now), HOUR) if reset.isdecimal() else None

@@ -1,0 +1,52 @@
+"""Creates that cannot be repeated: an answer that was lost is looked for, twice, before anything is sent again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from connector.adapters.base import Change
+from connector.domain.errors import UnknownOutcome
+from connector.domain.ticket import Record
+from connector.engine import fence
+from connector.engine.context import NEXTCAP, Engine
+from connector.engine.work import Work
+from connector.store import effects
+from connector.store.effects import Effect
+
+
+def settle_doubt(engine: Engine, system: str, work: Work, effect: Effect, change: Change) -> Record | None:
+    """What an interrupted create left behind in this system; None where it may be sent (again)."""
+    now, label = engine.now(), engine.label(system)
+    adapter = engine.nextcap if system == NEXTCAP else engine.crms[system]
+    if effect.state == effects.INTENDED:
+        return None
+    if effect.sending_until and now < effect.sending_until:
+        work.wait(effect.sending_until)
+        work.end("in_doubt", f"a ticket may have been made in {label}; it is looked for shortly")
+        return None
+    found = adapter.probe_create(change, sent_at=effect.sent_at or effect.created_at)
+    if found is not None:
+        work.say("adopted", "an answer was lost, but the ticket is there: adopted", ticket=found.id)
+        return found
+    if effect.absent == 0:
+        until = engine.timing.second_look(answered=effect.answered, over=effect.sending_until or now, now=now)
+        with engine.db.write() as connection:
+            fence.check(engine, connection, [work])
+            effects.set_state(connection, effect.id, effects.UNKNOWN, absent=1, sending_until=until)
+        work.wait(until)
+        seconds = (until - now).total_seconds()
+        work.end("absent_once", f"an answer was lost and the ticket is not there; looked for again in {seconds:.0f} s")
+    return None
+
+
+def keep_doubt(engine: Engine, system: str, work: Work, error: UnknownOutcome, kind: str) -> None:
+    """Nobody knows whether it was made: remember until when nobody may look, and end the pass."""
+    until = engine.now() + timedelta(seconds=0 if error.answered else engine.timing.call)
+    with engine.db.write() as connection:
+        fence.check(engine, connection, [work])
+        for effect in work.open_effects:
+            if effect.kind == kind:
+                effects.set_state(connection, effect.id, effects.UNKNOWN, answered=error.answered, sending_until=until)
+    work.wait(until)
+    label = engine.label(system)
+    work.end("outcome_unknown", f"{error}; {label} is looked at before anything is sent again")

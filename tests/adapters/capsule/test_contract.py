@@ -1,0 +1,28 @@
+"""Capsule keeps every promise of the adapter contract, with projects and with opportunities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from connector.adapters.base import Adapter
+from connector.sandbox.capsule import Capsule as Imitation
+from tests.adapters.capsule.arena import CapsuleArena
+from tests.adapters.contract import AdapterContract
+
+
+class TestProjects(AdapterContract):
+    def test_it_is_an_adapter_for_the_type_checker_too(self, arena: CapsuleArena) -> None:
+        adapter: Adapter = arena.capsule
+
+        assert adapter.external_id == "custom:Next Cap ticket ID"
+
+
+class TestOpportunities(AdapterContract):
+    @pytest.fixture
+    def arena(self, account: Imitation) -> Iterator[CapsuleArena]:
+        arena = CapsuleArena(account, target="opportunities")
+        arena.set_up()
+        yield arena
+        arena.wire.wire.close()
