@@ -42,7 +42,7 @@ def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Dire
     if not fresh:
         return
     changes = [_create_change(work, people) for work in fresh]
-    _intend(engine, CREATE_CRM, Side.CRM, fresh, [{} for _ in fresh])
+    _intend(engine, CREATE_CRM, Side.CRM, fresh, [{"was": _as_json(_ours(work))} for work in fresh])
     outcomes = {one.key: one for one in attempt(engine, engine.crms[name], fresh, changes)}
     at(Point.APPLIED, CREATE_CRM)
     for work in fresh:
@@ -62,7 +62,8 @@ def _adopt_lost(engine: Engine, name: str, work: Work, people: Directories) -> N
     found = settle_doubt(engine, name, work, effect, change)
     if found is not None:
         whole = adapter.read([found.id], fields_of(work, adapter)).get(found.id, found)
-        _keep_record(engine, work, Written(change.key, whole.id, whole, created=False), people)
+        sent = {field: links.from_json(value) for field, value in effect.payload.get("was", {}).items()}
+        _keep_record(engine, work, Written(change.key, whole.id, whole, created=False), people, sent=sent)
 
 
 def _is_twin(engine: Engine, name: str, work: Work) -> bool:
@@ -179,8 +180,13 @@ def _put(work: Work, values: dict[str, Value], rule: Rule, field: str, translate
         work.parkings.append(Parking(rule.name, problem.code, str(problem)))
 
 
-def _keep_record(engine: Engine, work: Work, written: Written, people: Directories) -> None:
-    """The record is made: link it in its own transaction, with the shadows that its answer shows."""
+def _keep_record(
+    engine: Engine, work: Work, written: Written, people: Directories, *, sent: Mapping[str, Value] | None = None
+) -> None:
+    """The record is made: link it in its own transaction, with the shadows that its answer shows.
+
+    `sent` is what it was made from, where that may not be what Next Cap says now.
+    """
     for warning in written.warnings:
         work.say("warning", warning)
     error = written.error
@@ -199,7 +205,7 @@ def _keep_record(engine: Engine, work: Work, written: Written, people: Directori
         elif not (isinstance(error, RetryLater) and error.scope == "connection"):
             work.fail(error)
         return
-    shadows = _shadows_after_create(work, written, people)
+    shadows = _shadows_after_create(work, written, people, sent or _ours(work))
     _join(engine, work, written.id, shadows)
     if not work.is_live:
         return
@@ -211,9 +217,18 @@ def _keep_record(engine: Engine, work: Work, written: Written, people: Directori
     work.say("created", f"created in {engine.label(work.link.connection)}", record=written.id, new=written.created)
 
 
-def _shadows_after_create(work: Work, written: Written, people: Directories) -> dict[str, Shadow]:
-    assert work.nextcap is not None  # noqa: S101 - a record was made from it
-    ours = observe(work.mapping, Side.NEXTCAP, work.nextcap)
+def _ours(work: Work) -> dict[str, Value]:
+    assert work.nextcap is not None  # noqa: S101 - a record is made from it
+    return observe(work.mapping, Side.NEXTCAP, work.nextcap)
+
+
+def _as_json(values: Mapping[str, Value]) -> dict[str, Any]:
+    return {name: links.to_json(value) for name, value in values.items()}
+
+
+def _shadows_after_create(
+    work: Work, written: Written, people: Directories, ours: Mapping[str, Value]
+) -> dict[str, Shadow]:
     theirs = observe(work.mapping, Side.CRM, written.record) if written.record else {}
     pairs = {name: (value, theirs.get(name)) for name, value in ours.items()}
     return _settled(work, pairs, people)
@@ -346,8 +361,11 @@ def _intend(engine: Engine, kind: str, side: Side, works: Sequence[Work], payloa
         fence.check(engine, connection, works)
         effects.intend(connection, rows, now)
         opened = effects.open_of(connection, [work.link.id for work in works])
-        mine = [one.id for found in opened.values() for one in found if one.kind == kind]
-        effects.sending(connection, mine, now=now, until=until)
+        mine = [one for found in opened.values() for one in found if one.kind == kind]
+        effects.sending(connection, [one.id for one in mine], now=now, until=until)
+        told = {work.link.id: payload for work, payload in zip(works, payloads, strict=True)}
+        for one in [one for one in mine if one.payload != told[one.link_id]]:
+            effects.set_state(connection, one.id, effects.SENDING, payload=told[one.link_id])
         opened = effects.open_of(connection, [work.link.id for work in works])
     for work in works:
         work.open_effects = opened.get(work.link.id, [])

@@ -66,7 +66,6 @@ class Api:
         query: Query | None = None,
         json: Json = None,
         reads: bool = False,
-        lane: str = "changes",
     ) -> Response:
         """One call. `reads` marks a POST that changes nothing. An id that is none names nothing: Gone."""
         given = ids or {}
@@ -75,9 +74,7 @@ class Api:
         path = BASE + PARAMETER.sub(lambda name: given[name[1]], route)
         headers = {"Accept": "application/json"}
         return self._transport.send(
-            Request(
-                method, path, BASE + route, query=query or {}, json=json, headers=headers, repeatable=reads, lane=lane
-            )
+            Request(method, path, BASE + route, query=query or {}, json=json, headers=headers, repeatable=reads)
         )
 
     def pages(self, route: str, key: str, query: Query | None = None, ids: Mapping[str, str] | None = None) -> Json:

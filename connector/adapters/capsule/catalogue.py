@@ -207,10 +207,14 @@ def _person(item: Json) -> Person:
 
 
 def ensure_ours(api: Api, target: Target, *, dry_run: bool) -> list[Step]:
-    """Make our custom fields exist: look, make what is missing."""
+    """Make our custom fields exist: look, make what is missing, look again where making was refused."""
     route = f"/{target.plural}/fields/definitions"
-    held = {str(one["name"]).casefold(): one for one in api.pages(route, "definitions")}
+    held = _held(api, route)
     return [_ensure(api, route, one, held.get(one["name"].casefold()), dry_run=dry_run) for one in OURS]
+
+
+def _held(api: Api, route: str) -> dict[str, Json]:
+    return {str(one["name"]).casefold(): one for one in api.pages(route, "definitions")}
 
 
 def _ensure(api: Api, route: str, wanted: Mapping[str, Any], present: Json, *, dry_run: bool) -> Step:
@@ -222,6 +226,8 @@ def _ensure(api: Api, route: str, wanted: Mapping[str, Any], present: Json, *, d
     try:
         api.send("POST", route, json={"definition": dict(wanted)})
     except Refused as error:
+        if present := _held(api, route).get(wanted["name"].casefold()):
+            return Step(what, *_judged(wanted, present))
         place = "Account Settings > Custom Fields"
         return Step(what, "problem", f"{error}; an administrator can make it in {place}, of the type {wanted['type']}")
     return Step(what, "done")

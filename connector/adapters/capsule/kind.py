@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pydantic import Field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from connector.adapters.building import Ask, Kind, Parts
 from connector.adapters.capsule.account import Wanted
 from connector.adapters.capsule.adapter import Capsule
-from connector.adapters.capsule.refusals import limits, rate, sort
+from connector.adapters.capsule.refusals import LIMITS, rate, sort
 from connector.adapters.oauth import Anonymous, OAuthCredentials, StaticCredentials, refresh_grant
 from connector.adapters.settings import TokenSettings, shown
 from connector.adapters.transport import Credentials, Transport
@@ -26,7 +25,6 @@ class Settings(TokenSettings):
     """One Capsule account."""
 
     api_url: str = "https://api.capsulecrm.com"
-    calls_per_hour: int = Field(default=4000, ge=10)
 
 
 def build(parts: Parts, settings: Settings) -> Capsule:
@@ -34,8 +32,7 @@ def build(parts: Parts, settings: Settings) -> Capsule:
     wire = parts.keep(HttpxWire())
 
     def transport(credentials: Credentials) -> Transport:
-        budget = limits(settings.calls_per_hour)
-        return parts.transport(credentials, base_url=settings.api_url, wire=wire, limits=budget, sort=sort, rate=rate)
+        return parts.transport(credentials, base_url=settings.api_url, wire=wire, limits=LIMITS, sort=sort, rate=rate)
 
     if settings.access_token:
         credentials: Credentials = StaticCredentials(shown(settings.access_token))

@@ -69,22 +69,21 @@ class Notes:
         entry: Json = {"type": "note", "content": note_content(comment)}
         if comment.created_at is not None:
             entry["entryAt"] = iso(comment.created_at)
-        lane = "changes" if comment.kind is CommentKind.NOTE else "replies"
         try:
-            return Written(comment.key, id=self._post(entry, comment.ticket_id, lane))
+            return Written(comment.key, id=self._post(entry, comment.ticket_id))
         except ConnectorError as error:
             return Written(comment.key, error=error)
 
-    def _post(self, entry: Json, ticket: str, lane: str) -> str:
+    def _post(self, entry: Json, ticket: str) -> str:
         """Make the note. Accounts differ in what the reference to a project is called; a refusal tells."""
         try:
             body = {"entry": {**entry, self._link: {"id": int(ticket)}}}
-            return str(self._api.send("POST", "/entries", json=body, lane=lane).json["entry"]["id"])
+            return str(self._api.send("POST", "/entries", json=body).json["entry"]["id"])
         except Refused as error:
             if error.status != UNPROCESSABLE or "linked" not in str(error) or self._link != "kase":
                 raise
             self._link = "project"
-            return self._post(entry, ticket, lane)
+            return self._post(entry, ticket)
 
     def _timeline(self, record: str) -> list[Comment]:
         route, query = f"/{self._target.plural}/:id/entries", {"embed": "creator,activityType", "perPage": PER_PAGE}

@@ -12,13 +12,10 @@ from connector.adapters.transport import Rate, Request, Response, vendor_message
 from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
 
 HOUR: Final = 3600.0
+LIMITS: Final = {"default": Limit(4000, HOUR)}
+"""Of one Capsule user, whoever calls in its name."""
+
 UNPROCESSABLE: Final = 422
-
-
-def limits(calls_per_hour: int) -> dict[str, Limit]:
-    """A tenth of the hour's calls at once and nine tenths evenly, so that no hour ever sees more than all of them."""
-    burst = max(1, calls_per_hour // 10)
-    return {"default": Limit(burst, burst * HOUR / max(1, calls_per_hour - burst))}
 
 
 def sort(request: Request, response: Response) -> ConnectorError | None:
@@ -45,7 +42,8 @@ def sort(request: Request, response: Response) -> ConnectorError | None:
 def rate(response: Response) -> Rate | None:
     """How many calls of this hour are left to the token's user, whoever used the others.
 
-    The limit itself is not passed on: it is the hour's, and the budget's bucket holds a tenth of it.
+    How many there are in all is not passed on: the hour begins anew at a fixed moment, for which the budget, which
+    counts what others used for a whole window, would wait too long.
     """
     remaining = response.headers.get("x-ratelimit-remaining", "")
     return Rate(remaining=int(remaining), reset_in=_reset_in(response)) if remaining.isdecimal() else None

@@ -11,7 +11,7 @@ import httpx
 
 from connector.adapters.base import Change, ChangeKind, Delivery
 from connector.adapters.budget import MemoryBudget
-from connector.adapters.capsule import Capsule, limits, rate, sort
+from connector.adapters.capsule import LIMITS, Capsule, rate, sort
 from connector.adapters.oauth import StaticCredentials
 from connector.adapters.transport import Credentials, Transport
 from connector.domain.ticket import Requester
@@ -56,7 +56,7 @@ class CapsuleArena(Arena):
         self.secrets = (sandbox.credentials.personal_token, PATH_TOKEN)
         self.rate_limited = trouble("limit", now=sandbox.now(), seconds=self.limit_wait)
         self.wire = RecordingWire()
-        self.budget = MemoryBudget(limits(4000))
+        self.budget = MemoryBudget(LIMITS)
         self.renews_credentials = credentials is not None
         self.credentials = credentials or StaticCredentials(sandbox.credentials.personal_token)
         self.adapter = self.capsule = self.new_adapter(**options)
@@ -72,7 +72,11 @@ class CapsuleArena(Arena):
             sort=sort,
             rate=rate,
         )
-        known: dict[str, Any] = {"tokens": lambda: [PATH_TOKEN, OLD_TOKEN], "url": HOOK_URL, "has_hooks": self.renews_credentials}
+        known: dict[str, Any] = {
+            "tokens": lambda: [PATH_TOKEN, OLD_TOKEN],
+            "url": HOOK_URL,
+            "has_hooks": self.renews_credentials,
+        }
         known |= {"target": self.target, "watched": lambda: self.fields, "clock": self.now}
         return Capsule(transport, **{**known, **options})
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
+from connector.adapters.budget import MemoryBudget
+from connector.adapters.capsule import LIMITS, rate, sort
+from connector.adapters.capsule.kind import ADVICE, TOKEN
+from connector.adapters.oauth import Anonymous, OAuthCredentials, Token, refresh_grant
+from connector.adapters.transport import Transport
+from connector.adapters.wires import HttpxWire
 from connector.sandbox.capsule import Capsule as Imitation
 from tests.adapters.capsule.arena import CapsuleArena
 
@@ -23,6 +31,52 @@ def account(served: Imitation) -> Imitation:
     """An account that nobody has set up for us."""
     served.reset()
     return served
+
+
+class MemoryStore:
+    """A token store of one process that remembers what was kept when."""
+
+    def __init__(self) -> None:
+        self.guard = threading.RLock()
+        self.kept: list[Token] = []
+
+    def lock(self) -> AbstractContextManager[object]:
+        return self.guard
+
+    def load(self) -> Token | None:
+        return self.kept[-1] if self.kept else None
+
+    def save(self, token: Token) -> None:
+        self.kept.append(token)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def app(account: Imitation, store: MemoryStore) -> Iterator[OAuthCredentials]:
+    """The credentials of the account's registered application, over real HTTP."""
+    wire, known = HttpxWire(), account.credentials
+    transport = Transport(
+        system="capsule",
+        base_url=account.url,
+        wire=wire,
+        credentials=Anonymous(),
+        budget=MemoryBudget(LIMITS),
+        sort=sort,
+        rate=rate,
+    )
+    grant = refresh_grant(
+        TOKEN,
+        client_id=known.client_id,
+        client_secret=known.client_secret,
+        refresh_token=known.refresh_token,
+        advice=ADVICE,
+    )
+    yield OAuthCredentials(transport, grant, store=store, clock=account.now)
+    wire.close()
 
 
 @pytest.fixture

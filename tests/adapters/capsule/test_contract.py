@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from connector.adapters.base import Adapter
+from connector.adapters.oauth import OAuthCredentials
 from connector.sandbox.capsule import Capsule as Imitation
 from tests.adapters.capsule.arena import CapsuleArena
 from tests.adapters.contract import AdapterContract
@@ -19,10 +20,12 @@ class TestProjects(AdapterContract):
         assert adapter.external_id == "custom:Next Cap ticket ID"
 
 
-class TestOpportunities(AdapterContract):
+class TestOpportunitiesOfAnApplication(AdapterContract):
+    """With OAuth, and so with REST hooks."""
+
     @pytest.fixture
-    def arena(self, account: Imitation) -> Iterator[CapsuleArena]:
-        arena = CapsuleArena(account, target="opportunities")
+    def arena(self, account: Imitation, app: OAuthCredentials) -> Iterator[CapsuleArena]:
+        arena = CapsuleArena(account, app, target="opportunities")
         arena.set_up()
         yield arena
         arena.wire.wire.close()
