@@ -72,6 +72,15 @@ class Capsule(People):
             self.settings.change(changes)
             self.deliveries.retry_factor = self.settings.retry_factor
 
+    def introduce(self, connector: str) -> dict[str, str | list[str]]:  # noqa: ARG002 - the connector makes its own hooks
+        """The registered application of an administrator."""
+        return {
+            "api_url": self.url,
+            "client_id": self.credentials.client_id,
+            "client_secret": self.credentials.client_secret,
+            "refresh_token": self.tokens.refresh_token,
+        }
+
     def state(self) -> dict[str, Any]:
         """The account, the tokens' use and the hooks."""
         hooks = [{"id": one.id, "event": one.event, "target": one.target} for one in self.hooks.all.values()]
