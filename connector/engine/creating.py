@@ -376,7 +376,7 @@ def _made(connection: sa.Connection, work: Work, kind: str, remote_id: str) -> N
     """The create that was under way, if any, is done: whoever takes over must not find it open beside its result."""
     for effect in work.open_effects:
         if effect.kind == kind:
-            effects.done(connection, effect.id, remote_id)
+            effects.done(connection, effect.id, f"record:{remote_id}")  # A comment may have the same id.
             at(Point.KEEPING, kind)
 
 

@@ -14,6 +14,8 @@ from connector.store.links import upsert
 from connector.store.tables import effects, links
 
 INTENDED, SENDING, DONE, REFUSED, UNKNOWN = "intended", "sending", "done", "refused", "unknown"
+COMMENT = "comment"
+"""The kind of an effect that adds a timeline entry. Records have ids of their own, which may be equal to an entry's."""
 OPEN = (INTENDED, SENDING, UNKNOWN)
 
 
@@ -95,7 +97,10 @@ def known_entries(connection: sa.Connection, link_id: int, side: Side) -> frozen
     )
     ours = connection.execute(
         sa.select(effects.c.remote_id).where(
-            effects.c.link_id == link_id, effects.c.side == side, effects.c.remote_id.is_not(None)
+            effects.c.link_id == link_id,
+            effects.c.side == side,
+            effects.c.remote_id.is_not(None),
+            effects.c.kind == COMMENT,
         )
     )
     return frozenset(row.key[len(prefix) :] for row in crossed) | frozenset(row.remote_id for row in ours)
@@ -106,7 +111,8 @@ def made_by_us(connection: sa.Connection, name: str, entry_ids: Sequence[str]) -
     query = (
         sa.select(effects.c.remote_id)
         .join(links, links.c.id == effects.c.link_id)
-        .where(effects.c.remote_id.in_(list(entry_ids)), effects.c.side == Side.CRM, links.c.connection == name)
+        .where(effects.c.remote_id.in_(list(entry_ids)), effects.c.side == Side.CRM, effects.c.kind == COMMENT)
+        .where(links.c.connection == name)
     )
     return frozenset(row.remote_id for row in connection.execute(query)) if entry_ids else frozenset()
 
@@ -116,7 +122,7 @@ def settled_among(
 ) -> frozenset[tuple[int, str]]:
     """Which of these timeline entries are settled for which link: crossed, turned down, or made by us."""
     keys = {f"comment:{side}:{one}": one for one in entry_ids}
-    is_ours = (effects.c.side == side) & effects.c.remote_id.in_(list(entry_ids))
+    is_ours = (effects.c.side == side) & (effects.c.kind == COMMENT) & effects.c.remote_id.in_(list(entry_ids))
     query = sa.select(effects.c.link_id, effects.c.key, effects.c.remote_id).where(
         effects.c.link_id.in_(list(link_ids)), sa.or_(effects.c.key.in_(list(keys)), is_ours)
     )

@@ -80,7 +80,7 @@ def test_what_a_done_effect_said_is_forgotten_and_what_it_made_is_not(world: Wor
     rows = {row.kind: row for row in world.effects(ticket)}
 
     assert set(rows) == {"create_crm", "comment"}
-    assert rows["create_crm"].remote_id == record
+    assert rows["create_crm"].remote_id == f"record:{record}"
     assert all((row.state, row.payload) == ("done", {}) for row in rows.values())
 
 
