@@ -1,0 +1,158 @@
+"""A CRM that is declared in YAML, beside HubSpot: both directions, and one ticket carried by two connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector import config
+from connector.domain.text import fingerprint
+from connector.sandbox.example import SECRET, TOKEN
+from connector.sandbox.server import Sandbox
+
+from .world import World, eventually
+
+MAPPING = Path(__file__).parents[2] / "mappings" / "custom-example.yaml"
+
+
+class TwoCrms(World):
+    """Next Cap, HubSpot and the example CRM; every ticket is carried by both."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.sandbox = Sandbox(("nextcap", "hubspot", "example"))
+
+    @property
+    def example(self) -> Any:
+        return self.sandbox.imitations["example"]
+
+    def start(self) -> None:
+        super().start()
+        self.example.configure(webhook_url=f"{self.url}/webhooks/example")
+
+    def settings(self) -> config.Settings:
+        super().settings()
+        path = self.folder / "config.toml"
+        path.write_text(
+            path.read_text()
+            + f"""
+[connections.example]
+crm = "custom"
+mapping = "{MAPPING}"
+api_url = "{self.example.url}/api"
+access_token = "{TOKEN}"
+webhook_secrets = ["{SECRET}"]
+allow_private = true
+"""
+        )
+        return config.load(path)
+
+    def case(self, ticket: str) -> dict[str, Any]:
+        """The one ticket of the example CRM that carries this Next Cap ticket's id."""
+        (found,) = self.example.tickets_of(ticket)
+        return dict(found)
+
+    def both(self, **fields: Any) -> tuple[str, str, str]:
+        """A new ticket, its HubSpot record and its example record."""
+        ticket = str(
+            self.nextcap.create_ticket(**{"subject": "S", "customer_email": "jo@home.example", **fields})["id"]
+        )
+        eventually(lambda: bool(self.hubspot.tickets_of(ticket) and self.example.tickets_of(ticket)))
+        eventually(self.is_idle)
+        return ticket, str(self.record(ticket)["id"]), str(self.case(ticket)["id"])
+
+    def notes(self, ticket: str) -> list[str]:
+        return [str(one["text"]) for one in self.case(ticket)["notes"]]
+
+    def hubspot_notes(self, ticket: str) -> list[str]:
+        return [str(one["body"]) for one in self.record(ticket)["notes"]]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoCrms]:
+    made = TwoCrms(tmp_path_factory.mktemp("two"))
+    made.start()
+    yield made
+    made.stop()
+
+
+def said(texts: list[str], words: str) -> int:
+    return sum(fingerprint(words) in fingerprint(text) for text in texts)
+
+
+def test_a_ticket_of_next_cap_is_made_in_both_with_its_fields(two: TwoCrms) -> None:
+    ticket, _, _ = two.both(subject="Cannot log in", priority="high", tags=["vip"])
+
+    case = two.case(ticket)
+
+    assert case["fields"]["subject"] == "Cannot log in"
+    assert (case["fields"]["priority"], case["fields"]["labels"]) == ("high", ["vip"])
+    assert case["customer"]["email"] == "jo@home.example"
+
+
+def test_a_change_in_the_example_crm_reaches_next_cap_and_from_there_hubspot_once(two: TwoCrms) -> None:
+    ticket, record, case = two.both()
+
+    two.example.edit(case, {"subject": "Edited there", "stage": "waiting", "priority": "urgent"})
+
+    eventually(lambda: two.nextcap.ticket(ticket)["status"] == "waiting_customer")
+    eventually(lambda: two.record(ticket)["properties"]["subject"] == "Edited there")
+    eventually(lambda: two.record(ticket)["properties"]["hs_ticket_priority"] == "URGENT")
+    eventually(two.is_idle)
+    assert two.nextcap.ticket(ticket)["subject"] == "Edited there"
+    assert two.record(ticket)["id"] == record
+
+
+def test_a_change_in_hubspot_reaches_the_example_crm(two: TwoCrms) -> None:
+    ticket, record, _ = two.both()
+
+    two.hubspot.move_stage(record, "Closed")
+    two.hubspot.set_properties(record, {"subject": "From HubSpot"})
+
+    eventually(lambda: two.case(ticket)["fields"]["stage"] == "done")
+    eventually(lambda: two.case(ticket)["fields"]["subject"] == "From HubSpot")
+    assert two.nextcap.ticket(ticket)["status"] == "resolved"
+
+
+def test_notes_and_replies_cross_once_and_a_note_stays_internal(two: TwoCrms) -> None:
+    ticket, record, case = two.both()
+
+    two.example.write_note(case, "Called the bank")
+    two.hubspot.write_note(record, "<p>Looked at the log</p>")
+    two.nextcap.agent_reply(ticket, "We are on it")
+
+    eventually(lambda: said(two.hubspot_notes(ticket), "Called the bank") == 1)
+    eventually(lambda: said(two.notes(ticket), "Looked at the log") == 1)
+    eventually(lambda: said(two.notes(ticket), "We are on it") == 1)
+    eventually(lambda: said(two.hubspot_notes(ticket), "We are on it") == 1)
+    eventually(two.is_idle)
+    public = [one["text"] for one in two.case(ticket)["notes"] if one["public"]]
+    assert [said([one], "We are on it") for one in public] == [1]
+    assert said(two.notes(ticket), "Called the bank") == 1
+    assert len(two.notes(ticket)) == len(two.hubspot_notes(ticket)) == 3
+
+
+def test_a_ticket_made_in_the_example_crm_is_made_in_next_cap_and_in_hubspot(two: TwoCrms) -> None:
+    two.example.create_ticket("Made there", email="caller@home.example")
+
+    eventually(lambda: any(one["subject"] == "Made there" for one in two.nextcap.state()["tickets"]))
+    (made,) = [one for one in two.nextcap.state()["tickets"] if one["subject"] == "Made there"]
+    eventually(lambda: bool(two.hubspot.tickets_of(made["id"])))
+    eventually(two.is_idle)
+    assert len(two.hubspot.tickets_of(made["id"])) == len(two.example.tickets_of(made["id"])) == 1
+
+
+def test_an_answer_that_was_lost_makes_nothing_twice(two: TwoCrms) -> None:
+    two.example.faults.add("lost_answer", method="POST", path="/api/tickets$")
+
+    ticket, _, case = two.both(subject="Lost once")
+    two.example.faults.add("lost_answer", method="POST", path="notes")
+    two.nextcap.agent_note(ticket, "Only once")
+
+    eventually(lambda: said(two.notes(ticket), "Only once") == 1, within=60)
+    eventually(two.is_idle)
+    assert two.case(ticket)["id"] == int(case)
+    assert said(two.notes(ticket), "Only once") == 1
