@@ -70,8 +70,8 @@ def test_every_status_reaches_zendesk_and_solving_waits_for_an_assignee(world: Z
 
     world.nextcap.move(ticket, "resolved")
     eventually(lambda: world.record(ticket)["fields"]["Next Cap status"] == "resolved")
+    eventually(lambda: "status" in {field for field, _ in world.parked()}, what="a person is asked for an assignee")
     assert world.record(ticket)["status"] == "open"
-    assert "status" in {field for field, _ in world.parked()}
 
     world.zendesk.change(record["id"], {"assignee_id": 9003, "status": "solved"})
     eventually(lambda: world.record(ticket)["status"] == "solved" and world.is_idle())
