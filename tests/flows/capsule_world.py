@@ -43,6 +43,13 @@ class CapsuleWorld(World):
         self.nextcap.create_webhook(f"{self.url}/webhooks/nextcap", EVENTS, NEXTCAP_SECRET)
         self.set_up()
 
+    def stop(self) -> None:
+        """Let nobody call a server that is being closed."""
+        for side in (self.nextcap, self.capsule):
+            side.deliveries.wait_idle(5)
+            side.deliveries.pause()
+        super().stop()
+
     def set_up(self) -> None:
         adapter = self.runtime.engine.crms["capsule"]
         steps = [*adapter.ensure_schema(dry_run=False)]
@@ -76,6 +83,7 @@ poll_seconds = {self.poll}
 crm = "capsule"
 mapping = "{self.mapping}"
 api_url = "{self.capsule.url}"
+sweep_seconds = 10
 """
         if lines:
             path.write_text(text + "\n".join(lines) + "\n")

@@ -134,6 +134,28 @@ def test_replies_and_notes_go_to_the_timeline_in_order_and_never_to_the_customer
     assert all(one["type"] == "note" for one in world.record(ticket)["entries"])
 
 
+def test_a_note_stays_internal_and_a_marked_one_is_a_reply(world: CapsuleWorld) -> None:
+    """No hook tells of an entry: the sweep finds it."""
+    ticket, record = opened(world)
+    world.capsule.write_note(record["id"], "Ask the *manager*", by="ben")
+    world.capsule.write_note(record["id"], "#reply It is fixed", by="ben")
+    world.capsule.write_note(record["id"], "Come and get it", by="ben", activity="Customer reply")
+    world.capsule.send_email(record["id"], "Re: fire", "#reply The mail was sent by Capsule")
+
+    def entries() -> list[dict[str, Any]]:
+        return [one for one in world.nextcap.timeline(ticket) if one["type"] in ("reply", "note")]
+
+    eventually(lambda: len(entries()) == 4, within=60, what="four entries")
+    replies = [one["content"] for one in entries() if one["type"] == "reply"]
+    kept = [one["content"] for one in entries() if one["type"] == "note"]
+    assert sorted(replies) == ["Come and get it", "It is fixed"]
+    assert "Ask the *manager*" in kept
+    assert any("The mail was sent by Capsule" in one for one in kept)
+    assert sorted(one["content"] for one in world.nextcap.state()["emails"] if one["ticket_id"] == ticket) == sorted(
+        replies
+    )
+
+
 def test_the_assignee_travels_by_address_and_nobody_is_our_own_user(world: CapsuleWorld) -> None:
     ticket, record = opened(world)
     assert record["owner"] == "connector"

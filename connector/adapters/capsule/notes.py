@@ -130,7 +130,7 @@ def _words(entry: Json) -> str:
         words = html_to_text(content) if looks_like_html(content) else tidy(content)
         return f"[E-mail in Capsule] {tidy(str(entry.get('subject') or ''))}\n\n{words}".strip()
     words, activity = tidy(ESCAPED.sub(r"\1", content)), entry.get("activityType") or {}
-    return f"{activity['name']}: {words}" if activity.get("id", PLAIN_NOTE) != PLAIN_NOTE else words
+    return f"[{activity['name']}] {words}" if activity.get("id", PLAIN_NOTE) != PLAIN_NOTE else words
 
 
 def recognise(
