@@ -88,7 +88,8 @@ class Records:
         return Sweep(commented=news, after=f"entries {page + 1} {began}" if goes_on else "")
 
     def _next(self, missed: bool, began: int) -> str:
-        return f"records 1 {int(self._clock().timestamp())}" if missed else f"entries 1 {began}"
+        """A deletion is told in whole seconds: the next count is of those after this second, or it would never end."""
+        return f"records 1 {int(self._clock().timestamp()) + 1}" if missed else f"entries 1 {began}"
 
     def _deleted(self, since: datetime) -> dict[str, datetime | None]:
         """What is gone, or out of sight, by id, with its moment where it is told."""
