@@ -87,9 +87,9 @@ def moment(told: Any) -> datetime | None:
             seconds = float(told)
             return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
         read = datetime.fromisoformat(str(told))
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def native(told: Any) -> Value:

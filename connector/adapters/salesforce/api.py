@@ -156,9 +156,9 @@ def moment(told: object) -> datetime | None:
     """A time as Salesforce writes it, with or without a colon in its offset. None where it cannot be read."""
     try:
         read = datetime.fromisoformat(OFFSET.sub(r"\1:\2", str(told)))
-    except ValueError:
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def literal(at: datetime) -> str:

@@ -128,9 +128,9 @@ def moment(told: object) -> datetime | None:
     """A time as Zendesk writes it; None where it cannot be read."""
     try:
         read = datetime.fromisoformat(str(told))
-    except ValueError:
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def _listed(answer: Json, name: str) -> list[Json]:
