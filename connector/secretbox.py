@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import overload
@@ -175,7 +175,12 @@ def local_key(folder: Path) -> str:
     """A key for an embedded installation, made once and kept beside its database, readable by its owner alone."""
     path = folder / "connector.key"
     if not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        # Written whole before it gets its name: a process that starts at the same moment finds all of it, or none.
+        new = folder / f"connector.key.{uuid.uuid4().hex}"
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(Fernet.generate_key().decode())
+        with suppress(FileExistsError):
+            os.link(new, path)
+        new.unlink()
     return path.read_text().strip()

@@ -153,6 +153,8 @@ def _keep_values(engine: Engine, work: Work, side: Side, pairs: Pairs, written: 
     shown = observe(work.mapping, side, written.record) if written.record else {}
     for name, (source, target) in pairs.items():
         value = shown.get(name, target)
+        if value != target:
+            work.say("answered_otherwise", f"{name} was written, and the answer shows another value: that one stays")
         if side is Side.CRM or not _is_merged(work, name):
             fuses.remember(work, name, side, target, engine.now())
         if _is_merged(work, name):

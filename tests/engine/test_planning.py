@@ -75,6 +75,18 @@ def test_the_shadow_of_the_target_is_what_its_answer_shows(world: World) -> None
     assert world.shadow(ticket, "priority") == ("urgent", "URGENT")
 
 
+def test_an_answer_that_shows_another_value_than_was_written_is_told(world: World) -> None:
+    """A workflow inside the very request: both sides differ and nothing moves, so the journal says why."""
+    ticket, record = world.linked(priority="low")
+    world.hubspot.add_workflow("hs_ticket_priority", "URGENT", {"hs_ticket_priority": "MEDIUM"})
+
+    world.nextcap.set_fields(ticket, {"priority": "urgent"})
+    world.settle()
+
+    assert world.record(record)["hs_ticket_priority"] == "MEDIUM"
+    assert "answered_otherwise" in world.codes(ticket)
+
+
 def test_a_body_that_no_person_changed_is_never_rewritten(world: World) -> None:
     """Line ends differ between systems; their normal form does not."""
     ticket, _ = world.linked(description="One\r\nTwo\r\n")
