@@ -17,7 +17,7 @@ demo: setup
 	$(BIN)/connector demo $(ARGS)
 
 test: setup lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 # Real processes are killed at named points and at random moments, many times: SEEDS and EVENTS say for how long.
 SEEDS ?= 11,12,13,14,15,16,17,18
