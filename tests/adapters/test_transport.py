@@ -359,5 +359,5 @@ def test_retry_after_takes_seconds_only() -> None:
 
 
 def test_a_vendors_words_are_cut() -> None:
-    assert vendor_message("a\n  b") == "a b"
-    assert len(vendor_message("x" * 1000)) == 300
+    assert vendor_message("a\n  b") == "«a b»"
+    assert len(vendor_message("x" * 1000)) == 302

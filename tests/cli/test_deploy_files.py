@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from connector import config
-from connector.adapters.registry import kind
+from connector.adapters.registry import CRMS, kind
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = {line.partition(": ")[0]: line.partition(": ")[2] for line in (ROOT / "Procfile").read_text().splitlines()}
@@ -77,9 +77,9 @@ def test_the_example_configuration_names_settings_that_exist() -> None:
         "nextcap": config.NextCapSettings,
         "fuses": config.FuseSettings,
         "heartbeat": config.HeartbeatSettings,
-        "connections.hubspot": kind("hubspot").settings,
+        **{f"connections.{crm}": kind(crm).settings for crm in CRMS},
     }
-    parts = re.split(r"^\[(.+)\]$", (ROOT / "config.example.toml").read_text(), flags=re.M)
+    parts = re.split(r"^(?:# )?\[([a-z.]+)\]$", (ROOT / "config.example.toml").read_text(), flags=re.M)
     written = {name: set(KEY.findall(text)) for name, text in zip(["", *parts[1::2]], parts[::2], strict=True)}
 
     assert set(written) == set(sections)
