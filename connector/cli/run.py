@@ -65,8 +65,12 @@ def _serve(found: Settings, host: str, port: int) -> None:
     except OSError as problem:
         raise click.UsageError(f"cannot listen on {host}:{port}: {problem.strerror}") from problem
     embedded.start()
-    click.echo(_greeting(found, host, int(server.effective_port)))
-    ended = until_signal(server.run)
+
+    def serve() -> None:
+        click.echo(_greeting(found, host, int(server.effective_port)))
+        server.run()
+
+    ended = until_signal(serve)
     server.close()
     _stop(embedded, runtime, within=ended.at + STOP_WITHIN - time.monotonic())
     click.echo(f"ended by {ended.by}")
