@@ -108,11 +108,6 @@ def _digest(told: bytes) -> str:
     return hashlib.sha256(told).hexdigest()
 
 
-def receive(engine: Engine, source: str, delivery: Delivery) -> Receipt:
-    """Take one delivery in. Raises `BadDelivery` if it is not the vendor's, `StoreAway` if nothing was kept."""
-    return take(engine, source, [arrive(engine, source, delivery)])[0]
-
-
 @retry(retry=retry_if_exception_type(sa.exc.IntegrityError), stop=stop_after_attempt(3), reraise=True)
 def take(engine: Engine, source: str, arrivals: Sequence[Arrival]) -> list[Receipt]:
     """Store one source's verified deliveries with their events and marks, all in one transaction, then ring.

@@ -34,6 +34,11 @@ def synced(installation: Installation, **fields: Any) -> dict[str, Any]:
     return ticket
 
 
+def take_in(runtime: Runtime, one: Delivery) -> None:
+    """Next Cap posted this."""
+    intake.take(runtime.engine, "nextcap", [intake.arrive(runtime.engine, "nextcap", one)])
+
+
 def delivery(ticket: dict[str, Any], event: str = "ticket.updated") -> Delivery:
     """What Next Cap posts about a ticket."""
     moment = utc_now()
@@ -71,7 +76,7 @@ def test_the_story_says_what_arrived_and_what_was_decided_field_by_field(
     ticket = synced(ready)
     changed = ready.sandbox.nextcap.set_fields(ticket["id"], {"priority": "urgent"})
     with ready.runtime() as runtime:
-        intake.receive(runtime.engine, "nextcap", delivery(changed))
+        take_in(runtime, delivery(changed))
         drain.drain(runtime.engine, "hubspot")
 
     [story] = told(connector("tickets", "show", ticket["id"], "--json"))
@@ -156,7 +161,7 @@ def test_a_ticket_of_another_widget_is_the_answer(connector: Connector, ready: I
     ready.sandbox.nextcap.configure(widgets=["widget-main"])
     ticket = ready.sandbox.nextcap.create_ticket(subject="Elsewhere", widget="widget-shop")
     with ready.runtime() as runtime:
-        intake.receive(runtime.engine, "nextcap", delivery({"id": ticket["id"]}))
+        take_in(runtime, delivery({"id": ticket["id"]}))
         drain.drain(runtime.engine, "hubspot")
 
     [story] = told(connector("tickets", "show", ticket["id"], "--json"))
@@ -194,7 +199,7 @@ def test_resync_of_the_unknown_is_exit_code_1(connector: Connector, ready: Insta
 def test_replay_takes_a_delivery_in_again(connector: Connector, ready: Installation) -> None:
     ticket = synced(ready)
     with ready.runtime() as runtime:
-        intake.receive(runtime.engine, "nextcap", delivery(ready.sandbox.nextcap.ticket(ticket["id"])))
+        take_in(runtime, delivery(ready.sandbox.nextcap.ticket(ticket["id"])))
 
     result = connector("replay", 1)
 
