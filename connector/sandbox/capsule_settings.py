@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "refresh": ("rotated", "kept", "omitted"),
-    "role": ("ADMIN", "NORMAL"),
-    "deleted_payload": ("id", "whole"),
-    "hook_prefix": ("kase", "project"),
-    "entry_link": ("kase", "project"),
-    "ownership": ("owner clears team", "pair"),
-}
-RULE_KEYS = frozenset({"stage", "set"})
+from .kernel_settings import Knobs
 
 
 @dataclass(slots=True)
-class Settings:
+class Settings(Knobs):
     """Settable at any time through `change`; times are seconds.
 
     rate_limit            calls per hour and user
@@ -42,6 +34,16 @@ class Settings:
     retry_factor          shrinks the time between tries of a delivery
     """
 
+    choices: ClassVar[Mapping[str, tuple[object, ...]]] = {
+        "refresh": ("rotated", "kept", "omitted"),
+        "role": ("ADMIN", "NORMAL"),
+        "deleted_payload": ("id", "whole"),
+        "hook_prefix": ("kase", "project"),
+        "entry_link": ("kase", "project"),
+        "ownership": ("owner clears team", "pair"),
+    }
+    rules: ClassVar[Mapping[str, frozenset[str]]] = {"automation": frozenset({"stage", "set"})}
+
     rate_limit: int = 4_000
     search_lag: float = 1.0
     token_lifetime: int = 604_799
@@ -61,26 +63,3 @@ class Settings:
     embed_on_write: bool = False
     large_party: int = 20
     retry_factor: float = 0.005
-
-    def change(self, wanted: Mapping[str, Any]) -> None:
-        """Set several knobs; ValueError, and nothing is set, if one of them is unknown or of a wrong kind."""
-        known = {one.name for one in fields(self)}
-        for name, value in wanted.items():
-            if name not in known:
-                raise ValueError(f"no setting {name!r}; there are {', '.join(sorted(known))}")
-            _check(name, value, present=getattr(self, name))
-        for name, value in wanted.items():
-            setattr(self, name, value)
-
-    def view(self) -> dict[str, Any]:
-        """All knobs as JSON."""
-        return asdict(self)
-
-
-def _check(name: str, value: Any, *, present: object) -> None:
-    if name in CHOICES and value not in CHOICES[name]:
-        raise ValueError(f"{name} must be one of {', '.join(CHOICES[name])}")
-    if not isinstance(value, (int, float) if isinstance(present, float) else type(present)):
-        raise ValueError(f"{name} must be of type {type(present).__name__}")
-    if name == "automation" and isinstance(value, list) and any(set(rule) != RULE_KEYS for rule in value):
-        raise ValueError("each of automation must have exactly set, stage")

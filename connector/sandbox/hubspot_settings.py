@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from .hubspot_stock import SCOPES
-
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "unset": ("null", "absent", "empty"),
-    "event_naming": ("legacy", "generic", "both"),
-    "note_html": ("kept", "wrapped"),
-    "file_duplicates": ("name", "content"),
-    "batch_order": ("reversed", "asked"),
-}
-RULE_KEYS: Mapping[str, frozenset[str]] = {
-    "portal_rules": frozenset({"stage", "requires"}),
-    "workflows": frozenset({"property", "becomes", "set"}),
-}
+from .kernel_settings import Knobs
 
 
 @dataclass(slots=True)
-class Settings:
+class Settings(Knobs):
     """Settable at any time through `change`; times are seconds.
 
     unset                    how a property without a value looks when it is asked for
@@ -50,6 +39,18 @@ class Settings:
     portal_rules             [{"stage": label or id, "requires": property}], held from 2026-09 on
     workflows                [{"property": name, "becomes": value, "set": {name: value}}]
     """
+
+    choices: ClassVar[Mapping[str, tuple[object, ...]]] = {
+        "unset": ("null", "absent", "empty"),
+        "event_naming": ("legacy", "generic", "both"),
+        "note_html": ("kept", "wrapped"),
+        "file_duplicates": ("name", "content"),
+        "batch_order": ("reversed", "asked"),
+    }
+    rules: ClassVar[Mapping[str, frozenset[str]]] = {
+        "portal_rules": frozenset({"stage", "requires"}),
+        "workflows": frozenset({"property", "becomes", "set"}),
+    }
 
     unset: str = "null"
     surplus_fields: bool = False
@@ -80,26 +81,3 @@ class Settings:
     retry_factor: float = 0.005
     portal_rules: list[dict[str, str]] = field(default_factory=list)
     workflows: list[dict[str, Any]] = field(default_factory=list)
-
-    def change(self, wanted: Mapping[str, Any]) -> None:
-        """Set several knobs; ValueError, and nothing is set, if one of them is unknown or of a wrong kind."""
-        known = {one.name for one in fields(self)}
-        for name, value in wanted.items():
-            if name not in known:
-                raise ValueError(f"no setting {name!r}; there are {', '.join(sorted(known))}")
-            _check(name, value, present=getattr(self, name))
-        for name, value in wanted.items():
-            setattr(self, name, value)
-
-    def view(self) -> dict[str, Any]:
-        """All knobs as JSON."""
-        return asdict(self)
-
-
-def _check(name: str, value: Any, *, present: object) -> None:
-    if name in CHOICES and value not in CHOICES[name]:
-        raise ValueError(f"{name} must be one of {', '.join(CHOICES[name])}")
-    if not isinstance(value, (int, float) if isinstance(present, float) else type(present)):
-        raise ValueError(f"{name} must be of type {type(present).__name__}")
-    if name in RULE_KEYS and isinstance(value, list) and any(set(rule) != RULE_KEYS[name] for rule in value):
-        raise ValueError(f"each of {name} must have exactly {', '.join(sorted(RULE_KEYS[name]))}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from typing import ClassVar
 
+from .kernel_settings import Knobs
 from .nextcap_signatures import PROFILES
 
 CRM_KEY = "nextcap_ck_sandbox"
@@ -23,19 +24,10 @@ PERMISSIONS = (
     "tickets:close",
     "team:invite",
 )
-CHOICES: Mapping[str, tuple[object, ...]] = {
-    "casing": ("snake", "camel"),
-    "attachment_id_field": ("id", "attachment_id"),
-    "members_search": ("search", "q", "ignored"),
-    "payload": ("full", "nested", "id_only", "flat"),
-    "envelope": ("event", "type"),
-    "signature": tuple(PROFILES),
-    "revoked_status": (401, 403),
-}
 
 
 @dataclass(slots=True)
-class Settings:
+class Settings(Knobs):
     """Settable at any time through `change`.
 
     crm_key, data_key      the two keys that are valid
@@ -68,6 +60,16 @@ class Settings:
     retry_schedule         seconds between tries, each multiplied by `retry_factor`
     disable_after          a webhook is switched off after so many failed deliveries in a row; 0: never
     """
+
+    choices: ClassVar[Mapping[str, tuple[object, ...]]] = {
+        "casing": ("snake", "camel"),
+        "attachment_id_field": ("id", "attachment_id"),
+        "members_search": ("search", "q", "ignored"),
+        "payload": ("full", "nested", "id_only", "flat"),
+        "envelope": ("event", "type"),
+        "signature": tuple(PROFILES),
+        "revoked_status": (401, 403),
+    }
 
     crm_key: str = CRM_KEY
     data_key: str = DATA_KEY
@@ -108,24 +110,3 @@ class Settings:
     retry_schedule: list[float] = field(default_factory=lambda: [5.0, 30.0, 120.0])
     retry_factor: float = 0.02
     disable_after: int = 0
-
-    def change(self, wanted: Mapping[str, Any]) -> None:
-        """Set several knobs; ValueError on an unknown name or a wrong value, and then none is set."""
-        for name, value in wanted.items():
-            self._check(name, value)
-        for name, value in wanted.items():
-            setattr(self, name, value)
-
-    def view(self) -> dict[str, Any]:
-        """All settings as JSON."""
-        return asdict(self)
-
-    def _check(self, name: str, value: object) -> None:
-        if name not in {one.name for one in fields(self)}:
-            raise ValueError(f"no setting {name!r}")
-        if name in CHOICES and value not in CHOICES[name]:
-            raise ValueError(f"{name} must be one of {', '.join(map(str, CHOICES[name]))}")
-        present = getattr(self, name)
-        kind = (int, float) if isinstance(present, float) else type(present)
-        if not isinstance(value, kind) or (isinstance(value, bool) and not isinstance(present, bool)):
-            raise ValueError(f"{name} must be of type {type(present).__name__}")

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
+from .kernel_settings import Knobs
 from .salesforce_stock import CLOSED, QUEUES
-
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "contact_duplicates": ("allow", "alert", "block"),
-    "outbound_ids": ("long", "short"),
-    "unknown_field": ("item", "call"),
-}
-RULE_KEYS: Mapping[str, frozenset[str]] = {
-    "validation_rules": frozenset({"status", "requires", "message"}),
-    "flows": frozenset({"field", "becomes", "set"}),
-}
 
 
 @dataclass(slots=True)
-class Settings:
+class Settings(Knobs):
     """Settable at any time through `change`; times are seconds.
 
     client_secret      of the external client app
@@ -52,6 +43,16 @@ class Settings:
     retry_factor       shrinks the time between tries of an outbound message
     """
 
+    choices: ClassVar[Mapping[str, tuple[object, ...]]] = {
+        "contact_duplicates": ("allow", "alert", "block"),
+        "outbound_ids": ("long", "short"),
+        "unknown_field": ("item", "call"),
+    }
+    rules: ClassVar[Mapping[str, frozenset[str]]] = {
+        "validation_rules": frozenset({"status", "requires", "message"}),
+        "flows": frozenset({"field", "becomes", "set"}),
+    }
+
     client_secret: str = "sandbox-salesforce-client-secret"
     public_key: str = ""
     username: str = "connector@acme.example"
@@ -80,26 +81,3 @@ class Settings:
     trigger_url: str = ""
     trigger_secret: str = "sandbox-salesforce-trigger-secret"
     retry_factor: float = 0.005
-
-    def change(self, wanted: Mapping[str, Any]) -> None:
-        """Set several knobs; ValueError, and nothing is set, if one of them is unknown or of a wrong kind."""
-        known = {one.name for one in fields(self)}
-        for name, value in wanted.items():
-            if name not in known:
-                raise ValueError(f"no setting {name!r}; there are {', '.join(sorted(known))}")
-            _check(name, value, present=getattr(self, name))
-        for name, value in wanted.items():
-            setattr(self, name, value)
-
-    def view(self) -> dict[str, Any]:
-        """All knobs as JSON."""
-        return asdict(self)
-
-
-def _check(name: str, value: Any, *, present: object) -> None:
-    if name in CHOICES and value not in CHOICES[name]:
-        raise ValueError(f"{name} must be one of {', '.join(CHOICES[name])}")
-    if not isinstance(value, (int, float) if isinstance(present, float) else type(present)):
-        raise ValueError(f"{name} must be of type {type(present).__name__}")
-    if name in RULE_KEYS and isinstance(value, list) and any(set(rule) != RULE_KEYS[name] for rule in value):
-        raise ValueError(f"each of {name} must have exactly {', '.join(sorted(RULE_KEYS[name]))}")

@@ -204,7 +204,7 @@ class Account:
 
     def _run_triggers(self, ticket: Ticket) -> None:
         """Business rules of the account, as updates of their own by nobody in particular."""
-        for rule in self.settings.triggers or ():
+        for rule in self.settings.triggers:
             if all(ticket.values.get(name) == value for name, value in rule["when"].items()):
                 self._apply(ticket, rule["set"], -1, is_new=False, channel="rule")
 

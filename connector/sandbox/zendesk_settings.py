@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field
 from typing import Any
+
+from .kernel_settings import Knobs
 
 
 @dataclass(slots=True)
-class Settings:
+class Settings(Knobs):
     """What differs between accounts.
 
     rate_limit            calls per minute of the whole account (Team 200 … Enterprise Plus 2,500)
@@ -48,22 +49,5 @@ class Settings:
     assign_on_solve: bool = False
     search_lag: float = 1.0
     numeric_ids: bool = False
-    triggers: list[dict[str, Any]] | None = None
+    triggers: list[dict[str, Any]] = field(default_factory=list)
     retry_factor: float = 0.005
-
-    def change(self, wanted: Mapping[str, Any]) -> None:
-        """Set several knobs; ValueError, and nothing is set, if one of them is unknown or of a wrong kind."""
-        known = {one.name for one in fields(self)}
-        for name, value in wanted.items():
-            if name not in known:
-                raise ValueError(f"no setting {name!r}; there are {', '.join(sorted(known))}")
-            present = getattr(self, name)
-            kind = (int, float) if isinstance(present, float) else list if present is None else type(present)
-            if not isinstance(value, kind):
-                raise ValueError(f"{name} must be of type {type(present).__name__}")
-        for name, value in wanted.items():
-            setattr(self, name, value)
-
-    def view(self) -> dict[str, Any]:
-        """All knobs as JSON."""
-        return asdict(self)
