@@ -10,16 +10,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+TESTING = "adapters.testing"
 BELOW_WIRING = ("domain", "mapping", "adapters", "store", "engine", "chat", "log", "config", "secretbox")
 BELOW_THE_TOP = (*BELOW_WIRING, "wiring")
 
-# Room → the rooms that it may import, besides itself. A room is a package or module of `connector`, or `workers`.
+# Room → the rooms that it may import, besides itself. A room is a package or module of `connector`, or `workers`; what
+# adapters are tested with is one of its own, as it knows the imitations and nothing in production knows it.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "domain": (),
     "log": (),
     "sandbox": ("log",),
     "mapping": ("domain",),
     "adapters": ("domain", "mapping"),
+    TESTING: ("domain", "mapping", "adapters", "sandbox"),
     "store": ("domain",),
     "engine": ("domain", "mapping", "adapters", "store"),
     "chat": ("domain", "mapping", "adapters", "store", "engine"),
@@ -31,7 +34,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "workers": BELOW_THE_TOP,
     "web": (*BELOW_THE_TOP, "workers"),
     "demo": (*BELOW_THE_TOP, "embedded", "web", "sandbox"),
-    "cli": (*BELOW_THE_TOP, "embedded", "web", "workers", "doctor", "demo", "sandbox"),
+    "cli": (*BELOW_THE_TOP, "embedded", "web", "workers", "doctor", "demo", "sandbox", TESTING),
 }
 
 # Library → the only rooms that know it.
@@ -45,7 +48,7 @@ KNOWN_ONLY_TO: dict[str, tuple[str, ...]] = {
     "alembic": ("store",),
     "psycopg": ("store",),
     "sqlite3": ("store",),
-    "httpx": ("adapters", "sandbox", "demo"),
+    "httpx": ("adapters", TESTING, "sandbox", "demo"),
     "httpcore": ("adapters",),
     "requests": ("adapters",),
     "urllib3": ("adapters",),
@@ -55,6 +58,7 @@ KNOWN_ONLY_TO: dict[str, tuple[str, ...]] = {
     "click": ("cli", "demo"),
     "rich": ("cli", "demo"),
     "redis": ("wiring", "doctor"),
+    "pytest": (TESTING,),
 }
 
 IMPURE = frozenset(
@@ -79,7 +83,7 @@ def room_of(module: str) -> str | None:
     """The room of a module of ours; empty for the bare package, None for a library."""
     top, _, rest = module.partition(".")
     if top == "connector":
-        return rest.partition(".")[0]
+        return TESTING if f"{rest}.".startswith(f"{TESTING}.") else rest.partition(".")[0]
     return "workers" if top == "workers" else None
 
 

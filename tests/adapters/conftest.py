@@ -12,9 +12,6 @@ import pytest
 from connector.adapters.transport import Request, Response
 from connector.sandbox.kernel_http import Application, HttpServer
 
-for part in ("arena", "comments", "records", "setup", "trouble"):
-    pytest.register_assert_rewrite(f"tests.adapters.contract_{part}")
-
 
 class ScriptedWire:
     """Answers each call with the next entry of a list; an exception among them is raised."""

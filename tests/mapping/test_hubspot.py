@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.adapters.testing.hubspot import HubSpotArena
 from connector.domain.lifecycle import Status
 from connector.domain.rules import Direction
 from connector.domain.schema import FieldSchema, Option, Schema
@@ -16,7 +17,6 @@ from connector.mapping.lint import check
 from connector.mapping.load import Document, parse
 from connector.mapping.schema import FILE, schema_text
 from connector.sandbox.hubspot import HubSpot as Imitation
-from tests.adapters.hubspot.arena import HubSpotArena
 from tests.mapping.helpers import ticket
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"

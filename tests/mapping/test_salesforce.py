@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from connector.adapters.testing.salesforce import SalesforceArena
 from connector.domain.lifecycle import Status
 from connector.domain.schema import Schema
 from connector.mapping.compile import bind
 from connector.mapping.lint import check
 from connector.mapping.load import Document, parse
 from connector.sandbox.salesforce import Salesforce as Imitation
-from tests.adapters.salesforce.arena import SalesforceArena
 
 FILE = Path(__file__).parents[2] / "mappings" / "salesforce.yaml"
 

@@ -12,10 +12,10 @@ from connector.adapters.budget import MemoryBudget
 from connector.adapters.capsule import LIMITS, rate, sort
 from connector.adapters.capsule.kind import ADVICE, TOKEN
 from connector.adapters.oauth import Anonymous, OAuthCredentials, Token, refresh_grant
+from connector.adapters.testing.capsule import CapsuleArena
 from connector.adapters.transport import Transport
 from connector.adapters.wires import HttpxWire
 from connector.sandbox.capsule import Capsule as Imitation
-from tests.adapters.capsule.arena import CapsuleArena
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ import pytest
 
 from connector.adapters.base import Adapter
 from connector.adapters.oauth import OAuthCredentials
+from connector.adapters.testing import AdapterContract
+from connector.adapters.testing.capsule import CapsuleArena
 from connector.sandbox.capsule import Capsule as Imitation
-from tests.adapters.capsule.arena import CapsuleArena
-from tests.adapters.contract import AdapterContract
 
 
 class TestProjects(AdapterContract):

@@ -11,10 +11,10 @@ import pytest
 from connector.adapters.base import EventKind
 from connector.adapters.capsule.account import Wanted
 from connector.adapters.oauth import OAuthCredentials
+from connector.adapters.testing.capsule import HOOK_URL, OLD_TOKEN, PATH_TOKEN, CapsuleArena
 from connector.domain.errors import BadDelivery, Refused
 from connector.domain.ticket import CommentKind
 from connector.sandbox.capsule import Capsule as Imitation
-from tests.adapters.capsule.arena import HOOK_URL, OLD_TOKEN, PATH_TOKEN, CapsuleArena
 
 
 @pytest.fixture

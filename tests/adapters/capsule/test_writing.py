@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from connector.adapters.base import Change, ChangeKind
+from connector.adapters.testing.capsule import CapsuleArena
 from connector.domain.errors import Gone, Refused, RetryLater, UnknownOutcome
 from connector.domain.ticket import Requester
-from tests.adapters.capsule.arena import CapsuleArena
 
 
 def test_one_write_carries_all_fields_of_a_record(arena: CapsuleArena) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from connector.adapters.testing.custom import CustomArena
 from connector.sandbox.example import Example
-from tests.adapters.custom.arena import CustomArena
 
 
 @pytest.fixture(scope="session")

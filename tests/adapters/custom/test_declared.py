@@ -17,6 +17,7 @@ from connector.adapters.custom.client import Client, Live
 from connector.adapters.custom.kind import Settings, fixed, grant
 from connector.adapters.custom.shapes import native, written
 from connector.adapters.custom.webhooks import Hooks, verify
+from connector.adapters.testing.custom import MAPPING, CustomArena
 from connector.adapters.transport import NotSent, Request, Response
 from connector.adapters.transport_network import PublicNetwork
 from connector.adapters.wires import HttpxWire
@@ -24,7 +25,6 @@ from connector.domain.errors import BadDelivery, Gone, NotSupported, Refused, Re
 from connector.domain.ticket import CommentKind
 from connector.mapping.grammar import Auth, Webhook
 from connector.sandbox.example import Example
-from tests.adapters.custom.arena import MAPPING, CustomArena
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 TEXT = MAPPING.read_text()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from connector.adapters.testing.hubspot import HubSpotArena
 from connector.sandbox.hubspot import HubSpot as Imitation
-from tests.adapters.hubspot.arena import HubSpotArena
 
 
 @pytest.fixture(scope="session")

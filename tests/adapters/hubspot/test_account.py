@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from connector.adapters.hubspot import DEFAULT_VERSIONS, rate, sort
+from connector.adapters.testing.hubspot import HubSpotArena
 from connector.adapters.transport import Request, Response
 from connector.domain.errors import ConfigError, Gone, Refused, RetryLater
 from connector.domain.schema import Option
 from connector.sandbox.hubspot import HubSpot as Imitation
-from tests.adapters.hubspot.arena import HubSpotArena
 
 
 def test_people_are_the_owners_and_who_left_is_inactive(arena: HubSpotArena, portal: Imitation) -> None:

@@ -13,12 +13,12 @@ from connector.adapters.budget import MemoryBudget
 from connector.adapters.hubspot import rate, sort
 from connector.adapters.hubspot.kind import oauth
 from connector.adapters.oauth import Anonymous, OAuthCredentials, StaticCredentials, Token
+from connector.adapters.testing import AdapterContract
+from connector.adapters.testing.hubspot import HubSpotArena
 from connector.adapters.transport import Transport
 from connector.adapters.wires import HttpxWire
 from connector.domain.errors import RetryLater
 from connector.sandbox.hubspot import HubSpot as Imitation
-from tests.adapters.contract import AdapterContract
-from tests.adapters.hubspot.arena import HubSpotArena
 
 
 class MemoryStore:

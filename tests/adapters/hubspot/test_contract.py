@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from connector.adapters.base import Adapter
-from tests.adapters.contract import AdapterContract
-from tests.adapters.hubspot.arena import HubSpotArena
+from connector.adapters.testing import AdapterContract
+from connector.adapters.testing.hubspot import HubSpotArena
 
 
 class TestHubSpot(AdapterContract):

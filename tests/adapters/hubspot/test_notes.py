@@ -9,11 +9,11 @@ import pytest
 from connector.adapters.base import NewComment
 from connector.adapters.hubspot import marker
 from connector.adapters.hubspot.notes import LONGEST_BODY, note_body
+from connector.adapters.testing.hubspot import HubSpotArena
 from connector.domain.errors import Refused, RetryLater, UnknownOutcome
 from connector.domain.text import html_to_text
 from connector.domain.ticket import Attachment, CommentKind
 from connector.sandbox.hubspot import HubSpot as Imitation
-from tests.adapters.hubspot.arena import HubSpotArena
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BATCH = "POST /crm/objects/notes/batch/create"

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from connector.adapters.base import Commented
+from connector.adapters.testing.hubspot import HubSpotArena
 from connector.domain.errors import Gone, Refused, RetryLater
 from connector.domain.ticket import Requester
 from connector.sandbox.hubspot import HubSpot as Imitation
-from tests.adapters.hubspot.arena import HubSpotArena
 
 
 @pytest.mark.parametrize("unset", ["null", "absent", "empty"])

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from connector.adapters.base import Delivery, Event, EventKind
 from connector.adapters.hubspot.webhooks import parse, subscribe_by_hand
+from connector.adapters.testing.hubspot import PATH, PUBLIC_URL, HubSpotArena
 from connector.domain.errors import BadDelivery
 from connector.domain.ticket import normal
 from connector.sandbox.hubspot import HubSpot as Imitation
 from connector.sandbox.kernel_http import Answer
-from tests.adapters.hubspot.arena import PATH, PUBLIC_URL, HubSpotArena
 
 HOUR = 1_700_000_000_000
 NOW = datetime.fromtimestamp(HOUR / 1000, UTC)

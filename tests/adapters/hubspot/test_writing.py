@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from connector.adapters.base import Change, ChangeKind
+from connector.adapters.testing.hubspot import HubSpotArena
 from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.ticket import Requester, Value
 from connector.sandbox.hubspot import HubSpot as Imitation
-from tests.adapters.hubspot.arena import HubSpotArena
 
 UPSERT = "POST /crm/objects/tickets/batch/upsert"
 UPDATE = "POST /crm/objects/tickets/batch/update"

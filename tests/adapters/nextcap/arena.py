@@ -9,12 +9,12 @@ from types import MappingProxyType
 from connector.adapters.base import Change, ChangeKind, Delivery
 from connector.adapters.budget import MemoryBudget
 from connector.adapters.nextcap import NextCap, rate, sort
+from connector.adapters.testing import Arena, RecordingWire
 from connector.adapters.transport import HeaderCredentials, Transport
 from connector.domain.ticket import Requester
 from connector.sandbox import nextcap as imitation
 from connector.sandbox.kernel import iso
 from connector.sandbox.nextcap_signatures import PROFILES
-from tests.adapters.contract import Arena, RecordingWire
 
 SECRET = "nxc-webhook-secret"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.adapters.contract import AdapterContract
+from connector.adapters.testing import AdapterContract
 
 
 class TestNextCapContract(AdapterContract):

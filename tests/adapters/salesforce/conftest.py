@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from connector.adapters.testing.salesforce import SalesforceArena
 from connector.sandbox.salesforce import Salesforce as Imitation
-from tests.adapters.salesforce.arena import SalesforceArena
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from connector.adapters.base import Adapter
-from tests.adapters.contract import AdapterContract
-from tests.adapters.salesforce.arena import SalesforceArena
+from connector.adapters.testing import AdapterContract
+from connector.adapters.testing.salesforce import SalesforceArena
 
 
 class TestSalesforce(AdapterContract):

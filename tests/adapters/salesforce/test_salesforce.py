@@ -17,10 +17,10 @@ from connector.adapters.salesforce.api import long_id, moment
 from connector.adapters.salesforce.comments import LONGEST, parts_of
 from connector.adapters.salesforce.refusals import refusal
 from connector.adapters.salesforce.wire import SalesforceWire
+from connector.adapters.testing.salesforce import SalesforceArena
 from connector.adapters.transport import Request
 from connector.domain.errors import ConnectorError, Gone, NeedsReview, Refused, RetryLater
 from connector.domain.ticket import CommentKind, Requester
-from tests.adapters.salesforce.arena import SalesforceArena
 
 
 def test_a_session_that_ended_is_renewed_once_for_all(arena: SalesforceArena) -> None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from connector.adapters.base import Delivery, EventKind
+from connector.adapters.testing.salesforce import SalesforceArena
 from connector.domain.errors import BadDelivery
 from connector.sandbox.kernel_deliveries import Delivery as Sent
 from connector.sandbox.salesforce_outbound import is_acknowledged
-from tests.adapters.salesforce.arena import SalesforceArena
 
 
 def refused(arena: SalesforceArena, delivery: Delivery) -> str:

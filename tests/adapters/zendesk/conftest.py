@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from connector.adapters.testing.zendesk import ZendeskArena
 from connector.sandbox.zendesk import Zendesk as Imitation
-from tests.adapters.zendesk.arena import ZendeskArena
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from connector.adapters.base import Adapter
-from tests.adapters.contract import AdapterContract
-from tests.adapters.zendesk.arena import ZendeskArena
+from connector.adapters.testing import AdapterContract
+from connector.adapters.testing.zendesk import ZendeskArena
 
 
 class TestZendesk(AdapterContract):

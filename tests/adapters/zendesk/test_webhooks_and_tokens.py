@@ -12,11 +12,11 @@ import pytest
 from connector.adapters.base import EventKind
 from connector.adapters.budget import MemoryBudget
 from connector.adapters.oauth import Anonymous, OAuthCredentials, Token
+from connector.adapters.testing.zendesk import TARGET, ZendeskArena
 from connector.adapters.transport import Transport
 from connector.adapters.zendesk.kind import Settings, grant
 from connector.adapters.zendesk.refusals import rate, sort
 from connector.domain.errors import BadDelivery, RetryLater
-from tests.adapters.zendesk.arena import TARGET, ZendeskArena
 
 
 class Memory:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from connector.adapters.base import Change, ChangeKind
+from connector.adapters.testing.zendesk import ZendeskArena
 from connector.domain.errors import Refused, RetryLater, UnknownOutcome
-from tests.adapters.zendesk.arena import ZendeskArena
 
 
 def updates(arena: ZendeskArena, number: int) -> list[Change]:

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from connector.adapters.base import Change, ChangeKind
+from connector.adapters.testing.arena import GREETING, MOST_PARTS, Arena
 from connector.domain.errors import Gone, Refused, UnknownOutcome
-from tests.adapters.contract_arena import GREETING, MOST_PARTS, Arena
 
 
 class ReadingPromises:

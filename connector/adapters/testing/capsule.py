@@ -13,11 +13,11 @@ from connector.adapters.base import Change, ChangeKind, Delivery
 from connector.adapters.budget import MemoryBudget
 from connector.adapters.capsule import LIMITS, Capsule, rate, sort
 from connector.adapters.oauth import StaticCredentials
+from connector.adapters.testing.arena import Arena, RecordingWire
 from connector.adapters.transport import Credentials, Transport
 from connector.domain.ticket import Requester
 from connector.sandbox import capsule as imitation
 from connector.sandbox.capsule_troubles import trouble
-from tests.adapters.contract import Arena, RecordingWire
 
 PATH = "/webhooks/acme"
 HOOK_URL = f"https://connector.example.test{PATH}"

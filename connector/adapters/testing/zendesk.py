@@ -9,6 +9,7 @@ from typing import Any
 from connector.adapters.base import Change, ChangeKind, Delivery
 from connector.adapters.budget import MemoryBudget
 from connector.adapters.oauth import StaticCredentials
+from connector.adapters.testing.arena import Arena, RecordingWire
 from connector.adapters.transport import Credentials, Transport
 from connector.adapters.zendesk import Zendesk, rate, sort
 from connector.domain.ticket import Requester
@@ -16,7 +17,6 @@ from connector.sandbox import zendesk as imitation
 from connector.sandbox.zendesk_account import API_USER
 from connector.sandbox.zendesk_hooks import sign
 from connector.sandbox.zendesk_rules import seconds
-from tests.adapters.contract import Arena, RecordingWire
 
 TARGET = "https://connector.example.test/webhooks/acme"
 

@@ -11,13 +11,13 @@ from connector.adapters.base import Change, ChangeKind, Delivery
 from connector.adapters.budget import MemoryBudget
 from connector.adapters.hubspot import HubSpot, rate, sort
 from connector.adapters.oauth import StaticCredentials
+from connector.adapters.testing.arena import Arena, RecordingWire
 from connector.adapters.transport import Credentials, Transport
 from connector.domain.ticket import Requester
 from connector.sandbox import hubspot as imitation
 from connector.sandbox.hubspot_events import sign_v3
 from connector.sandbox.hubspot_troubles import trouble
 from connector.sandbox.kernel import epoch_ms
-from tests.adapters.contract import Arena, RecordingWire
 
 PUBLIC_URL = "https://connector.example.test"
 PATH = "/webhooks/hubspot"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from connector.adapters.testing.arena import GREETING, Arena
 from connector.domain.errors import UnknownOutcome
 from connector.domain.text import fingerprint
 from connector.domain.ticket import CommentKind
-from tests.adapters.contract_arena import GREETING, Arena
 
 
 class CommentPromises:

@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import pytest
 
+from connector.adapters.testing.arena import Arena
 from connector.domain.errors import Refused, RetryLater, UnknownOutcome
-from tests.adapters.contract_arena import Arena
 
 WRITES = ("POST", "PATCH", "PUT")
 
@@ -122,11 +122,11 @@ class SecrecyPromises:
         told = [repr(arena.adapter), repr(arena.creation("key", "outside"))]
         for status in (400, 401, 403, 404, 429, 500):
             arena.fault("status", status=status, times=None, body={"message": "no"})
-            for attempt in (
-                lambda: arena.update(ticket, {arena.text_field: "customer's words"}).error,
-                lambda: arena.add(arena.note(ticket, "key", "customer's words"))["key"].error,
+            for written in (
+                arena.update(ticket, {arena.text_field: "customer's words"}),
+                arena.add(arena.note(ticket, "key", "customer's words"))["key"],
             ):
-                error = attempt()
+                error = written.error
                 told += [str(error), repr(error), repr(error.__cause__) if error else ""]
             arena.imitation.faults.clear()
 

@@ -11,10 +11,10 @@ from connector.adapters.budget import MemoryBudget
 from connector.adapters.custom.adapter import Custom
 from connector.adapters.custom.client import Live
 from connector.adapters.oauth import StaticCredentials
+from connector.adapters.testing.arena import Arena, RecordingWire
 from connector.adapters.transport import Transport
 from connector.domain.ticket import Requester, Value
 from connector.sandbox.example import SECRET, TOKEN, Example, sign
-from tests.adapters.contract import Arena, RecordingWire
 
 MAPPING = Path(__file__).parents[3] / "mappings" / "custom-example.yaml"
 PATH = "/webhooks/example"

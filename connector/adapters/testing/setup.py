@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from connector.adapters.base import EventKind
+from connector.adapters.testing.arena import Arena
 from connector.domain.errors import BadDelivery, NotSupported
-from tests.adapters.contract_arena import Arena
 
 
 class WebhookPromises:

@@ -16,12 +16,12 @@ from connector.adapters.budget import MemoryBudget
 from connector.adapters.oauth import Anonymous, OAuthCredentials, Token
 from connector.adapters.salesforce import Salesforce, SalesforceWire, rate, sort
 from connector.adapters.salesforce.kind import Settings, grant, org_of, user_of
+from connector.adapters.testing.arena import Arena, RecordingWire
 from connector.adapters.transport import Credentials, Transport
 from connector.domain.ticket import Requester
 from connector.sandbox import salesforce as imitation
 from connector.sandbox.kernel import iso
 from connector.sandbox.salesforce_troubles import trouble
-from tests.adapters.contract import Arena, RecordingWire
 
 PUBLIC_URL = "https://connector.example.test"
 PATH = "/webhooks/salesforce"
@@ -71,7 +71,7 @@ class SalesforceArena(Arena):
         self.adapter = self.salesforce = self.new_adapter(**options)
 
     def settings(self, **changes: Any) -> Settings:
-        told = {"login_url": self.base_url, "client_id": self.sandbox.credentials.client_id}
+        told: dict[str, Any] = {"login_url": self.base_url, "client_id": self.sandbox.credentials.client_id}
         told |= {"client_secret": self.sandbox.settings.client_secret, "crm": "salesforce", "mapping": Path("m.yaml")}
         return Settings(**{**told, **changes})
 
