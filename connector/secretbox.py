@@ -115,12 +115,14 @@ class LiveSecrets(Sequence[str]):
 
 
 class StoredToken:
-    """A connection's rotated OAuth token: sealed in the store, renewed by one process at a time."""
+    """A credential's rotated OAuth token: sealed in the store, renewed by one process at a time."""
 
-    def __init__(self, db: Database, box: SecretBox, name: str) -> None:
+    def __init__(self, db: Database, box: SecretBox, names: Sequence[str]) -> None:
+        """`names` are the connections that share the credential; the token is kept under the first one's name."""
         self._db = db
         self._box = box
-        self._name = name
+        self._names = tuple(names)
+        self._name = self._names[0]
         self._threads = threading.Lock()
 
     @contextmanager
@@ -149,11 +151,12 @@ class StoredToken:
         raise RetryLater("another process is renewing the token", code="renewing", system=self._name)
 
     def load(self) -> Token | None:
-        """The token in force, or None before the first renewal."""
-        kept = self._box.get(f"token:{self._name}")
-        if kept is None:
-            return None
-        told = json.loads(kept)
+        """The token in force, or None before the first renewal: the newest, where the first name was another once."""
+        kept = [self._loaded(text) for name in self._names if (text := self._box.get(f"token:{name}")) is not None]
+        return max(kept, key=lambda token: token.obtained_at, default=None)
+
+    def _loaded(self, text: str) -> Token:
+        told = json.loads(text)
         return Token(
             access=told["access"],
             refresh=told["refresh"],

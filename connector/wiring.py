@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +125,23 @@ class _Parts:
         return wire
 
     def budget(self, system: str, limits: Mapping[str, Limit], per_cent: int) -> SqlBudget:
-        """The calls of one credential, of which so many per cent may be ours."""
-        return SqlBudget(self.db, system, limits, now=utc_now, share=per_cent / 100)
+        """The calls that a vendor counts together, of which so many per cent may be ours."""
+        return SqlBudget(self.db, counted_as(self.settings, system), limits, now=utc_now, share=per_cent / 100)
+
+
+def alike(
+    connections: Mapping[str, ConnectionSettings], what: Callable[[ConnectionSettings], tuple[object, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """For each connection all that are equal to it in this, itself among them, in the order of the configuration."""
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for name, one in connections.items():
+        groups.setdefault(what(one), []).append(name)
+    return {name: tuple(groups[what(one)]) for name, one in connections.items()}
+
+
+def counted_as(settings: config.Settings, system: str) -> str:
+    """Under whose name a system's calls are counted: that of the first connection with the same vendor's limit."""
+    return alike(settings.connections, methodcaller("counted_by")).get(system, (system,))[0]
 
 
 def tls(settings: config.Settings) -> dict[str, Any]:
@@ -254,13 +270,14 @@ class _Pin:
 def _crm(parts: _Parts, name: str, one: ConnectionSettings) -> Adapter:
     """The adapter of one connection, built as its kind of CRM says."""
     configured = [shown(secret) for secret in one.webhook_secrets]
+    sharers = alike(parts.settings.connections, methodcaller("credential"))[name]
     given = Parts(
         name=name,
         public_url=parts.settings.public_url,
         keep=parts.keep,
         budget=lambda limits: parts.budget(name, limits, one.share_of_limit),
         observe=parts.observe,
-        token_store=StoredToken(parts.db, parts.box, name),
+        token_store=StoredToken(parts.db, parts.box, sharers),
         webhook_secrets=LiveSecrets(configured, parts.box, f"webhook:{name}"),
         keep_webhook_secret=partial(parts.box.put, f"webhook:{name}"),
         path_tokens=partial(parts.box.path_tokens, name),

@@ -8,6 +8,9 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import NoDecode
 
+IDENTITIES = frozenset({"client_id", "username"})
+"""Keys of whose credentials they are, without being secret."""
+
 
 def listed(value: object) -> object:
     """A comma list from the environment, or the list that stands in the file; empty entries are left out."""
@@ -57,6 +60,23 @@ class ConnectionSettings(Section):
     def address(self) -> str:
         """The vendor's address that is called first."""
         return str(getattr(self, self.address_key))
+
+    def credential(self) -> tuple[object, ...]:
+        """With what we prove who we are, and where: equal for two connections that share it.
+
+        It holds secrets, which hide themselves from a repr: compare it, keep it nowhere.
+        """
+        names = [name for name in type(self).model_fields if name not in ConnectionSettings.model_fields]
+        told = [(name, getattr(self, name)) for name in names]
+        return (
+            self.crm,
+            self.address.rstrip("/"),
+            *((name, one) for name, one in told if isinstance(one, SecretStr) or name in IDENTITIES),
+        )
+
+    def counted_by(self) -> tuple[object, ...]:
+        """What this vendor counts our calls by: the credential, or less where all of an account share one limit."""
+        return self.credential()
 
     def missing(self) -> str:
         """What of the credentials is not there, in words; empty where they are complete."""

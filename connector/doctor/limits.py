@@ -10,7 +10,7 @@ from connector.doctor.finding import NOTE, OK, Finding, judged
 from connector.engine import budget
 from connector.engine.budget import Bucket
 from connector.engine.story import moment
-from connector.wiring import Runtime
+from connector.wiring import Runtime, counted_as
 
 HOUR: Final = 3600.0
 NOTHING_LOST: Final = "nothing is lost; raise share_of_limit, ask the vendor for more calls, or use fewer elsewhere"
@@ -27,11 +27,19 @@ def examine(runtime: Runtime) -> Iterator[Finding]:
             yield judged(one.system, _what(one), detail, NOTHING_LOST)
         elif one.usage is not None:
             yield _window(one, one.usage)
+    yield from _shared(runtime)
     days = sorted(
         ((one.system, one.usage.day) for one in found if one.usage and one.usage.day), key=lambda of: of[1].at
     )
     for system, told in dict(days).items():  # Every kind of call counts in the same day: the newest word holds.
         yield day(system, told)
+
+
+def _shared(runtime: Runtime) -> Iterator[Finding]:
+    """Which connections have no limit of their own, as the vendor counts their calls with another's."""
+    for name in runtime.settings.connections:
+        if (counted := counted_as(runtime.settings, name)) != name:
+            yield Finding(name, "limit", OK, f"its calls are counted with those of {counted}: one account, one limit")
 
 
 def _what(one: Bucket) -> str:

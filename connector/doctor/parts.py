@@ -25,7 +25,7 @@ from connector.mapping import lint, load
 from connector.mapping.problems import MappingErrors, Problem
 from connector.store import small
 from connector.store.database import Database, StoreAway
-from connector.wiring import HANDED_OUT, Runtime, tls
+from connector.wiring import HANDED_OUT, Runtime, counted_as, tls
 
 OLDEST_REDIS: Final = (6, 2)
 LOOK_AT_ACCESS: Final = "look at its api_url and credentials, and whether this machine may reach it"
@@ -163,7 +163,8 @@ def limited_until(runtime: Runtime, system: str) -> datetime | None:
     """When the vendor takes calls again, where an answer of its has closed its main bucket for a while."""
     with runtime.db.read() as connection:
         found = budget.buckets(connection, runtime.engine.now())
-    return next((one.paused_until for one in found if (one.system, one.name) == (system, "default")), None)
+    counted = counted_as(runtime.settings, system)
+    return next((one.paused_until for one in found if (one.system, one.name) == (counted, "default")), None)
 
 
 def mappings(runtime: Runtime) -> Iterator[Finding]:

@@ -49,6 +49,11 @@ class Settings(ConnectionSettings):
     unassigned_owner: str | None = None
     calls_per_10_seconds: int = Field(default=50, ge=1)
 
+    def counted_by(self) -> tuple[object, ...]:
+        """Salesforce counts the calls of an org, whoever makes them; an address of all orgs does not name it."""
+        is_its_own = urlsplit(self.login_url).hostname not in ("login.salesforce.com", "test.salesforce.com")
+        return (self.crm, self.login_url.rstrip("/")) if is_its_own else self.credential()
+
     def missing(self) -> str:
         """One of the two ways must be whole, at the org's own address."""
         host = urlsplit(self.login_url).hostname or ""

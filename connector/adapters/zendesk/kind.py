@@ -29,6 +29,10 @@ class Settings(TokenSettings):
     calls_per_minute: int = Field(default=200, ge=1)
     scope: str = "read write"
 
+    def counted_by(self) -> tuple[object, ...]:
+        """Zendesk counts the calls of an account, whoever makes them."""
+        return (self.crm, self.api_url.rstrip("/"))
+
     def missing(self) -> str:
         """A client can ask for tokens by itself: it needs no refresh token."""
         if self.access_token or (self.client_id and self.client_secret):
