@@ -232,6 +232,11 @@ class Deliveries:
         with self._changed:
             return self._changed.wait_for(self._is_idle, timeout)
 
+    def attempt_of(self, delivery: Delivery) -> tuple[bytes, dict[str, str]]:
+        """The body and the headers of one attempt now; whoever carries it there is the caller's affair."""
+        delivery.body = self._render(delivery)
+        return delivery.body, {"Content-Type": "application/json", **self._sign(delivery)}
+
     # -- life
 
     def start(self) -> None:
@@ -295,18 +300,17 @@ class Deliveries:
         return (self._queue[0][0] - self._clock.now()).total_seconds()
 
     def _attempt(self, client: httpx.Client, delivery: Delivery) -> None:
-        delivery.body = self._render(delivery)
-        headers = {"Content-Type": "application/json", **self._sign(delivery)}
+        body, headers = self.attempt_of(delivery)
         status, error, taken = None, None, False
         deadline = time.monotonic() + self.timeout
         try:
-            answer = client.post(delivery.url, content=delivery.body, headers=headers)
+            answer = client.post(delivery.url, content=body, headers=headers)
             status, taken = answer.status_code, self._accept(delivery, answer.status_code, answer.content)
         except (httpx.HTTPError, httpx.InvalidURL) as failure:
             error = type(failure).__name__
         if status is not None and time.monotonic() > deadline:
             status, error, taken = None, "Timeout", False
-        delivery.attempts.append(Attempt(self._clock.now(), status, error, headers, delivery.body, taken))
+        delivery.attempts.append(Attempt(self._clock.now(), status, error, headers, body, taken))
 
     def _settle(self, delivery: Delivery) -> None:
         attempts = delivery.attempts[-delivery.copies :]

@@ -54,6 +54,12 @@ class World(Sight):
         for side in self.sides.values():
             side.deliveries.pause()
         self.nextcap.configure(rate_limit=100_000)
+        self._set_up_accounts()
+        events = [event for event in EVENTS if event.startswith("ticket.")]
+        self.nextcap.create_webhook(f"{PUBLIC_URL}/webhooks/{NEXTCAP}", events, SECRET)
+        self.write_mapping()
+
+    def _set_up_accounts(self) -> None:
         for name, account in self.crms.items():
             account.configure(
                 burst=100_000,
@@ -63,9 +69,6 @@ class World(Sight):
                 event_window=0.0,
                 webhook_url=f"{PUBLIC_URL}/webhooks/{name}",
             )
-        events = [event for event in EVENTS if event.startswith("ticket.")]
-        self.nextcap.create_webhook(f"{PUBLIC_URL}/webhooks/{NEXTCAP}", events, SECRET)
-        self.write_mapping()
 
     def write_mapping(self, **changes: Any) -> None:
         """Write the mapping file, with these parts of it changed; the present process imports it if there is one."""
@@ -117,16 +120,19 @@ class World(Sight):
 
     def post(self, parcel: Parcel, *, process: Process | None = None, answered: int = 202) -> None:
         """Let a webhook arrive."""
-        headers = dict(parcel.headers)
-        path = f"/webhooks/{parcel.source}"
-        if parcel.source != NEXTCAP:
-            timestamp = str(epoch_ms(self.clock.now()))
-            secret = self.crms[parcel.source].settings.client_secret
-            signature = sign_v3(secret, "POST", PUBLIC_URL + path, parcel.body, timestamp)
-            headers = {"X-HubSpot-Signature-v3": signature, "X-HubSpot-Request-Timestamp": timestamp}
+        headers = dict(parcel.headers) if parcel.source == NEXTCAP else self._headers(parcel)
         client = (process or self.process).client
+        path = f"/webhooks/{parcel.source}"
         answer = client.post(path, data=parcel.body, headers=headers, content_type="application/json")
         assert answer.status_code == answered, answer.status_code
+
+    def _headers(self, parcel: Parcel) -> dict[str, str]:
+        """A CRM's signature is of the moment at which the webhook arrives."""
+        timestamp = str(epoch_ms(self.clock.now()))
+        secret = self.crms[parcel.source].settings.client_secret
+        url = f"{PUBLIC_URL}/webhooks/{parcel.source}"
+        signature = sign_v3(secret, "POST", url, parcel.body, timestamp)
+        return {"X-HubSpot-Signature-v3": signature, "X-HubSpot-Request-Timestamp": timestamp}
 
     def deliver(self, *sources: str) -> list[Parcel]:
         """Let everything that is on its way arrive, in order."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from flask.testing import FlaskClient
 from connector import config
 from connector.adapters.base import Adapter
 from connector.adapters.budget import Limit
+from connector.adapters.building import Parts
 from connector.adapters.hubspot import HubSpot
 from connector.adapters.hubspot import rate as hubspot_rate
 from connector.adapters.hubspot import sort as hubspot_sort
@@ -22,6 +24,7 @@ from connector.adapters.nextcap import rate as nextcap_rate
 from connector.adapters.nextcap import sort as nextcap_sort
 from connector.adapters.oauth import StaticCredentials
 from connector.adapters.transport import Call, HeaderCredentials, Transport
+from connector.adapters.wires import HttpxWire
 from connector.engine import drain as draining
 from connector.engine import poll, reconcile
 from connector.engine.budget import SqlBudget
@@ -31,7 +34,7 @@ from connector.engine.mappings import Mappings
 from connector.sandbox.hubspot import HubSpot as HubSpotImitation
 from connector.sandbox.nextcap import CRM_KEY
 from connector.sandbox.nextcap import NextCap as NextCapImitation
-from connector.secretbox import SecretBox
+from connector.secretbox import LiveSecrets, SecretBox, StoredToken
 from connector.store import claims, connections
 from connector.store.database import Database
 from connector.web.app import create_app
@@ -86,6 +89,8 @@ class Process:
         assert self.life.is_over, "the process was expected to die"
 
     def close(self) -> None:
+        for wire in self.runtime.wires:
+            wire.close()
         for db in self.databases:
             db.close()
 
@@ -95,14 +100,16 @@ class Site:
     """Where processes run: what they all talk to, and the files and the database that they share."""
 
     nextcap: NextCapImitation
-    crms: Mapping[str, HubSpotImitation]
-    """Accounts of HubSpot by the names of their connections."""
+    crms: Mapping[str, Any]
+    """Imitations by the names of their connections: accounts of HubSpot, unless `kinds` says otherwise."""
     wires: Wires
     clock: Clock
     folder: Path
     url: str
     limits: dict[str, Limit] = field(default_factory=dict)
     """Vendors' limits by system, where a test wants to meet them."""
+    kinds: Mapping[str, Callable[[Parts], Adapter]] = field(default_factory=dict)
+    """How adapters of other CRMs than HubSpot are built, by the names of their connections."""
 
     @property
     def mapping_file(self) -> Path:
@@ -115,19 +122,21 @@ class Site:
         names = [NEXTCAP, *self.crms]
         taps = {name: Tap(self.wires.of(name), life, self.clock) for name in names}
         health, bells = Health(), list[str]()
-        wired = _Wiring(self, counting, taps, health)
         mappings = Mappings(db, dict.fromkeys(self.crms, self.mapping_file))
+        secrets = SecretBox(db, ["a-key-for-tests"])
+        wired = _Wiring(self, counting, taps, health, life, mappings, secrets)
         parts: dict[str, Any] = {"bell": bells.extend, "now": self.clock.now, "pause": self.clock.pause, **changes}
         engine = Engine(
             db=db,
             nextcap=wired.nextcap(),
-            crms={name: wired.hubspot(name) for name in self.crms},
+            crms={name: wired.crm(name) for name in self.crms},
             mappings=mappings,
             labels={HUBSPOT: "HubSpot"},
             health=health,
             **parts,
         )
-        runtime = Runtime(config.Settings(folder=self.folder), db, engine, mappings, SecretBox(db, []), ())
+        settings = config.Settings(folder=self.folder, public_url=PUBLIC_URL)
+        runtime = Runtime(settings, db, engine, mappings, secrets, wired.wires)
         with db.write() as connection:
             connections.ensure(connection, names)
         runtime.import_mappings()
@@ -141,8 +150,12 @@ class _Wiring:
 
     site: Site
     db: Database
-    taps: Mapping[str, Tap]
+    taps: dict[str, Tap]
     health: Health
+    life: Life
+    mappings: Mappings
+    secrets: SecretBox
+    wires: list[HttpxWire] = field(default_factory=list)
 
     def nextcap(self) -> Adapter:
         transport = self._transport(
@@ -154,8 +167,40 @@ class _Wiring:
         )
         return NextCap(transport, secrets=[SECRET], web_url="https://app.example.test/tickets/{id}")
 
+    def crm(self, name: str) -> Adapter:
+        """The adapter of one connection: HubSpot's, unless the site says otherwise."""
+        if name not in self.site.kinds:
+            return self.hubspot(name)
+        return self.site.kinds[name](
+            Parts(
+                name=name,
+                public_url=PUBLIC_URL,
+                keep=partial(self._tapped, name),
+                budget=lambda limits: self._budget(name, dict.fromkeys(limits, PLENTY)),
+                observe=self._observe,
+                token_store=StoredToken(self.mappings.db, self.secrets, name),
+                webhook_secrets=LiveSecrets([], self.secrets, f"webhook:{name}"),
+                keep_webhook_secret=partial(self.secrets.put, f"webhook:{name}"),
+                path_tokens=partial(self.secrets.path_tokens, name),
+                watched=partial(self._watched, name),
+                mapping_text=partial(self.mappings.text, name),
+            )
+        )
+
+    def _tapped(self, name: str, wire: HttpxWire) -> Tap:
+        self.wires.append(wire)
+        self.taps[name] = Tap(wire, self.life, self.site.clock)
+        return self.taps[name]
+
+    def _watched(self, name: str) -> tuple[str, ...]:
+        with self.mappings.db.read() as connection:
+            return self.mappings.active(connection, name).crm_fields()
+
+    def _budget(self, system: str, limits: Mapping[str, Limit]) -> SqlBudget:
+        return SqlBudget(self.db, system, limits, now=self.site.clock.now)
+
     def hubspot(self, name: str) -> Adapter:
-        account = self.site.crms[name]
+        account: HubSpotImitation = self.site.crms[name]
         transport = self._transport(
             name,
             base_url=account.url,
@@ -176,7 +221,7 @@ class _Wiring:
         return Transport(
             system=system,
             wire=self.taps[system],
-            budget=SqlBudget(self.db, system, {"default": self.site.limits.get(system, PLENTY)}, now=clock.now),
+            budget=self._budget(system, {"default": self.site.limits.get(system, PLENTY)}),
             observe=self._observe,
             sleep=clock.pause,
             clock=clock.monotonic,
