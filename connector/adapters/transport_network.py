@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -151,6 +152,12 @@ class _TimedStream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whom every call of this process trusts: reading the list of authorities takes 30 ms and a megabyte."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class PooledTransport(httpx.BaseTransport):
     """An httpx transport over a pool of such sockets. Raises `FAILURES`.
 
@@ -160,7 +167,7 @@ class PooledTransport(httpx.BaseTransport):
 
     def __init__(self, network: Network, *, max_connections: int = 64, keepalive: float = 3.0) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=_trusted(),
             max_connections=max_connections,
             max_keepalive_connections=max_connections,
             keepalive_expiry=keepalive,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import NoneType
 from typing import Any, get_args
 
@@ -32,8 +33,12 @@ class Document:
         return Report(self.name, self.marks, [])
 
 
+@lru_cache(maxsize=8)
 def parse(text: str, *, name: str) -> Document:
-    """Read a mapping file. Raises `MappingErrors` with every mistake of shape, in the order of the file."""
+    """Read a mapping file. Raises `MappingErrors` with every mistake of shape, in the order of the file.
+
+    A text is read when it is checked, and again when it is bound: what passed is kept meanwhile.
+    """
     tree, marks = read_tree(text, file=name)
     try:
         file = MappingFile.model_validate(tree if tree is not None else {})

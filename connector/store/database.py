@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,7 @@ class Database:
         """Whether every migration of this code has been applied; a newer schema serves too (after a rollback)."""
         with self.read() as connection:
             present = MigrationContext.configure(connection).get_current_revision()
-        script = ScriptDirectory.from_config(_alembic())
-        older = {one.revision for one in script.walk_revisions()} - {script.get_current_head()}
-        return present is not None and present not in older
+        return present is not None and present not in _older_versions()
 
 
 @contextmanager
@@ -114,6 +113,13 @@ def _store_away(problem: sa.exc.SQLAlchemyError) -> StoreAway:
         lacks = "connections" if state == "53300" else "memory or another resource"
         return StoreAway(f"the database has no {lacks} left", code="store_short")
     return StoreAway()
+
+
+@cache
+def _older_versions() -> frozenset[str | None]:
+    """Every version of the schema that this code has a migration from."""
+    script = ScriptDirectory.from_config(_alembic())
+    return frozenset(one.revision for one in script.walk_revisions()) - {script.get_current_head()}
 
 
 def _alembic() -> Config:
