@@ -123,6 +123,11 @@ class Change:
     repeated: bool = False
     """CREATE: it was sent before, perhaps long ago, and nobody knows what became of it."""
 
+    @property
+    def target(self) -> str:
+        """What all changes of one record have in common."""
+        return f"id {self.record_id}" if self.record_id else f"ours {self.external_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class NewComment:
@@ -141,6 +146,11 @@ class NewComment:
     html: str | None = None
     ticket_number: str = ""
     attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def target(self) -> str:
+        """What all comments of one record have in common."""
+        return self.ticket_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from connector.adapters.base import Adapter
 from connector.adapters.budget import Limit
-from connector.adapters.oauth import TokenStore
+from connector.adapters.oauth import Anonymous, Grant, OAuthCredentials, TokenStore
 from connector.adapters.settings import ConnectionSettings
 from connector.adapters.transport import Budget, Call, Credentials, Rate, Response, Sort, Transport, Wire
 
@@ -42,7 +42,7 @@ class Parts:
 
     def transport(
         self,
-        credentials: Credentials,
+        login: Credentials | Grant,
         *,
         base_url: str,
         wire: Wire,
@@ -50,17 +50,26 @@ class Parts:
         sort: Sort,
         rate: Callable[[Response], Rate | None] = lambda _: None,
     ) -> Transport:
-        """A sender of this connection; all that are made share its call budget."""
-        return Transport(
-            system=self.name,
-            base_url=base_url,
-            wire=wire,
-            credentials=credentials,
-            budget=self.budget(limits),
-            sort=sort,
-            rate=rate,
-            observe=self.observe,
-        )
+        """A sender of this connection; all that are made share its call budget.
+
+        A grant's tokens are asked for at the same address, and kept in the connection's store.
+        """
+
+        def over(credentials: Credentials) -> Transport:
+            return Transport(
+                system=self.name,
+                base_url=base_url,
+                wire=wire,
+                credentials=credentials,
+                budget=self.budget(limits),
+                sort=sort,
+                rate=rate,
+                observe=self.observe,
+            )
+
+        if isinstance(login, Grant):
+            login = OAuthCredentials(over(Anonymous()), login, store=self.token_store)
+        return over(login)
 
 
 @dataclass(frozen=True, slots=True)

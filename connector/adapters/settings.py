@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from connector.adapters.oauth import Grant, StaticCredentials, refresh_grant
+
 IDENTITIES = frozenset({"client_id", "username"})
 """Keys of whose credentials they are, without being secret."""
 
@@ -103,6 +105,18 @@ class TokenSettings(ConnectionSettings):
         if self.access_token or (self.client_id and self.client_secret and self.refresh_token):
             return ""
         return "give access_token, or client_id + client_secret + refresh_token"
+
+    def login(self, token_path: str, *, advice: str) -> StaticCredentials | Grant:
+        """What proves who we are; `token_path` is where the OAuth app's tokens are given."""
+        if self.access_token:
+            return StaticCredentials(shown(self.access_token))
+        return refresh_grant(
+            token_path,
+            client_id=self.client_id or "",
+            client_secret=shown(self.client_secret),
+            refresh_token=shown(self.refresh_token),
+            advice=advice,
+        )
 
     def credentials(self) -> tuple[str, str]:
         """Which of the two ways it is."""

@@ -1,7 +1,8 @@
-"""The layouts in which Next Cap may sign a webhook, as data, and the check that one of them holds.
+"""Whether a delivery comes from whom it claims: what all vendors' checks have in common, and Next Cap's layouts.
 
-Which layout is in use is not public, so the list is closed and each row still demands a valid MAC over the whole raw
-body. What stands around the signature (`sha256=`, `v1=`, `t=…,v1=…`, several of them) is taken off alike for all rows.
+The layouts in which Next Cap may sign are data. Which one is in use is not public, so the list is closed and each row
+still demands a valid MAC over the whole raw body. What stands around the signature (`sha256=`, `v1=`, `t=…,v1=…`,
+several of them) is taken off alike for all rows.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 from connector.domain.errors import BadDelivery, ConfigError
 
@@ -90,8 +92,7 @@ def verify(
 
     Headers have lower-case names. A signed time further than five minutes from `now`, either way, is refused.
     """
-    if len(body) > LARGEST_BODY:
-        raise BadDelivery("nextcap: the delivery is larger than 1 MiB", code="too_large")
+    check_size(body)
     keys = [key for secret in secrets if secret for key in _keys(secret)]
     if not keys:
         raise BadDelivery("nextcap: no webhook secret is configured, so nothing can be believed", code="no_secret")
@@ -101,7 +102,7 @@ def verify(
     for profile in profiles:
         if _matches(profile, headers, body, keys, made):
             if profile.has_time:
-                _check_time(_timestamp(profile, headers), now)
+                check_time(_moment(_timestamp(profile, headers)), now)
             return profile
     raise BadDelivery("nextcap: the signature does not match", code="bad_signature")
 
@@ -168,12 +169,6 @@ def _keys(secret: str) -> Iterator[bytes]:
             return
 
 
-def _check_time(told: str, now: datetime) -> None:
-    moment = _moment(told)
-    if moment is None or abs(now - moment) > TOLERANCE:
-        raise BadDelivery("nextcap: the signed time is missing or more than five minutes away", code="stale")
-
-
 def _moment(told: str) -> datetime | None:
     """A time written as Unix seconds, milliseconds, or ISO 8601."""
     try:
@@ -191,3 +186,41 @@ def check_path_token(path: str, tokens: Sequence[str]) -> None:
     given = path.partition("?")[0].rpartition("/")[2].encode()
     if not any(hmac.compare_digest(given, token.encode()) for token in tokens if token):
         raise BadDelivery("the address does not end with the connection's path token", code=WRONG_PATH)
+
+
+def check_size(body: bytes) -> None:
+    """Raises BadDelivery for more than 1 MiB: no vendor sends that much."""
+    if len(body) > LARGEST_BODY:
+        raise BadDelivery("the delivery is larger than 1 MiB", code="too_large")
+
+
+def check_signature(given: str, secrets: Sequence[str], sign: Callable[[bytes], bytes | str]) -> None:
+    """Raises BadDelivery unless `sign` makes this signature of one of the secrets; compared in constant time."""
+    keys = [one.encode() for one in secrets if one]
+    if not keys:
+        raise BadDelivery("no webhook secret is known, so no delivery can be believed", code="no_secret")
+    if not given:
+        raise BadDelivery("the delivery carries no signature", code="no_signature")
+    theirs = given.encode("utf-8", "replace")
+    ours = [made if isinstance(made := sign(key), bytes) else made.encode() for key in keys]
+    if not any(hmac.compare_digest(one, theirs) for one in ours):
+        raise BadDelivery("the signature does not match", code="bad_signature")
+
+
+def check_time(told: datetime | None, now: datetime, *, tolerance: timedelta = TOLERANCE) -> None:
+    """Raises BadDelivery for a signed time that is missing, or further from `now` than five minutes, either way."""
+    if told is None or abs(now - told) > tolerance:
+        raise BadDelivery("the signed time is missing or too far from now", code="stale")
+
+
+def json_of(body: bytes) -> Any:
+    """A delivery as JSON. Raises BadDelivery where it is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadDelivery("the body is not JSON", code="unreadable") from error
+
+
+def digest(told: object) -> str:
+    """A short text that is the same for the same words: for the keys of events that have no id of their own."""
+    return hashlib.sha256(str(told).encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -2,14 +2,6 @@
 
 from connector.adapters.hubspot.adapter import HubSpot
 from connector.adapters.hubspot.api import DEFAULT_VERSIONS
-from connector.adapters.hubspot.notes import marker
 from connector.adapters.hubspot.refusals import LIMITS, rate, sort
 
-__all__ = [
-    "DEFAULT_VERSIONS",
-    "LIMITS",
-    "HubSpot",
-    "marker",
-    "rate",
-    "sort",
-]
+__all__ = ["DEFAULT_VERSIONS", "LIMITS", "HubSpot", "rate", "sort"]

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Final
 
-from connector.adapters.base import Check, Json
+from connector.adapters.base import Check
+from connector.adapters.checks import clock_told, judged, looked_at, ours_exist, readable, used
 from connector.adapters.hubspot.api import Api
 from connector.adapters.hubspot.schema import PIPELINE, PIPELINES, ensure_ours
+from connector.adapters.people import person_of
 from connector.domain.errors import ConnectorError, Refused
 from connector.domain.ticket import Person, Value
 
 OWNERS: Final = "/crm/owners/{owners}"
-SKEW: Final = 60.0
-NEARLY_USED: Final = 0.9
-SETUP: Final = "run `connector setup` for this connection"
 PROBES: Final = {
     "tickets": "/crm/objects/{objects}/tickets",
     "contacts": "/crm/objects/{objects}/contacts",
@@ -40,7 +39,8 @@ class People:
         people: dict[str, Person] = {}
         for archived in ("true", "false"):
             for item in self._api.pages(OWNERS, {"archived": archived}):
-                person = _person(item)
+                names = (item.get("firstName"), item.get("lastName"))
+                person = person_of(item["id"], item.get("email"), *names, active=not item.get("archived"))
                 people[person.id] = known[person.id] = person
                 known[f"user {item.get('userId') or item.get('userIdIncludingInactive')}"] = person
         self._known, self._missed = known, set()
@@ -58,12 +58,6 @@ class People:
         return person
 
 
-def _person(item: Json) -> Person:
-    name = " ".join(str(item[part]) for part in ("firstName", "lastName") if item.get(part))
-    email = str(item.get("email") or "").strip().lower()
-    return Person(str(item["id"]), email or None, name, active=not item.get("archived"))
-
-
 class Doctor:
     """The checks of one connection."""
 
@@ -73,56 +67,41 @@ class Doctor:
         self._api = api
         self._scope = scope
         self._clock = clock
-        advice = "" if has_secret else "put the app's client secret into webhook_secrets"
-        self._webhooks = Check("webhooks", ok=has_secret, detail=f"HubSpot must call {target}", advice=advice)
+        advice = "put the app's client secret into webhook_secrets"
+        self._webhooks = judged("webhooks", has_secret, f"HubSpot must call {target}", advice=advice)
 
     def check(self) -> list[Check]:
         """One line each. A check that cannot be made is a line that is not well."""
-        lines = [self._webhooks]
-        parts = {"account": self._account, "properties": self._properties, "pipeline": self._pipeline}
-        for what, look in {**parts, "daily calls": self._usage}.items():
-            try:
-                lines += look()
-            except ConnectorError as error:
-                lines.append(Check(what, ok=False, detail=str(error)))
-        return lines + [self._access(what, route) for what, route in PROBES.items()]
+        looks = {"account": self._account, "properties": self._properties, "pipeline": self._pipeline}
+        probes = {what: partial(self._api.send, "GET", route, query={"limit": "1"}) for what, route in PROBES.items()}
+        lines = looked_at({**looks, "daily calls": self._usage})
+        return [self._webhooks, *lines, *readable(probes, advise=_about_scopes)]
 
     def _account(self) -> Iterator[Check]:
         answer = self._api.send("GET", "/account-info/{account}/details")
         told = answer.json
         yield Check("account", ok=True, detail=f"portal {told.get('portalId')}, {told.get('timeZone')}")
-        if date := answer.headers.get("date"):
-            skew = abs((parsedate_to_datetime(date) - self._clock()).total_seconds())
-            advice = "" if skew <= SKEW else "set this machine's clock: signatures older than five minutes are refused"
-            yield Check("clock", ok=skew <= SKEW, detail=f"{skew:.0f} s apart", advice=advice)
+        yield from clock_told(answer, self._clock())
 
     def _properties(self) -> Iterator[Check]:
-        steps = [one for one in ensure_ours(self._api, dry_run=True) if one.state != "ok"]
-        lacking = "; ".join(f"{one.what} {one.advice}" for one in steps)
-        yield Check("properties", ok=not steps, detail=lacking or "ours exist", advice=SETUP if steps else "")
+        yield ours_exist("properties", ensure_ours(self._api, dry_run=True))
 
     def _pipeline(self) -> Iterator[Check]:
         listed = self._api.send("GET", PIPELINES).json.get("results") or []
         wanted = self._scope.get(PIPELINE) or (listed[0]["id"] if listed else "")
         stages = [len(one.get("stages") or ()) for one in listed if str(one["id"]) == str(wanted)]
-        advice = "" if any(stages) else "name a ticket pipeline of this account in the mapping"
         detail = f"{wanted} has {sum(stages)} stages" if stages else f"there is no ticket pipeline {wanted}"
-        yield Check("pipeline", ok=any(stages), detail=detail, advice=advice)
+        yield judged("pipeline", any(stages), detail, advice="name a ticket pipeline of this account in the mapping")
 
     def _usage(self) -> Iterator[Check]:
         usages = self._api.send("GET", "/account-info/{account}/api-usage/daily/private-apps").json.get("results")
         for one in usages or ():
-            used, limit = int(one.get("currentUsage") or 0), int(one.get("usageLimit") or 0)
             advice = "other apps share this number: see the account's API usage page"
-            ok = used < NEARLY_USED * limit or not limit
-            yield Check("daily calls", ok=ok, detail=f"{used} of {limit}", advice="" if ok else advice)
+            calls, limit = int(one.get("currentUsage") or 0), int(one.get("usageLimit") or 0)
+            yield used("daily calls", calls, limit, advice=advice)
         if not usages:
             yield Check("daily calls", ok=True, detail="not counted for this kind of app")
 
-    def _access(self, what: str, route: str) -> Check:
-        try:
-            self._api.send("GET", route, query={"limit": "1"})
-        except ConnectorError as error:
-            advice = "add the scope to the app and take its new token" if error.code == "missing_scopes" else ""
-            return Check(f"reading {what}", ok=False, detail=str(error), advice=advice)
-        return Check(f"reading {what}", ok=True)
+
+def _about_scopes(error: ConnectorError) -> str:
+    return "add the scope to the app and take its new token" if error.code == "missing_scopes" else ""

@@ -8,10 +8,12 @@ from functools import partial
 from typing import Final
 
 from connector.adapters.base import Capabilities, Change, Delivery, Event, Step, taken
+from connector.adapters.calls import Sender
+from connector.adapters.entries import recognise
 from connector.adapters.hubspot.account import Doctor, People
-from connector.adapters.hubspot.api import BATCH, DEFAULT_VERSIONS, Api, Sender
-from connector.adapters.hubspot.contacts import Contacts
-from connector.adapters.hubspot.notes import Notes, recognise
+from connector.adapters.hubspot.api import BATCH, DEFAULT_VERSIONS, Api
+from connector.adapters.hubspot.contacts import HubSpotContacts
+from connector.adapters.hubspot.notes import Notes
 from connector.adapters.hubspot.records import Records
 from connector.adapters.hubspot.schema import OUR_ID, Catalogue, ensure_ours
 from connector.adapters.hubspot.sweeps import Sweeps
@@ -53,7 +55,7 @@ class HubSpot:
         api = Api(transport, versions)
         catalogue, people = Catalogue(api, clock), People(api)
         records = Records(api, catalogue)
-        tickets = Tickets(api, records, Contacts(api), scope or {})
+        tickets = Tickets(api, records, HubSpotContacts(api), scope or {})
         notes = Notes(api, people.find, clock)
         self._catalogue, self._tickets, self._watched = catalogue, tickets, watched
         self.verify = Verifier(webhook_secrets, public_url, signatures).verify

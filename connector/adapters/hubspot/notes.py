@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import html
-import re
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Json, NewComment, Written
-from connector.adapters.hubspot.api import BATCH, Api, chunks
-from connector.adapters.hubspot.records import moment
+from connector.adapters.entries import MARKER, files_named, heading, html_entry, in_order, marker, reference
+from connector.adapters.hubspot.api import BATCH, Api
+from connector.adapters.people import shown_name
+from connector.adapters.times import EPOCH, iso, moment
+from connector.adapters.turns import add_in_order
 from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
-from connector.domain.text import html_to_text, text_to_html
+from connector.domain.text import html_to_text
 from connector.domain.ticket import Attachment, Comment, CommentKind, Person
 
 NOTES: Final = "/crm/objects/{objects}/notes"
@@ -22,14 +21,7 @@ NOTE_TO_TICKET: Final = {"associationCategory": "HUBSPOT_DEFINED", "associationT
 AUTHORS: Final = ("hubspot_owner_id", "hs_created_by_user_id", "hs_created_by")
 PROPERTIES: Final = ("hs_note_body", "hs_timestamp", "hs_createdate", "hs_attachment_ids", *AUTHORS)
 LONGEST_BODY: Final = 65_536
-MARKER = re.compile(r"ncref-[0-9a-f]{16}")
-CUT_REMARK: Final = "<p><em>The rest of this text is too long for HubSpot: read it in Next Cap.</em></p>"
 NO_ROUTE: Final = frozenset({404, 405})
-
-
-def marker(key: str) -> str:
-    """The word that a note of ours carries, made from its effect's key: it stays in `Comment.text` when read back."""
-    return f"ncref-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
 class Notes:
@@ -51,41 +43,30 @@ class Notes:
         shown = self._read([one for notes in linked.values() for one in notes])
         read = {str(item["id"]): self._comment(item) for item in shown}
         timelines = {ticket: [read[one] for one in notes if one in read] for ticket, notes in linked.items()}
-        return {one: sorted(each, key=lambda note: (note.created_at, note.id)) for one, each in timelines.items()}
+        return {one: in_order(each) for one, each in timelines.items()}
 
     def tickets_of(self, comment_ids: Sequence[str]) -> dict[str, list[str]]:
         """The tickets that each note is on; none while HubSpot has not linked a new note yet."""
         return self._api.linked("notes", "tickets", comment_ids)
 
     def add(self, comments: Sequence[NewComment]) -> list[Written]:
-        """One note for each; HubSpot shows them in the order of their own times.
+        """One note for each; HubSpot shows them in the order of their own times, so a ticket's may share a call."""
+        return add_in_order(comments, self._make, size=BATCH, together=True, system="hubspot")
 
-        After one that failed, the later ones of its ticket are held back, unless they were in the same call.
-        """
-        outcomes: list[Written] = []
-        stopped: set[str] = set()
-        for chunk in chunks(comments, BATCH):
-            made = self._make([one for one in chunk if one.ticket_id not in stopped])
-            for one in chunk:
-                outcomes.append(made.get(one.key) or Written(one.key, error=_held_back()))
-                if outcomes[-1].error is not None:
-                    stopped.add(one.ticket_id)
-        return outcomes
-
-    def _make(self, comments: Sequence[NewComment]) -> dict[str, Written]:
+    def _make(self, comments: Sequence[NewComment]) -> list[Written]:
         inputs = {one.key: self._input(one) for one in comments}
         keys = {marker(one): one for one in inputs}
         if len(inputs) < 2:
-            return {key: self._make_one(key, note) for key, note in inputs.items()}
+            return [self._make_one(key, note) for key, note in inputs.items()]
         outcomes = self._api.batch_write(
             f"{NOTES}/batch/create",
             inputs,
             lambda item: next((keys.get(one) for one in MARKER.findall(_body(item))), None),
         )
-        return {
-            key: self._make_one(key, inputs[key]) if _has_no_route(outcome) else _written(key, outcome)
+        return [
+            self._make_one(key, inputs[key]) if _has_no_route(outcome) else _written(key, outcome)
             for key, outcome in outcomes.items()
-        }
+        ]
 
     def _make_one(self, key: str, note: Json) -> Written:
         try:
@@ -94,8 +75,8 @@ class Notes:
             return _written(key, error)
 
     def _input(self, comment: NewComment) -> Json:
-        at = (comment.created_at or self._clock()).astimezone(UTC)
-        told = {"hs_timestamp": at.isoformat(timespec="milliseconds"), "hs_note_body": note_body(comment)}
+        at = iso(comment.created_at or self._clock(), timespec="milliseconds")
+        told = {"hs_timestamp": at, "hs_note_body": note_body(comment)}
         return {"properties": told, "associations": [{"to": {"id": comment.ticket_id}, "types": [NOTE_TO_TICKET]}]}
 
     def _read(self, ids: Sequence[str]) -> list[Json]:
@@ -110,51 +91,18 @@ class Notes:
             id=str(item["id"]),
             kind=CommentKind.NOTE,
             text=html_to_text(_body(item)),
-            created_at=next((at for told in times if told and (at := moment(told))), datetime.fromtimestamp(0, UTC)),
+            created_at=next((at for told in times if told and (at := moment(told))), EPOCH),
             author_id=author.id if author else shown.get("hubspot_owner_id"),
-            author_name=(author.name or author.email or "") if author else "",
+            author_name=shown_name(author),
             html=_body(item) or None,
             attachments=tuple(Attachment(one, f"hubspot-file-{one}") for one in files),
         )
 
 
-def recognise(
-    comment: NewComment,
-    timeline: Sequence[Comment],
-    *,
-    sent_at: datetime,  # noqa: ARG001 - the marker is of this very comment
-    taken: frozenset[str],
-) -> str | None:
-    """The entry that carries this comment's marker and is none of `taken`."""
-    wanted = marker(comment.key)
-    return next((one.id for one in timeline if one.id not in taken and wanted in f"{one.html} {one.text}"), None)
-
-
 def note_body(comment: NewComment) -> str:
-    """Who wrote it, the text as safe HTML, and the marker; cut at a paragraph where HubSpot's limit demands it."""
-    author, ticket = comment.author, f" ({comment.ticket_number})" if comment.ticket_number else ""
-    headings = {
-        CommentKind.REPLY: f"{author or 'An agent'} replied in Next Cap",
-        CommentKind.CUSTOMER_REPLY: f"{f'Customer {author}' if author else 'The customer'} wrote in Next Cap",
-        CommentKind.NOTE: f"Internal note{f' by {author}' if author else ''} in Next Cap",
-    }
-    names = ", ".join(one.name for one in comment.attachments)
-    head = f"<p><strong>{html.escape(headings[comment.kind] + ticket)}</strong></p>"
-    files = f"<p>Files in Next Cap: {html.escape(names)}</p>" if names else ""
-    tail = f"{files}<p><small>Reference {marker(comment.key)}</small></p>"
-    text = text_to_html(comment.text)
-    if _size(head + text + tail) > LONGEST_BODY:
-        text = _cut(comment.text, LONGEST_BODY - _size(head + CUT_REMARK + tail)) + CUT_REMARK
-    return head + text + tail
-
-
-def _cut(text: str, room: int) -> str:
-    """The HTML of as much of a text as fits, ended at a paragraph, a line or a word."""
-    longest = bisect_right(range(len(text)), room, key=lambda length: _size(text_to_html(text[:length]))) - 1
-    for boundary in ("\n\n", "\n", " "):
-        if (end := text.rfind(boundary, longest // 2, longest)) > 0:
-            return text_to_html(text[:end])
-    return text_to_html(text[:longest])
+    """Who wrote it, the text as safe HTML, and the marker; cut where HubSpot's limit demands it."""
+    tail = [files_named(comment), reference(comment)]
+    return html_entry(comment, head=heading(comment), tail=tail, longest=LONGEST_BODY, system="HubSpot", size=_size)
 
 
 def _size(markup: str) -> int:
@@ -175,7 +123,3 @@ def _written(key: str, outcome: Json | ConnectorError) -> Written:
 def _has_no_route(outcome: Json | ConnectorError) -> bool:
     """Whether the account's API version has no batch of notes, as opposed to no such ticket."""
     return isinstance(outcome, Refused) and not isinstance(outcome, Gone) and outcome.status in NO_ROUTE
-
-
-def _held_back() -> RetryLater:
-    return RetryLater("an earlier comment of this ticket is open", code="held_back", scope="record", system="hubspot")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Final
 
 from connector.adapters.base import Json
+from connector.adapters.calls import still_there
 from connector.adapters.hubspot.api import BATCH, Api, next_page
 from connector.adapters.hubspot.schema import OUR_ID, Catalogue
-from connector.domain.errors import Gone, Refused, RetryLater
+from connector.adapters.people import requester_of
+from connector.adapters.times import moment
+from connector.domain.errors import Gone, Refused
 from connector.domain.ticket import Record, Requester, Value
 
 MERGED: Final = "hs_merged_object_ids"
@@ -66,8 +68,7 @@ class Records:
         except Gone:
             shown = self._survivor(record_id)
         if shown == record_id:
-            told = f"hubspot ticket {record_id} is there, although a read left it out"
-            raise RetryLater(told, code="read_incomplete", scope="record", system="hubspot")
+            raise still_there("hubspot", f"ticket {record_id}")
         if shown:
             return Gone(f"hubspot ticket {record_id} was merged into {shown}", code="merged", survivor=shown)
         try:
@@ -94,7 +95,7 @@ class Records:
         values: dict[str, Value] = {
             name: self._catalogue.native(name, shown.get(name))
             for name in fields
-            if shown.get(name) or self._catalogue.knows(name)
+            if shown.get(name) or self._catalogue.field(name)
         }
         return Record(str(item["id"]), values, version=moment(item.get("updatedAt") or shown.get(MODIFIED)))
 
@@ -120,21 +121,9 @@ class Records:
         return ids
 
 
-def moment(told: object) -> datetime | None:
-    """A time as HubSpot writes it: ISO 8601, or milliseconds since 1970. None where it cannot be read."""
-    try:
-        if isinstance(told, int) or str(told).isdecimal():
-            return datetime.fromtimestamp(int(str(told)) / 1000, UTC)
-        read = datetime.fromisoformat(str(told))
-        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
 def _requester(shown: Mapping[str, str | None]) -> Requester:
     name = " ".join(part for part in (shown.get("firstname"), shown.get("lastname")) if part)
-    email = (shown.get("email") or "").strip().lower()
-    return Requester(email=email or None, name=name or None, phone=shown.get("phone") or None)
+    return requester_of(shown.get("email"), name, shown.get("phone"))
 
 
 def _filter(field: str, operator: str, **operand: object) -> dict[str, Json]:

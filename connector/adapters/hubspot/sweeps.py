@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Final, Self
 
 from connector.adapters.base import Commented, Json, Sweep
+from connector.adapters.calls import bad_place
 from connector.adapters.hubspot.api import Api, next_page
-from connector.adapters.hubspot.records import MODIFIED, SEARCH_BODY, SEARCH_END, SEARCH_PAGE, Records, moment
-from connector.domain.errors import Refused
+from connector.adapters.hubspot.records import MODIFIED, SEARCH_BODY, SEARCH_END, SEARCH_PAGE, Records
+from connector.adapters.times import moment
 
 TICKETS: Final = "tickets"
 NOTES: Final = "notes"
@@ -36,7 +37,7 @@ class _Place:
             kind, since, passed = text.split(" ")
             return cls(kind, int(since), int(passed))
         except ValueError as error:
-            raise Refused(f"hubspot: {text!r} is no place in a sweep", code="bad_place") from error
+            raise bad_place("hubspot", text) from error
 
     def __str__(self) -> str:
         return f"{self.kind} {self.since} {self.passed}"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from connector.adapters.base import Change, ChangeKind, Json, Written
-from connector.adapters.hubspot.api import BATCH, Api, chunks
-from connector.adapters.hubspot.contacts import Contacts, Found
+from connector.adapters.base import Change, Json, Written
+from connector.adapters.hubspot.api import BATCH, Api
 from connector.adapters.hubspot.records import Records
 from connector.adapters.hubspot.schema import OUR_ID, as_text
-from connector.domain.errors import ConnectorError, Gone, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.adapters.people import Contacts, Found
+from connector.adapters.turns import write_changes
+from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
 from connector.domain.ticket import Record, Value
 
 UPSERT: Final = "/crm/objects/{objects}/tickets/batch/upsert"
@@ -32,43 +32,20 @@ class Tickets:
         self._scope = scope
 
     def write(self, changes: Sequence[Change]) -> list[Written]:
-        """One outcome for each. Changes of one ticket go in order, each in a batch of its own.
-
-        After one that may still be repeated or is unknown, the later ones of that ticket are held back.
-        """
+        """One outcome for each, a hundred a call; a ticket's changes go in order."""
         try:
             self._records.expect([name for change in changes for name in change.values])
         except ConnectorError as error:
             return [Written(change.key, error=error) for change in changes]
-        outcomes: list[Written] = []
-        open_ends: set[str] = set()
-        for batch in _turns(changes):
-            for change in (one for one in batch if _target(one) in open_ends):
-                held = RetryLater("an earlier change of this ticket is open", code="held_back", scope="record")
-                outcomes.append(Written(change.key, error=held))
-            for written in self._send([one for one in batch if _target(one) not in open_ends]):
-                outcomes.append(written)
-                if isinstance(written.error, RetryLater | UnknownOutcome):
-                    open_ends |= {_target(one) for one in batch if one.key == written.key}
-        return outcomes
+        return write_changes(changes, create=self._create, update=self._update, size=BATCH, system="hubspot")
 
     def probe(self, change: Change) -> Record | None:
         """The ticket that a CREATE left behind, found by our id; its contact may not be joined."""
         found = self._records.find(OUR_ID, [str(change.external_id)], tuple(change.values))
         return next(iter(found[str(change.external_id)]), None)
 
-    def _send(self, changes: Sequence[Change]) -> list[Written]:
-        creates = [one for one in changes if one.kind is ChangeKind.CREATE and one.external_id]
-        updates = [one for one in changes if one.kind is ChangeKind.UPDATE and one.record_id]
-        others = [one for one in changes if one not in creates and one not in updates]
-        told = "hubspot takes a CREATE with our id and an UPDATE with its own, nothing else"
-        written = [Written(one.key, error=NotSupported(told, code="not_supported")) for one in others]
-        return written + self._create(creates) + self._update(updates)
-
     def _create(self, changes: Sequence[Change]) -> list[Written]:
         """Upsert on our id, then join the contacts. Repeating it is harmless."""
-        if not changes:
-            return []
         try:
             contacts = self._contacts.resolve([one.requester for one in changes])
         except RetryLater as error:
@@ -85,8 +62,6 @@ class Tickets:
         return self._join(changes, made, contacts)
 
     def _update(self, changes: Sequence[Change]) -> list[Written]:
-        if not changes:
-            return []
         inputs: dict[str, Json] = {one.key: {"id": one.record_id, "properties": _texts(one.values)} for one in changes}
         keys = {one.record_id: one.key for one in changes}
         outcomes = self._api.batch_write(UPDATE, inputs, lambda item: keys.get(str(item.get("id"))))
@@ -151,20 +126,6 @@ class Tickets:
             return False
         except (RetryLater, UnknownOutcome) as error:
             return error
-
-
-def _turns(changes: Sequence[Change]) -> list[Sequence[Change]]:
-    """Batches in which each ticket comes once: HubSpot refuses one that names a record twice."""
-    turns: defaultdict[int, list[Change]] = defaultdict(list)
-    seen: defaultdict[str, int] = defaultdict(int)
-    for change in changes:
-        turns[seen[_target(change)]].append(change)
-        seen[_target(change)] += 1
-    return [chunk for turn in turns.values() for chunk in chunks(turn, BATCH)]
-
-
-def _target(change: Change) -> str:
-    return f"id {change.record_id}" if change.record_id else f"ours {change.external_id}"
 
 
 def _texts(values: Mapping[str, Value]) -> dict[str, str]:

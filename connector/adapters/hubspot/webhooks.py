@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Delivery, Event, EventKind, Json, Step
-from connector.adapters.hubspot.records import moment
+from connector.adapters.signing import check_signature, check_time, digest, json_of
+from connector.adapters.times import moment
 from connector.domain.errors import BadDelivery, ConfigError
 from connector.domain.ticket import Value
 
-TOLERANCE: Final = 5 * 60 * 1000
 MILLISECONDS = re.compile(r"\d{1,15}", re.ASCII)
 DECODED = re.compile(r"%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 TYPE_IDS: Final = {"0-5": "ticket", "0-46": "note", "0-1": "contact"}
@@ -43,42 +43,32 @@ class Verifier:
     def __init__(self, secrets: Sequence[str], public_url: str, accepted: frozenset[str]) -> None:
         if unknown := accepted - {"v1", "v2", "v3"}:
             raise ConfigError(f"signatures: unknown {', '.join(sorted(unknown))}; there are v1, v2 and v3")
-        self._secrets = [secret.encode() for secret in secrets if secret]
+        self._secrets = secrets
         self._public_url = public_url.rstrip("/")
         self._accepted = accepted
 
     def verify(self, delivery: Delivery, *, now: datetime) -> None:
         """Raises BadDelivery unless a secret of ours made the signature, within five minutes where it has a time."""
-        if not self._secrets:
-            raise BadDelivery("no client secret is configured, so no delivery can be trusted", code="no_secret")
-        version, signature, sign = self._claim(delivery, now)
-        if version not in self._accepted:
-            raise BadDelivery(f"signatures of version {version} are not accepted here", code="signature_version")
-        if not any(hmac.compare_digest(sign(secret), signature) for secret in self._secrets):
-            raise BadDelivery("the signature does not match", code="signature_wrong")
-
-    def _claim(self, delivery: Delivery, now: datetime) -> tuple[str, bytes, Callable[[bytes], bytes]]:
         headers, uri = delivery.headers, (self._public_url + delivery.path).encode("utf-8", "replace")
         called = delivery.method.upper().encode() + uri
-        if signature := headers.get("x-hubspot-signature-v3"):
-            told = headers.get("x-hubspot-request-timestamp", "")
-            if not MILLISECONDS.fullmatch(told) or abs(int(told) - int(now.timestamp() * 1000)) > TOLERANCE:
-                raise BadDelivery("the time of the signature is missing or not of now", code="signature_time")
-            signed = _decoded(called) + delivery.body + told.encode()
-            return (
-                "v3",
-                signature.encode("utf-8", "replace"),
-                lambda secret: base64.b64encode(hmac.digest(secret, signed, "sha256")),
-            )
-        signature, version = headers.get("x-hubspot-signature"), headers.get("x-hubspot-signature-version", "").lower()
-        if not signature or version not in ("v1", "v2"):
-            raise BadDelivery("there is no signature", code="signature_missing")
-        signed = delivery.body if version == "v1" else called + delivery.body
-        return (
-            version,
-            signature.lower().encode("utf-8", "replace"),
-            lambda secret: hashlib.sha256(secret + signed).hexdigest().encode(),
-        )
+        given, version = headers.get("x-hubspot-signature-v3", ""), "v3"
+        told = headers.get("x-hubspot-request-timestamp", "")
+        signed = _decoded(called) + delivery.body + told.encode("utf-8", "replace")
+        if not given:
+            given = headers.get("x-hubspot-signature", "").lower()
+            version = headers.get("x-hubspot-signature-version", "").lower()
+            signed = delivery.body if version == "v1" else called + delivery.body
+        if given and version not in self._accepted:
+            raise BadDelivery("signatures of this version are not accepted here", code="signature_version")
+        check_signature(given, self._secrets, lambda secret: _signature(version, secret, signed))
+        if version == "v3":
+            check_time(moment(told) if MILLISECONDS.fullmatch(told) else None, now)
+
+
+def _signature(version: str, secret: bytes, signed: bytes) -> bytes:
+    if version == "v3":
+        return base64.b64encode(hmac.digest(secret, signed, "sha256"))
+    return hashlib.sha256(secret + signed).hexdigest().encode()
 
 
 def _decoded(uri: bytes) -> bytes:
@@ -88,10 +78,7 @@ def _decoded(uri: bytes) -> bytes:
 
 def parse(body: bytes, native: Callable[[str, object], Value]) -> list[Event]:
     """The events of a delivery: an array, or one object. What we have no use for comes as OTHER."""
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadDelivery("the body is not JSON", code="unreadable") from error
+    told = json_of(body)
     items = [told] if isinstance(told, dict) else told
     if not isinstance(items, list):
         raise BadDelivery("the body is neither an event nor a list of events", code="unreadable")
@@ -154,13 +141,18 @@ def _association(item: Json, name: str, kind: str) -> Event:
     if note and ticket and not removed:
         return Event(name, EventKind.COMMENT, note, key, ticket_id=ticket, moment=_moment(item))
     return Event(
-        name, EventKind.OTHER, ticket or _id(item.get("objectId")), key, ticket_id=ticket, moment=_moment(item)
+        name,
+        EventKind.OTHER,
+        ticket or _id(item.get("objectId")),
+        key,
+        ticket_id=ticket,
+        moment=_moment(item),
     )
 
 
 def _key(item: Json, kind: str, what: str, *about: str) -> str:
     """What repeats of one event have in common. HubSpot's own event id is not promised to be unique."""
-    value = hashlib.sha256(str(item.get("propertyValue")).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    value = digest(item.get("propertyValue"))
     when = item.get("occurredAt") or item.get("eventId")
     parts = (item.get("portalId"), kind, what, *about, item.get("propertyName"), item.get("messageId"), when, value)
     return ":".join("" if part is None else str(part) for part in parts)

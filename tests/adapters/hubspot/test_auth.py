@@ -11,8 +11,8 @@ import pytest
 
 from connector.adapters.budget import MemoryBudget
 from connector.adapters.hubspot import rate, sort
-from connector.adapters.hubspot.kind import oauth
-from connector.adapters.oauth import Anonymous, OAuthCredentials, StaticCredentials, Token
+from connector.adapters.hubspot.kind import ADVICE, TOKEN
+from connector.adapters.oauth import Anonymous, OAuthCredentials, StaticCredentials, Token, refresh_grant
 from connector.adapters.testing import AdapterContract
 from connector.adapters.testing.hubspot import HubSpotArena
 from connector.adapters.transport import Transport
@@ -61,12 +61,9 @@ def make(portal: Imitation, store: MemoryStore) -> Iterator[Make]:
     )
 
     def credentials(refresh_token: str = portal.credentials.refresh_token) -> OAuthCredentials:
-        return OAuthCredentials(
-            transport,
-            oauth(portal.credentials.client_id, portal.settings.client_secret, refresh_token),
-            store=store,
-            clock=portal.now,
-        )
+        app, secret = portal.credentials.client_id, portal.settings.client_secret
+        grant = refresh_grant(TOKEN, client_id=app, client_secret=secret, refresh_token=refresh_token, advice=ADVICE)
+        return OAuthCredentials(transport, grant, store=store, clock=portal.now)
 
     yield credentials
     wire.close()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector.adapters.base import NewComment
-from connector.adapters.hubspot import marker
+from connector.adapters.entries import marker
 from connector.adapters.hubspot.notes import LONGEST_BODY, note_body
 from connector.adapters.testing.hubspot import HubSpotArena
 from connector.domain.errors import Refused, RetryLater, UnknownOutcome

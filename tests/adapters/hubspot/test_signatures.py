@@ -120,7 +120,7 @@ def test_an_empty_secret_signs_nothing() -> None:
         hmac.digest(b"", f"POST{EXAMPLE}/webhook_uri[]{timestamp}".encode(), hashlib.sha256)
     ).decode()
 
-    with pytest.raises(BadDelivery, match="no client secret"):
+    with pytest.raises(BadDelivery, match="no webhook secret"):
         verifier("", "").verify(v3(forged, timestamp, b"[]"), now=NOW)
     with pytest.raises(BadDelivery, match="does not match"):
         verifier("", SECRET).verify(v3(forged, timestamp, b"[]"), now=NOW)

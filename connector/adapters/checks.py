@@ -1,0 +1,93 @@
+"""The lines of `doctor` and the steps of `setup`, as every adapter tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Final, TypeVar
+
+from connector.adapters.base import Check, Step
+from connector.adapters.transport import Response
+from connector.domain.errors import ConnectorError, Refused
+
+T = TypeVar("T")
+SKEW: Final = 60.0
+NEARLY: Final = 0.9
+SETUP: Final = "run `connector setup` for this connection"
+
+Advise = Callable[[ConnectorError], str]
+"""What to do about an error, where something is known to help; empty otherwise."""
+
+
+def looked_at(looks: Mapping[str, Callable[[], Iterable[Check]]], *, advise: Advise = lambda _: "") -> Iterator[Check]:
+    """The lines of each look, by what it looks at. One that cannot be made is a line that is not well."""
+    for what, look in looks.items():
+        try:
+            yield from look()
+        except ConnectorError as error:
+            yield Check(what, ok=False, detail=str(error), advice=advise(error))
+
+
+def readable(probes: Mapping[str, Callable[[], object]], *, advise: Advise = lambda _: "") -> Iterator[Check]:
+    """Whether each of these can be read, by its name: a line `reading tickets`."""
+    for what, ask in probes.items():
+        try:
+            ask()
+        except ConnectorError as error:
+            yield Check(f"reading {what}", ok=False, detail=str(error), advice=advise(error))
+        else:
+            yield Check(f"reading {what}", ok=True)
+
+
+def judged(what: str, ok: bool, detail: str = "", *, advice: str) -> Check:
+    """A line with advice only where it is not well."""
+    return Check(what, ok=ok, detail=detail, advice="" if ok else advice)
+
+
+def clock_told(answer: Response, now: datetime) -> Iterator[Check]:
+    """How far this machine's clock is from the vendor's, where an answer tells the time."""
+    if date := answer.headers.get("date"):
+        skew = abs((parsedate_to_datetime(date) - now).total_seconds())
+        advice = "set this machine's clock: signatures older than five minutes are refused"
+        yield judged("clock", skew <= SKEW, f"{skew:.0f} s apart", advice=advice)
+
+
+def used(what: str, calls: int, limit: int, *, nearly: float = NEARLY, advice: str) -> Check:
+    """How many of a limit's calls are used, by whomever."""
+    return judged(what, calls < nearly * limit or not limit, f"{calls} of {limit}", advice=advice)
+
+
+def ours_exist(what: str, steps: Sequence[Step]) -> Check:
+    """Whether our own fields are there, by what a dry run of `ensure_schema` would do."""
+    lacking = "; ".join(f"{one.what} {one.advice}" for one in steps if one.state != "ok")
+    return judged(what, not lacking, lacking or "ours exist", advice=SETUP)
+
+
+def ensured(
+    what: str,
+    present: T | None,
+    *,
+    make: Callable[[], object],
+    look: Callable[[], T | None],
+    judge: Callable[[T], str],
+    refused: Callable[[Refused], str] = str,
+    dry_run: bool,
+) -> Step:
+    """Make something of ours exist: `present` is what was found, or None.
+
+    `judge` says why what is there cannot serve, and nothing where it can. Where making is refused, `look` looks again,
+    as somebody else may have made it; `refused` says what a person does about the refusal.
+    """
+    if present is None and dry_run:
+        return Step(what, "would", "would be created")
+    if present is None:
+        try:
+            make()
+        except Refused as error:
+            if (present := look()) is None:
+                return Step(what, "problem", refused(error))
+        else:
+            return Step(what, "done")
+    problem = judge(present)
+    return Step(what, "problem" if problem else "ok", problem)

@@ -1,0 +1,27 @@
+"""Times as vendors tell and take them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
+MILLISECONDS_FROM: Final = 1e11
+"""A number of this size or more counts milliseconds: as seconds it would be after the year 5000."""
+
+
+def moment(told: object) -> datetime | None:
+    """A vendor's time in UTC: ISO 8601, or seconds or milliseconds since 1970. None where it cannot be read."""
+    try:
+        if (isinstance(told, int | float) and not isinstance(told, bool)) or str(told).isdecimal():
+            seconds = float(str(told))
+            return datetime.fromtimestamp(seconds / 1000 if abs(seconds) >= MILLISECONDS_FROM else seconds, UTC)
+        read = datetime.fromisoformat(str(told))
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def iso(at: datetime, *, timespec: str = "seconds") -> str:
+    """A time in UTC as most vendors read it: `2026-11-28T09:00:00Z`."""
+    return at.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
