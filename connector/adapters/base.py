@@ -122,6 +122,8 @@ class Change:
     """UPDATE: the version of the reading that it was decided on, where known, for vendors that refuse a stale one."""
     repeated: bool = False
     """CREATE: it was sent before, perhaps long ago, and nobody knows what became of it."""
+    follows: str = ""
+    """CREATE: the record that was closed for good and that this one follows; only where `Capabilities.follow_ups`."""
 
     @property
     def target(self) -> str:
@@ -215,6 +217,8 @@ class Capabilities:
     public_comments: bool = False
     """Whether a comment can be shown to the customer by this system itself."""
     idempotent_create: bool = True
+    follow_ups: bool = False
+    """Whether a record can be made that follows one closed for good. It is repeatable where creates are."""
     field_history: bool = False
     webhooks: bool = True
     batch_comments: bool = False

@@ -91,3 +91,5 @@ class Kind:
     settings: type[ConnectionSettings]
     build: Callable[[Parts, Any], Adapter]
     asks: tuple[Ask, ...] = ()
+    follow_ups: bool = False
+    """Whether its adapters have the capability of that name: what a mapping is held to before there is an account."""

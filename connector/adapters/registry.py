@@ -22,3 +22,8 @@ def kind(crm: str) -> Kind:
     """What this kind of CRM is. Raises KeyError on one that is not known."""
     found: Kind = importlib.import_module(CRMS[crm]).KIND
     return found
+
+
+def makes_follow_ups(crm: str) -> bool:
+    """Whether this kind of CRM can make a record that follows one closed for good; also True of a kind not known."""
+    return crm not in CRMS or kind(crm).follow_ups

@@ -171,12 +171,14 @@ def _schema(connection: str | None) -> Schema | None:
 
 
 def _problems(path: Path, schema: Schema | None) -> list[Problem]:
+    from connector.adapters.registry import makes_follow_ups
     from connector.mapping import lint, load
     from connector.mapping.problems import MappingErrors, Problem
 
     name = _shown(path)
     try:
-        return lint.check(load.parse(path.read_text(encoding="utf-8"), name=name), schema)
+        document = load.parse(path.read_text(encoding="utf-8"), name=name)
+        return lint.check(document, schema, follows=makes_follow_ups)
     except MappingErrors as problem:
         return list(problem.problems)
     except UnicodeDecodeError:

@@ -19,7 +19,7 @@ Values = Mapping[str, Value]
 
 
 class Outcome(StrEnum):
-    """What was decided for one field."""
+    """What was decided for one field. FOLLOW_UP: the CRM's record is over, and another one is to follow it."""
 
     UNCHANGED = "unchanged"
     AGREED = "agreed"
@@ -27,6 +27,7 @@ class Outcome(StrEnum):
     TO_NEXTCAP = "to_nextcap"
     MERGED = "merged"
     LEFT = "left"
+    FOLLOW_UP = "follow_up"
     HELD = "held"
     REFUSED = "refused"
 
@@ -92,11 +93,13 @@ class Signals:
     """What else happened that a status decision must know.
 
     `unseen_customer_reply`: the CRM has not been shown the customer's newest reply yet. `moved_by_our_reply`: the
-    ticket's status right now is what the system made of our own reply.
+    ticket's status right now is what the system made of our own reply. `unseen_reply`: the CRM has not been shown the
+    newest reply, whoever wrote it.
     """
 
     unseen_customer_reply: bool = False
     moved_by_our_reply: bool = False
+    unseen_reply: bool = False
 
 
 QUIET = Signals()

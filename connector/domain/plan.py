@@ -23,6 +23,7 @@ from connector.domain.decision import (
     Values,
     newer_side,
 )
+from connector.domain.final import without_final
 from connector.domain.rules import (
     Direction,
     Directories,
@@ -52,7 +53,9 @@ def plan_sync(
     A value that was not observed counts as unchanged; without a shadow it is never taken nor agreed with.
     """
     status = decide_status(mapping.status, link, nextcap=nextcap, crm=crm, now=now, signals=signals)
-    fields = [_decide(rule, link, nextcap, crm, people, now) for rule in mapping.rules]
+    shown = crm.get(STATUS, status.crm)
+    decided = (_decide(rule, link, nextcap, crm, people, now) for rule in mapping.rules)
+    fields = [without_final(mapping.status, shown, one) for one in decided]
     return Plan((_complete(status, mapping, fields, crm), *fields))
 
 

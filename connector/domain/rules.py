@@ -48,6 +48,14 @@ class OnLeave(StrEnum):
     UNLINK = "unlink"
 
 
+class AfterFinal(StrEnum):
+    """What becomes of something new in Next Cap where the CRM has closed its record for good."""
+
+    FOLLOW_UP = "follow_up"
+    NOTE = "note"
+    PARK = "park"
+
+
 class Untranslatable(Exception):
     """A value has no counterpart. `code` is stable; the message is for the operator."""
 
@@ -119,9 +127,16 @@ class StatusRule:
     first: First = First.NEXTCAP
     close_race: str = "reopen"
     """`reopen` or `ask`: what to do with a close that could not know of a newer customer reply."""
+    final: frozenset[str] = frozenset()
+    """CRM values with which the CRM closes a record for good: nothing opens it again."""
+    after_final: AfterFinal = AfterFinal.PARK
     labels: Mapping[str, str] = field(default_factory=dict)
     """CRM value → label, for reasons that people read."""
     line: int = 0
+
+    def is_final(self, value: Value) -> bool:
+        """Whether a record that shows this value is closed for good."""
+        return str(value) in self.final
 
     def label(self, value: Value) -> str:
         """The CRM value as its users know it."""
@@ -198,6 +213,7 @@ class TicketMapping:
 
 __all__ = [
     "MISSING",
+    "AfterFinal",
     "CommentPolicy",
     "Direction",
     "Directories",

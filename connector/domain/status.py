@@ -14,6 +14,7 @@ from connector.domain.decision import (
     Values,
     newer_side,
 )
+from connector.domain.final import CLOSED, decide_final
 from connector.domain.lifecycle import FINAL, Status, shortest_path
 from connector.domain.rules import Direction, First, Owner, StatusRule
 from connector.domain.ticket import Side, Value
@@ -33,6 +34,10 @@ def decide_status(
         return _decision(Outcome.HELD, "waits", "still waits for a person", ours, theirs)
     ours_changed = shadow is None or ours != shadow.nextcap
     theirs_changed = shadow is None or theirs != shadow.crm
+    if present is not None:
+        final = decide_final(rule, present, theirs, ours_changed=ours_changed, signals=signals)
+        if final is not None:
+            return final
     if not (ours_changed or theirs_changed):
         return _decision(Outcome.UNCHANGED, "unchanged", "neither side changed", ours, theirs)
     if present is None:
@@ -98,6 +103,10 @@ def _winner(
 def _push(rule: StatusRule, reason: str, present: Status, theirs: Value) -> Decision:
     if rule.direction is Direction.TO_NEXTCAP:
         return _decision(Outcome.LEFT, "one_way", f"{reason}; the status travels only to Next Cap", present, theirs)
+    if rule.is_final(theirs):
+        return _decision(
+            Outcome.LEFT, CLOSED, f"{reason}; {rule.label(theirs)} is for good in the CRM", present, theirs
+        )
     wanted = rule.to_crm.get(present)
     if wanted is None:
         text = f"the mapping gives no CRM value for the status {present}"

@@ -18,7 +18,7 @@ from connector.domain.ticket import Record, Requester, Side, Value, normal
 from connector.engine import fence, fuses
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.doubts import keep_doubt, settle_doubt
-from connector.engine.effects import attempt, raise_waits
+from connector.engine.effects import attempt, raise_waits, unreported
 from connector.engine.points import Point, at
 from connector.engine.reading import fields_of, read_nextcap, take_crm, take_nextcap
 from connector.engine.work import Parking, Work, each, name_of, observe
@@ -41,13 +41,12 @@ def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Dire
     fresh = fuses.admitted(engine, Side.CRM, fresh, what="the record") if fresh else []
     if not fresh:
         return
-    changes = [_create_change(work, people) for work in fresh]
-    _intend(engine, CREATE_CRM, Side.CRM, fresh, [{"was": _as_json(_ours(work))} for work in fresh])
+    changes = [new_record(work, people) for work in fresh]
+    intend(engine, CREATE_CRM, Side.CRM, [(work, CREATE_CRM, {"was": _as_json(_ours(work))}) for work in fresh])
     outcomes = {one.key: one for one in attempt(engine, engine.crms[name], fresh, changes)}
     at(Point.APPLIED, CREATE_CRM)
     for work in fresh:
-        lost = UnknownOutcome("the answer said nothing of this record", code="unreported", answered=True)
-        _keep_record(engine, work, outcomes.get(str(work.link.id), Written("", error=lost)), people)
+        keep_record(engine, work, outcomes.get(str(work.link.id)) or Written("", error=unreported()), people)
     raise_waits(outcomes.values())
 
 
@@ -63,7 +62,7 @@ def _adopt_lost(engine: Engine, name: str, work: Work, people: Directories) -> N
     if found is not None:
         whole = adapter.read([found.id], fields_of(work, adapter)).get(found.id, found)
         sent = {field: links.from_json(value) for field, value in effect.payload.get("was", {}).items()}
-        _keep_record(engine, work, Written(change.key, whole.id, whole, created=False), people, sent=sent)
+        keep_record(engine, work, Written(change.key, whole.id, whole, created=False), people, sent=sent)
 
 
 def _is_twin(engine: Engine, name: str, work: Work) -> bool:
@@ -127,23 +126,23 @@ def _join_found(engine: Engine, name: str, work: Work, found: Sequence[Record], 
         work.say("found", f"joined to an existing record by {field}", record=free[0].id)
 
 
-def _join(engine: Engine, work: Work, record_id: str, shadows: dict[str, Shadow]) -> None:
+def _join(engine: Engine, work: Work, record_id: str, shadows: dict[str, Shadow], *, kind: str = CREATE_CRM) -> None:
     """Commit the join at once; a record that another link holds is a person's to settle."""
     try:
         with engine.db.write() as connection:
             links.check_fence(connection, work.link)
             links.attach_record(connection, work.link, record_id, engine.now(), shadows=links.shadows_to_json(shadows))
-            _made(connection, work, CREATE_CRM, record_id)
+            _made(connection, work, kind, record_id)
     except sa.exc.IntegrityError:
         text = f"the record {record_id} is linked to another ticket already"
         work.fail(NeedsReview(text, code="record_taken", candidates=(record_id,)))
         return
     work.changes |= {"record_id": record_id, "state": links.ACTIVE, "linked_at": engine.now()}
-    work.open_effects = _without(work, CREATE_CRM)
+    work.open_effects = _without(work, kind)
     work.look |= Look.CRM_COMMENTS
 
 
-def _create_change(work: Work, people: Directories) -> Change:
+def new_record(work: Work, people: Directories) -> Change:
     """Every value that the mapping gives for a new record. A value without a counterpart parks its field alone."""
     record = work.nextcap
     assert record is not None  # noqa: S101 - filtered by the caller
@@ -157,6 +156,9 @@ def _create_change(work: Work, people: Directories) -> Change:
         if rule.crm and rule.direction is not Direction.TO_NEXTCAP and _is_open(work, rule, ours.get(rule.name)):
             _put(work, values, rule, rule.crm, lambda rule=rule: rule.to_crm(ours.get(rule.name), people))
     values = {field: value for field, value in values.items() if value is not None}
+    stage = str(values.get(mapping.status.crm))
+    if any(stage in rule.required_on and rule.crm not in values for rule in mapping.rules):
+        del values[mapping.status.crm]  # As an update would withhold it; the plan that follows says why.
     return Change(
         ChangeKind.CREATE,
         key=str(work.link.id),
@@ -180,12 +182,18 @@ def _put(work: Work, values: dict[str, Value], rule: Rule, field: str, translate
         work.parkings.append(Parking(rule.name, problem.code, str(problem)))
 
 
-def _keep_record(
-    engine: Engine, work: Work, written: Written, people: Directories, *, sent: Mapping[str, Value] | None = None
+def keep_record(
+    engine: Engine,
+    work: Work,
+    written: Written,
+    people: Directories,
+    *,
+    sent: Mapping[str, Value] | None = None,
+    kind: str = CREATE_CRM,
 ) -> None:
     """The record is made: link it in its own transaction, with the shadows that its answer shows.
 
-    `sent` is what it was made from, where that may not be what Next Cap says now.
+    `sent` is what it was made from, where that may not be what Next Cap says now; `kind` is that of its effect.
     """
     for warning in written.warnings:
         work.say("warning", warning)
@@ -194,9 +202,9 @@ def _keep_record(
         name = work.link.connection
         repeats = engine.crms[name].capabilities.idempotent_create
         if not repeats and isinstance(error, UnknownOutcome):
-            keep_doubt(engine, name, work, error, CREATE_CRM)
+            keep_doubt(engine, name, work, error, kind)
             return
-        _drop_unless_unknown(work, CREATE_CRM, error, keeps_waiting=repeats)
+        _drop_unless_unknown(work, kind, error, keeps_waiting=repeats)
         named = name_of(work.mapping, error.field or "", Side.CRM) if isinstance(error, Refused) else None
         if named and work.nextcap is not None and named != STATUS:
             ours = observe(work.mapping, Side.NEXTCAP, work.nextcap).get(named)
@@ -205,11 +213,10 @@ def _keep_record(
         elif not (isinstance(error, RetryLater) and error.scope == "connection"):
             work.fail(error)
         return
-    shadows = _shadows_after_create(work, written, people, sent or _ours(work))
-    _join(engine, work, written.id, shadows)
+    work.shadows = _shadows_after_create(work, written, people, sent or _ours(work))
+    _join(engine, work, written.id, work.shadows, kind=kind)
     if not work.is_live:
         return
-    work.shadows = shadows
     work.wrote = True
     work.look &= ~Look.CRM_COMMENTS if written.created else Look.ALL
     if written.record is not None:
@@ -270,7 +277,7 @@ def _make_ticket(engine: Engine, name: str, work: Work, requester: Requester | N
     if found is None:
         if not fuses.admitted(engine, Side.NEXTCAP, [work], what="the ticket", kind=fuses.CREATED):
             return
-        _intend(engine, CREATE_NEXTCAP, Side.NEXTCAP, [work], [{}])
+        intend(engine, CREATE_NEXTCAP, Side.NEXTCAP, [(work, CREATE_NEXTCAP, {})])
         written = next(iter(attempt(engine, engine.nextcap, [work], [change])))
         at(Point.APPLIED, CREATE_NEXTCAP)
         if written.error is not None:
@@ -350,12 +357,14 @@ def _shadows_of_new_ticket(work: Work, record: Record, people: Directories) -> d
     return {**settled, STATUS: Shadow(ours[STATUS], None)}
 
 
-def _intend(engine: Engine, kind: str, side: Side, works: Sequence[Work], payloads: Sequence[dict[str, Any]]) -> None:
+def intend(engine: Engine, kind: str, side: Side, jobs: Sequence[tuple[Work, str, dict[str, Any]]]) -> None:
+    """Name creates (work, name, what to keep of it) and mark them as sending, before anything goes out."""
     now = engine.now()
     until: datetime = now + timedelta(seconds=engine.timing.call)
+    works = [work for work, _, _ in jobs]
     rows = [
-        {"link_id": work.link.id, "key": kind, "kind": kind, "side": side, "payload": payload}
-        for work, payload in zip(works, payloads, strict=True)
+        {"link_id": work.link.id, "key": key, "kind": kind, "side": side, "payload": payload}
+        for work, key, payload in jobs
     ]
     with engine.db.write() as connection:
         fence.check(engine, connection, works)
@@ -363,7 +372,7 @@ def _intend(engine: Engine, kind: str, side: Side, works: Sequence[Work], payloa
         opened = effects.open_of(connection, [work.link.id for work in works])
         mine = [one for found in opened.values() for one in found if one.kind == kind]
         effects.sending(connection, [one.id for one in mine], now=now, until=until)
-        told = {work.link.id: payload for work, payload in zip(works, payloads, strict=True)}
+        told = {work.link.id: payload for work, _, payload in jobs}
         for one in [one for one in mine if one.payload != told[one.link_id]]:
             effects.set_state(connection, one.id, effects.SENDING, payload=told[one.link_id])
         opened = effects.open_of(connection, [work.link.id for work in works])

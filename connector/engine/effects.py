@@ -57,7 +57,7 @@ def write_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
     outcomes = {one.key: one for one in attempt(engine, adapter, [work for work, _ in jobs], changes)}
     at(Point.APPLIED, UPDATE_CRM)
     for work, pairs in jobs:
-        written = outcomes.get(str(work.link.id)) or Written(str(work.link.id), error=_unreported())
+        written = outcomes.get(str(work.link.id)) or Written(str(work.link.id), error=unreported())
         _keep_values(engine, work, Side.CRM, pairs, written)
     raise_waits(outcomes.values())
 
@@ -88,7 +88,8 @@ def raise_waits(outcomes: Iterable[Written]) -> None:
             raise one.error
 
 
-def _unreported() -> ConnectorError:
+def unreported() -> ConnectorError:
+    """What became of a write that a batch's answer does not mention."""
     return UnknownOutcome("the answer said nothing of this record", code="unreported", answered=True)
 
 
@@ -252,7 +253,7 @@ def one_outcome(engine: Engine, work: Work, change: Change) -> Written:
     """Carry out one change in Next Cap; whatever went wrong is in the outcome, a connection's trouble is raised."""
     written = next(iter(attempt(engine, engine.nextcap, [work], [change])), None)
     if written is None:
-        return Written(change.key, error=_unreported())
+        return Written(change.key, error=unreported())
     raise_waits([written])
     return written
 

@@ -177,7 +177,7 @@ def _due(
         return now
     if work.due_at is not None or work.ended:
         changes.setdefault("look", work.look)
-    left = [one for one in work.open_effects if one.id not in work.dropped]
+    left = [one for one in work.open_effects if one.id not in {*work.dropped, *work.kept}]
     if left and work.due_at is None and not work.ended:
         untried = any(one.state == INTENDED for one in left)
         return now + backoff(0 if untried else 1, engine.timing)

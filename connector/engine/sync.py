@@ -16,7 +16,7 @@ from connector.domain.lifecycle import FINAL
 from connector.domain.plan import plan_sync
 from connector.domain.rules import Directories, OnLeave, Verdict
 from connector.domain.ticket import Record, Side
-from connector.engine import comments, creating, effects, finish, fuses, people, reading, settling
+from connector.engine import closed, comments, creating, effects, finish, fuses, people, reading, settling
 from connector.engine.context import Engine
 from connector.engine.work import Work, each, names_every_field
 from connector.store import effects as effect_rows
@@ -114,7 +114,7 @@ def _run(engine: Engine, name: str, works: list[Work], directory: Directories) -
     for work in works:
         work.note_unseen_reply(comments.has_unseen_customer_reply(work))
     linked = [work for work in works if work.is_live and work.record_id and work.nextcap_id]
-    comments.send_to_crm(engine, name, linked)
+    _send_to_crm(engine, name, linked, directory)
     comments.send_to_nextcap(engine, linked)
     _decide(engine, name, linked, directory)
     _read_timelines_of_the_moved(engine, name, linked, directory)
@@ -122,6 +122,12 @@ def _run(engine: Engine, name: str, works: list[Work], directory: Directories) -
     # Before the slow part, in which each ticket has its turn: what is done already is told.
     finish.finish_all(engine, [work for work in linked if not (work.is_live and _asks_for_nextcap(work))])
     each([work for work in linked if not work.finished], lambda work: _write_nextcap(engine, name, work, directory))
+
+
+def _send_to_crm(engine: Engine, name: str, works: Sequence[Work], directory: Directories) -> None:
+    """What was said in Next Cap; where the record is closed for good, what the mapping says of that comes first."""
+    closed.settle(engine, name, works, directory)
+    comments.send_to_crm(engine, name, works)
 
 
 def _write_nextcap(engine: Engine, name: str, work: Work, directory: Directories) -> None:
@@ -266,7 +272,7 @@ def _look_before_closing(engine: Engine, name: str, works: Sequence[Work], direc
         work.note_unseen_reply(comments.has_unseen_customer_reply(work))
         if work.is_live:
             plan(engine, work, directory)
-    comments.send_to_crm(engine, name, closing)
+    _send_to_crm(engine, name, closing, directory)
 
 
 def plan(engine: Engine, work: Work, directory: Directories) -> None:
@@ -317,7 +323,7 @@ def _read_timelines_of_the_moved(engine: Engine, name: str, works: Sequence[Work
     for work in moved:
         work.look |= Look.NEXTCAP_COMMENTS
     comments.look_at_timelines(engine, name, moved, directory)
-    comments.send_to_crm(engine, name, moved)
+    _send_to_crm(engine, name, moved, directory)
 
 
 def _was_moved_by_us(work: Work) -> bool:

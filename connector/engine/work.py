@@ -77,6 +77,8 @@ class Work:
     ticket_changes: dict[str, Any] = field(default_factory=dict)
     waits_for: set[Side] = field(default_factory=set)
     """Sides to which an earlier comment is still open, so that no status may go there yet."""
+    kept: set[int] = field(default_factory=set)
+    """Open effects that wait for something else to happen, and make no pass due."""
     due_at: datetime | None = None
     failure: ConnectorError | None = None
     postponed: RetryLater | None = None
@@ -142,6 +144,15 @@ class Work:
         """Nothing more is to be done for this link in this pass."""
         self.say(code, text)
         self.ended = True
+
+    def may_be_closed(self) -> bool:
+        """Whether a refusal may be that of a record which was closed for good since it was read: it is read, then."""
+        if not self.mapping.status.final or self.crm_fresh:
+            return False
+        self.look |= Look.CRM
+        self.changes["look"] = self.look
+        self.again = True
+        return True
 
     def note_unseen_reply(self, unseen: bool) -> None:
         """The CRM has not been shown all that the customer wrote: nobody there could know when they closed."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connector.domain.decision import STATUS, Outcome, Signals
+from connector.domain.final import FOLLOW_UP, NOTED
 from connector.domain.plan import plan_sync
 from connector.domain.rules import Direction, Directories, TicketMapping, Translate, Untranslatable
 from connector.domain.status import parse_status
@@ -29,6 +30,8 @@ from connector.mapping.transforms import as_text, text_of
 from connector.mapping.vocabulary import FIELDS, OBJECTS, nextcap_field
 
 PARKED = (Outcome.HELD, Outcome.REFUSED)
+AFTER_FINAL = {FOLLOW_UP: "follow_up", NOTED: "note"}
+FINAL_WORDS = {"follow_up": "a follow-up is made", "note": "a note is written", None: "no follow-up, no note"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Came:
     walk: tuple[str, ...] = ()
     parked: tuple[str, ...] = ()
     carried: bool = True
+    after_final: str | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
     verdict: str = ""
 
@@ -75,7 +79,7 @@ def play(given: Given, mapping: TicketMapping) -> Came:
 
 def _planned(view: Situation, people: Directories, given: Given) -> Came:
     """What the planner makes of it, by native names."""
-    signals = Signals(unseen_customer_reply=given.unseen_reply)
+    signals = Signals(unseen_customer_reply=given.unseen_reply, unseen_reply=given.unseen_reply)
     plan = plan_sync(
         view.mapping, view.link, nextcap=view.nextcap, crm=view.crm, people=people, now=NOON, signals=signals
     )
@@ -89,6 +93,7 @@ def _planned(view: Situation, people: Directories, given: Given) -> Came:
         to_nextcap={nextcap_names[name]: value for name, value in plan.to_nextcap.items()},
         walk=tuple(step.value for step in plan.walk),
         parked=tuple(one.name for one in plan.decisions if one.outcome in PARKED),
+        after_final=AFTER_FINAL.get(plan.decision(STATUS).code),
         reasons=reasons | {one.name: one.reason for one in plan.decisions},
     )
 
@@ -174,6 +179,9 @@ def _compare(expect: Expect, came: Came, report: Report, place: int) -> None:
         return
     _compare_values("to_crm", expect.to_crm, came.to_crm, report, path, came.reasons)
     _compare_values("to_nextcap", expect.to_nextcap, came.to_nextcap, report, path, came.reasons)
+    if expect.after_final != came.after_final:
+        word = FINAL_WORDS[came.after_final]
+        report.add("M601", f"{word}: {came.reasons.get(STATUS, '')}", *path, "after_final")
     walk = tuple(step.value for step in expect.walk)
     if walk != came.walk:
         message = f"the walk is {_path(came.walk)}, not {_path(walk)}"

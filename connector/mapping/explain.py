@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from connector.domain.lifecycle import Status
-from connector.domain.rules import Direction, First, OnLeave, Owner
+from connector.domain.rules import AfterFinal, Direction, First, OnLeave, Owner
 from connector.domain.schema import Schema
 from connector.domain.ticket import CommentKind
 from connector.mapping.compile import context_of
@@ -36,6 +36,11 @@ FIRSTS: Mapping[First, str] = {
     First.NEXTCAP: "Next Cap's value is taken",
     First.CRM: "the CRM's value is taken",
     First.ASK: "a person chooses",
+}
+AFTER_FINAL: Mapping[AfterFinal, str] = {
+    AfterFinal.FOLLOW_UP: "a reply or a reopened ticket gets a follow-up record, which is linked to it",
+    AfterFinal.NOTE: "for a reply or a reopened ticket, an internal note in Next Cap says that it stays there",
+    AfterFinal.PARK: "what is said or changed in Next Cap then waits for a person",
 }
 KINDS: Mapping[CommentKind, str] = {
     CommentKind.REPLY: "agents' replies",
@@ -112,6 +117,9 @@ def _status(block: StatusBlock) -> Iterator[str]:
         yield f"Next Cap is moved there by its own legal steps, {block.walk.max_hops} at most{never}."
         race = "is opened again there" if block.close_race == "reopen" else "waits for a person"
         yield f"A ticket that the CRM closed without having seen the customer's newest reply {race}."
+    if block.final:
+        told = f"{listed(block.final)} {'is' if len(block.final) == 1 else 'are'} for good in the CRM"
+        yield f"{told}: {AFTER_FINAL[block.after_final or AfterFinal.PARK]}."
     yield f"Where both sides moved, {OWNERS[block.owner]}. Where two tickets meet, {FIRSTS[block.first]}."
 
 

@@ -11,18 +11,18 @@ from connector.mapping.field_proofs import check_fields
 from connector.mapping.grammar_lint import check_grammar
 from connector.mapping.load import Document
 from connector.mapping.problems import Problem, in_order
-from connector.mapping.status_proofs import check_status
+from connector.mapping.status_proofs import Able, check_status
 
 
-def check(document: Document, schema: Schema | None = None) -> list[Problem]:
+def check(document: Document, schema: Schema | None = None, *, follows: Able | None = None) -> list[Problem]:
     """Every mistake in a file, in its order; with the account's schema also what the account does not have.
 
-    Examples are run once nothing else is wrong.
+    `follows` says which kinds of CRM make follow-ups. Examples are run once nothing else is wrong.
     """
     report = document.report()
     context = context_of(document, schema, report)
     mapping = compile_mapping(context)
-    check_status(context, mapping.status)
+    check_status(context, mapping.status, follows)
     check_fields(context)
     check_grammar(document, report)
     if not report.errors():

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from connector.domain.lifecycle import Status
-from connector.domain.rules import Direction, First, OnLeave, Owner
+from connector.domain.rules import AfterFinal, Direction, First, OnLeave, Owner
 from connector.domain.ticket import CommentKind
 from connector.mapping.forms import (
     LARGEST_TABLE,
@@ -107,6 +107,10 @@ class StatusBlock(Part):
     """Whose status is taken where two tickets that existed before are joined."""
     close_race: Literal["reopen", "ask"] = "reopen"
     """What becomes of a close in the CRM that did not know of the customer's newest reply."""
+    final: tuple[Word, ...] = Field(default=(), max_length=LARGEST_TABLE)
+    """CRM values with which the CRM closes a record for good: it takes no reply and no other status any more."""
+    after_final: AfterFinal | None = None
+    """What becomes of a reply or a reopened ticket then: a follow-up record, an internal note, or a person (park)."""
 
 
 class Ways(Part):
@@ -250,6 +254,8 @@ class Expect(Part):
     """The rules whose field waits for a person."""
     carried: bool = True
     """Whether the ticket is carried at all."""
+    after_final: Literal["follow_up", "note"] | None = None
+    """What becomes of it where the record is closed for good: a follow-up is made, or an internal note written."""
 
 
 def _expect(value: object) -> object:

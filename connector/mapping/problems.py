@@ -40,6 +40,7 @@ CODES: Mapping[str, str] = {
     "M305": "the two status tables would bounce a ticket",
     "M306": "a row never applies",
     "M307": "a CRM value is both mapped and ignored",
+    "M308": "the CRM makes no follow-ups",
     "M401": "a CRM field is written twice",
     "M402": "a Next Cap field is written twice",
     "M403": "a table cannot be read backwards",

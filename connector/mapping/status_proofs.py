@@ -5,15 +5,18 @@ All of them look at every pair of a present status and a CRM value, so what they
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from connector.domain.lifecycle import Status, shortest_path
-from connector.domain.rules import Direction, StatusRule
+from connector.domain.rules import AfterFinal, Direction, StatusRule
 from connector.mapping.context import Context
 from connector.mapping.labels import options_of
 from connector.mapping.problems import listed
 from connector.mapping.statuses import native_rows
+
+Able = Callable[[str], bool]
+"""Whether this kind of CRM can make a record that follows one that is closed for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,13 @@ class Asked:
     wanted: Status
 
 
-def check_status(context: Context, rule: StatusRule) -> None:
-    """Report everything about the status block that could leave a ticket at odds with itself."""
+def check_status(context: Context, rule: StatusRule, able: Able | None = None) -> None:
+    """Report everything about the status block that could leave a ticket at odds with itself.
+
+    `able` says what this kind of CRM can do; None where that is not known.
+    """
     _total_to_crm(context, rule)
+    _final(context, able)
     if rule.direction is Direction.TO_CRM:
         return
     rows = native_rows(context)
@@ -65,6 +72,19 @@ def _total_to_crm(context: Context, rule: StatusRule) -> None:
     if missing and rule.direction is not Direction.TO_NEXTCAP:
         message = f"no CRM value is given for {listed(missing)}; all eight statuses need one"
         context.report.add_at_key("M301", message, "status", "to_crm")
+
+
+def _final(context: Context, able: Able | None) -> None:
+    """What is to follow a record that is closed for good must be possible there."""
+    block = context.file.status
+    if block.after_final is None:
+        return
+    if not block.final:
+        told = "never applies: no CRM value is said to be for good; name it under 'final'"
+        context.report.add_at_key("M306", told, "status", "after_final")
+    if block.after_final is AfterFinal.FOLLOW_UP and able is not None and not able(context.file.crm):
+        told = f"{context.file.crm} makes no record that follows a closed one; say note or park"
+        context.report.add("M308", told, "status", "after_final")
 
 
 def _total_to_nextcap(context: Context, rule: StatusRule) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connector.domain.lifecycle import PathPolicy, Status
-from connector.domain.rules import StatusRule
+from connector.domain.rules import AfterFinal, StatusRule
 from connector.mapping.context import Context
 from connector.mapping.labels import options_of
 
@@ -31,6 +31,8 @@ def compile_status(context: Context) -> StatusRule:
         owner=block.owner,
         first=block.first,
         close_race=block.close_race,
+        final=frozenset(context.stage(word, "status", "final", place) for place, word in enumerate(block.final)),
+        after_final=block.after_final or AfterFinal.PARK,
         labels={option.value: option.label for option in options},
         line=context.report.marks.key(("status",))[0],
     )

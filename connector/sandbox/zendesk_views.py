@@ -27,12 +27,16 @@ def ticket_view(ticket: Ticket) -> Raw:
         "custom_fields": custom,
         "fields": custom,
         "followup_ids": ticket.followups,
-        "via_followup_source_id": values["via_followup_source_id"],
         "created_at": seconds(ticket.created_at),
         "updated_at": seconds(ticket.changed_at),
         "is_public": any(one.public for one in ticket.comments),
-        "via": {"channel": values["channel"]},
+        "via": {"channel": values["channel"], "source": _source(values["via_followup_source_id"])},
     }
+
+
+def _source(followed: int | None) -> Raw:
+    """Where a ticket comes from; what it was asked for with is not shown."""
+    return {"from": {"ticket_id": followed} if followed else {}, "to": {}, "rel": "follow_up" if followed else None}
 
 
 def comment_view(comment: Comment) -> Raw:
@@ -78,4 +82,5 @@ def seen(account: Account, ticket: Ticket) -> Raw:
         "group": account.groups.get(ticket.values["group_id"]),
         "requester": account.users[ticket.values["requester_id"]].get("email"),
         "merged_into": ticket.merged_into,
+        "follows": ticket.values["via_followup_source_id"],
     }

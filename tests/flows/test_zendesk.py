@@ -121,16 +121,3 @@ def test_a_ticket_made_in_zendesk_is_made_in_next_cap_with_its_customer(world: Z
     eventually(lambda: world.record(ticket["id"])["id"] == record, what="our id in Zendesk")
     assert ticket["description"] == "It is wrong"
     assert not said(world, ticket["id"])
-
-
-def test_what_zendesk_closes_for_good_is_left_alone(world: ZendeskWorld) -> None:
-    ticket, record = opened(world)
-    world.zendesk.change(record["id"], {"assignee_id": 9003, "status": "solved"})
-    eventually(lambda: world.nextcap.ticket(ticket)["status"] == "resolved")
-
-    world.zendesk.close_ticket(record["id"])
-    eventually(world.is_idle)
-    world.nextcap.customer_reply(ticket, "It burns again")
-
-    eventually(lambda: any(code == "ticketclosed" for _, code in world.parked()), what="a person is asked")
-    assert len(world.zendesk.tickets_of(ticket)) == 1

@@ -156,6 +156,8 @@ CASES = [
         ),
     ),
     Case("M306", status=status(NEW + US + REST, more="  substitute: {new: [open], «closed: [resolved]}\n")),
+    Case("M306", status=status(NEW + US + REST, more=SUBSTITUTE + "  «after_final: note\n")),
+    Case("M308", status=status(NEW + US + REST, more=SUBSTITUTE + "  final: [Closed]\n  after_final: «follow_up\n")),
     Case(
         "M307",
         status=status(
@@ -216,7 +218,7 @@ CASES = [
 
 def found(text: str, account: Schema | None) -> list[Problem]:
     try:
-        return check(parse(text, name=FILE), account)
+        return check(parse(text, name=FILE), account, follows=lambda _: False)
     except MappingErrors as refused:
         return list(refused.problems)
 

@@ -26,7 +26,9 @@ class Zendesk:
 
     name = "zendesk"
     external_id = OUR_ID
-    capabilities = Capabilities(batch=BATCH, spacing=1.5, public_comments=True, lag=61.0, lists_comments=True)
+    capabilities = Capabilities(
+        batch=BATCH, spacing=1.5, public_comments=True, follow_ups=True, lag=61.0, lists_comments=True
+    )
 
     def __init__(
         self,

@@ -50,6 +50,12 @@ class Records:
             found[value] = [self.record(one, fields) for one in items if one.get(OUR_ID) == value]
         return found
 
+    def follow_ups(self, record_id: str, fields: Sequence[str]) -> list[Record]:
+        """The tickets that follow this closed one. Raises Gone where it is not there."""
+        source = self._api.send("GET", "/tickets/:ticket", ids={"ticket": record_id}).json["ticket"]
+        ids = [str(one) for one in source.get("followup_ids") or ()]
+        return list(self.read(ids, fields).values()) if ids else []
+
     def fate(self, record_id: str) -> Gone:
         """What became of a ticket that `read` left out. Raises RetryLater where it is there after all."""
         try:

@@ -22,9 +22,10 @@ FEW: Final = 3
 """Fewer updates than this go one by one: a job costs two calls, and its outcome comes later."""
 
 
-def idempotency_key(external_id: str) -> str:
+def idempotency_key(change: Change) -> str:
     """What Zendesk knows a repeated create by, for two hours; later repeats look for the external id."""
-    return f"nextcap-create-{hashlib.sha256(external_id.encode()).hexdigest()[:40]}"
+    told = "|".join(filter(None, (change.external_id, change.follows)))
+    return f"nextcap-create-{hashlib.sha256(told.encode()).hexdigest()[:40]}"
 
 
 class Writing:
@@ -51,9 +52,13 @@ class Writing:
         return outcomes
 
     def probe(self, change: Change) -> Record | None:
-        """The ticket that a CREATE of unknown outcome left behind, by our id."""
-        ours = str(change.external_id)
-        return next(iter(self._records.find(OUR_ID, [ours], tuple(change.values))[ours]), None)
+        """The ticket that a CREATE of unknown outcome left behind, by our id; a follow-up, among its source's."""
+        ours, fields = str(change.external_id), (*change.values, OUR_ID)
+        if change.follows:
+            found = self._records.follow_ups(change.follows, fields)
+        else:
+            found = self._records.find(OUR_ID, [ours], fields)[ours]
+        return next((one for one in found if one.get(OUR_ID) == ours), None)
 
     def _send(self, changes: Sequence[Change]) -> list[tuple[Change, Written]]:
         done: list[tuple[Change, Written]] = []
@@ -93,8 +98,10 @@ class Writing:
         values = as_json({name: value for name, value in change.values.items() if name != "description"})
         comment = {"html_body": text_to_html(str(description or EMPTY)), "public": True}
         body = {**values, **_requester(change.requester), OUR_ID: ours, "comment": comment, "metadata": _origin(change)}
+        if change.follows:
+            body |= {"via_followup_source_id": int(change.follows)}
         try:
-            key = {"Idempotency-Key": idempotency_key(ours)}
+            key = {"Idempotency-Key": idempotency_key(change)}
             answer = self._api.send("POST", "/tickets", json={"ticket": body}, headers=key)
         except Refused as error:
             found = self.probe(change) if error.status == 400 else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from connector.adapters.base import Change, ChangeKind
@@ -125,3 +127,33 @@ def test_a_closed_ticket_refuses_by_name(arena: ZendeskArena) -> None:
 
     assert isinstance(error, Refused)
     assert (error.code, error.field) == ("ticketclosed", "status")
+
+
+def followed(arena: ZendeskArena) -> tuple[str, Change]:
+    """A closed ticket that carries our id, and the making of its follow-up."""
+    ticket = arena.create("key-1", "outside-1").id
+    arena.sandbox.change(ticket, {"assignee_id": 9002, "status": "solved"})
+    arena.sandbox.close_ticket(ticket)
+    return ticket, replace(arena.creation("key-2", "outside-1"), follows=ticket)
+
+
+def test_a_closed_ticket_is_followed_by_one_of_its_own(arena: ZendeskArena) -> None:
+    ticket, change = followed(arena)
+
+    made = arena.write(change)["key-2"]
+
+    assert (made.error, made.created, made.id != ticket) == (None, True, True)
+    assert arena.sandbox.ticket(ticket)["followup_ids"] == [int(made.id)]
+    assert arena.read(made.id).fields["external_id"] == "outside-1"
+
+
+@pytest.mark.parametrize("hours", [0, 3])
+def test_a_follow_up_that_is_repeated_is_made_once(arena: ZendeskArena, hours: int) -> None:
+    ticket, change = followed(arena)
+    first = arena.write(change)["key-2"]
+    arena.imitation.clock.advance(hours * 3600)
+
+    again = arena.write(replace(change, repeated=True))["key-2"]
+
+    assert (again.id, again.created) == (first.id, False)
+    assert arena.sandbox.ticket(ticket)["followup_ids"] == [int(first.id)]

@@ -1,0 +1,138 @@
+"""Records that the CRM has closed for good: what is new in Next Cap then takes the way that the mapping names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from connector.adapters.base import Written
+from connector.domain.decision import STATUS, Outcome
+from connector.domain.final import CLOSED, NOTED
+from connector.domain.rules import AfterFinal, Directories
+from connector.domain.status import decide_status
+from connector.domain.ticket import CommentKind, Side
+from connector.engine import creating, fuses, reading
+from connector.engine.comments import COMMENT, open_comments
+from connector.engine.context import Engine
+from connector.engine.effects import attempt, raise_waits, unreported
+from connector.engine.points import Point, at
+from connector.engine.work import Parking, Work
+from connector.store import effects, links
+from connector.store.effects import Effect
+
+FOLLOW_UP = "follow_up"
+
+
+def settle(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
+    """Make the follow-ups and the notes, and leave to a person what is theirs, before anything is sent to the CRM."""
+    closed = [work for work in works if _is_closed(work) and Side.CRM not in work.waits_for]
+    asking = [work for work in closed if _asks(engine, work)]
+    reading.read_crm(engine, name, asking)  # Meanwhile it may have been merged or deleted.
+    asking = [work for work in asking if _is_closed(work)]
+    ways: dict[AfterFinal, list[Work]] = {}
+    for work in asking:
+        ways.setdefault(work.mapping.status.after_final, []).append(work)
+    for work in ways.get(AfterFinal.PARK, ()):
+        _park(engine, work)
+    for work in ways.get(AfterFinal.NOTE, ()):
+        _note(engine, work)
+    following = ways.get(AfterFinal.FOLLOW_UP, [])
+    _follow_up(engine, name, [work for work in following if _wants_follow_up(engine, work)], people)
+    for work in following:
+        if _is_closed(work):
+            _keep(work)
+
+
+def _is_closed(work: Work) -> bool:
+    return work.is_live and work.mapping.status.is_final(work.values(Side.CRM).get(STATUS))
+
+
+def _asks(engine: Engine, work: Work) -> bool:
+    """Whether Next Cap has something new that such a record takes no more."""
+    return bool(open_comments(work, Side.CRM)) or _wants_follow_up(engine, work) or _code(engine, work) == NOTED
+
+
+def _wants_follow_up(engine: Engine, work: Work) -> bool:
+    return _begun(work) is not None or _code(engine, work) == FOLLOW_UP
+
+
+def _begun(work: Work) -> Effect | None:
+    """The making of a follow-up whose end nobody knows."""
+    return next((one for one in work.open_effects if one.kind == FOLLOW_UP), None)
+
+
+def _code(engine: Engine, work: Work) -> str:
+    """What is decided about the status, and with it about the replies that are still to cross."""
+    replies = [one for one in open_comments(work, Side.CRM) if one.payload["kind"] != CommentKind.NOTE]
+    work.signals = replace(work.signals, unseen_reply=bool(replies))
+    nextcap, crm = work.values(Side.NEXTCAP), work.values(Side.CRM)
+    made = decide_status(
+        work.mapping.status, work.state(), nextcap=nextcap, crm=crm, now=engine.now(), signals=work.signals
+    )
+    return FOLLOW_UP if made.outcome is Outcome.FOLLOW_UP else made.code
+
+
+def _follow_up(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
+    """Make a record that follows each closed one, once, and link the ticket to it."""
+    works = fuses.admitted(engine, Side.CRM, works, what="the follow-up") if works else []
+    if not works:
+        return
+    olds = {id(work): str(work.record_id) for work in works}
+    changes = [
+        replace(creating.new_record(work, people), follows=olds[id(work)], repeated=_begun(work) is not None)
+        for work in works
+    ]
+    jobs = [(work, f"{FOLLOW_UP}:{olds[id(work)]}", {"follows": olds[id(work)]}) for work in works]
+    creating.intend(engine, FOLLOW_UP, Side.CRM, jobs)
+    outcomes = {one.key: one for one in attempt(engine, engine.crms[name], works, changes)}
+    at(Point.APPLIED, FOLLOW_UP)
+    for work, change in zip(works, changes, strict=True):
+        written = outcomes.get(change.key) or Written(change.key, error=unreported())
+        work.again = work.again or work.plan is not None
+        creating.keep_record(engine, work, written, people, kind=FOLLOW_UP)
+        if written.error is None and work.is_live:
+            label, old = engine.label(name), olds[id(work)]
+            told = f"{label} has closed {old} for good: {written.id} follows it, and the ticket is linked to that"
+            work.say("followed_up", told, record=written.id, follows=old)
+    raise_waits(outcomes.values())
+
+
+def _note(engine: Engine, work: Work) -> None:
+    """One internal note in Next Cap for each closed record; what was to cross stays where it is."""
+    label = engine.label(work.link.connection)
+    text = f"{label} has closed {work.record_id} for good. What is said or changed here from now on stays here."
+    row: dict[str, Any] = {"kind": COMMENT, "link_id": work.link.id, "side": Side.NEXTCAP}
+    row["key"] = f"{COMMENT}:closed:{work.record_id}"
+    row["payload"] = {"kind": str(CommentKind.NOTE), "text": text, "at": engine.now().isoformat()}
+    with engine.db.write() as connection:
+        links.check_fence(connection, work.link)
+        position = effects.last_position(connection, work.link.id) + 1
+        effects.intend(connection, [{**row, "position": position}], engine.now())
+        for effect in open_comments(work, Side.CRM):
+            effects.done(connection, effect.id, None)
+            told = f"a {effect.payload['kind']} stays in Next Cap: {label} has closed {work.record_id} for good"
+            work.say(CLOSED, told)
+        work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
+    at(Point.INTENDED, "note_nextcap")
+
+
+def _park(engine: Engine, work: Work) -> None:
+    """A person decides about each entry that was to cross."""
+    label = engine.label(work.link.connection)
+    with engine.db.write() as connection:
+        links.check_fence(connection, work.link)
+        for effect in open_comments(work, Side.CRM):
+            effects.set_state(connection, effect.id, effects.REFUSED)
+            told = f"a {effect.payload['kind']} cannot cross: {label} has closed {work.record_id} for good"
+            work.parkings.append(Parking(effect.key, CLOSED, told))
+        work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
+
+
+def _keep(work: Work) -> None:
+    """Notes alone make no follow-up: they wait for the next one, and hold nothing up."""
+    notes = open_comments(work, Side.CRM)
+    if notes:
+        work.waits_for.add(Side.CRM)
+        work.kept |= {one.id for one in notes}
+        work.say("kept_for_follow_up", f"{len(notes)} note(s) wait for a follow-up: the record is closed for good")
