@@ -11,6 +11,9 @@ from connector.domain.lifecycle import Status
 from connector.domain.ticket import Side, Value
 
 STATUS = "status"
+INCOMPLETE = "required_field_empty"
+"""Code of a status that is withheld until another field has a value: it waits for that field and for nobody."""
+
 QUARANTINED = "in quarantine: it was part of a loop, and a person decides"
 SIMULTANEOUS = timedelta(seconds=2)
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from connector.domain.decision import (
+    INCOMPLETE,
     QUARANTINED,
     QUIET,
     STATUS,
@@ -236,7 +237,7 @@ def _complete(status: Decision, mapping: TicketMapping, fields: list[Decision], 
             return replace(
                 status,
                 outcome=Outcome.REFUSED,
-                code="required_field_empty",
+                code=INCOMPLETE,
                 reason=f"{label} needs a value in {rule.name}, which is empty",
                 write_crm=None,
             )

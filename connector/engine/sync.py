@@ -82,6 +82,7 @@ def load(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Work]:
             mapping=mapping,
             held=held.get(link.id, parked.NOTHING).pairs,
             quarantined=held.get(link.id, parked.NOTHING).quarantined,
+            incomplete=held.get(link.id, parked.NOTHING).incomplete,
             trails=fuses.trails_of(link.trails),
             gate=gate,
             open_effects=opened.get(link.id, []),

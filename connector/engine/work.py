@@ -56,6 +56,7 @@ class Work:
     shadows: dict[str, Shadow]
     substitutes: set[tuple[Value, Value]]
     quarantined: frozenset[str] = frozenset()
+    incomplete: frozenset[str] = frozenset()
     trails: dict[str, Trail] = field(default_factory=dict)
     gate: Gate = field(default_factory=Gate)
     held_back: dict[Side, set[str]] = field(default_factory=dict)
@@ -178,7 +179,7 @@ class Work:
         """What the planner must know of this link."""
         return LinkState(
             shadows=self.shadows,
-            held=self.held,
+            held={name: pair for name, pair in self.held.items() if name not in self.incomplete},
             quarantined=self.quarantined,
             substitutes=frozenset(self.substitutes),
             moments={

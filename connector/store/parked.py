@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connector.domain.decision import INCOMPLETE
 from connector.domain.ticket import Value
 from connector.store.links import from_json, to_json
 from connector.store.tables import links, parked, tickets
@@ -50,10 +51,13 @@ def park(
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Fields of one link that wait for a person: the pair of values they wait at; those that wait at any."""
+    """Fields of one link that wait: the pair of values they wait at; those that wait at any; those that only wait
+    for another field, and are decided anew each time.
+    """
 
     pairs: Mapping[str, tuple[Value, Value]] = field(default_factory=dict)
     quarantined: frozenset[str] = frozenset()
+    incomplete: frozenset[str] = frozenset()
 
 
 NOTHING = Held()
@@ -66,7 +70,9 @@ def held(connection: sa.Connection, link_ids: Sequence[int]) -> dict[int, Held]:
     for row in connection.execute(query):
         if row.field:
             found.setdefault(row.link_id, []).append(row)
-    return {link_id: Held(_pairs(rows), _looping(rows)) for link_id, rows in found.items()}
+    return {
+        link_id: Held(_pairs(rows), _of_code(rows, LOOP), _of_code(rows, INCOMPLETE)) for link_id, rows in found.items()
+    }
 
 
 def _pairs(rows: Sequence[sa.Row[Any]]) -> dict[str, tuple[Value, Value]]:
@@ -77,8 +83,8 @@ def _shown(side: Mapping[str, Any] | None) -> Value:
     return from_json((side or {}).get("value"))
 
 
-def _looping(rows: Sequence[sa.Row[Any]]) -> frozenset[str]:
-    return frozenset(row.field for row in rows if row.code == LOOP)
+def _of_code(rows: Sequence[sa.Row[Any]], code: str) -> frozenset[str]:
+    return frozenset(row.field for row in rows if row.code == code)
 
 
 def show_newest(connection: sa.Connection, link_id: int, name: str, pair: tuple[Value, Value]) -> None:

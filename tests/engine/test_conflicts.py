@@ -198,3 +198,21 @@ def test_a_status_that_cannot_be_reached_settles_at_its_substitute(world: World)
     assert settled == ("open", "New")
     assert (world.nextcap.ticket(ticket)["status"], world.stage(record)) == ("open", "New")
     assert world.nextcap.state()["illegal_moves"] == []
+
+
+def test_a_status_withheld_for_an_empty_field_goes_as_soon_as_the_field_is_filled(world: World) -> None:
+    """It waits for the field and not for a person, whichever side fills it."""
+    world.write_mapping(fields={"assignee": {"required_on": ["Closed"]}})
+    ticket, record = world.linked()
+    world.nextcap.move(ticket, "open")
+    world.nextcap.move(ticket, "resolved")
+    world.settle()
+    waiting = [(item["field"], item["code"]) for item in world.parked()]
+    owner = next(one for one in world.hubspot.state()["owners"] if one["email"] == "ben@acme.example")
+
+    world.hubspot.set_properties(record, {"hubspot_owner_id": str(owner["id"])})
+    world.settle()
+
+    assert waiting == [("status", "required_field_empty")]
+    assert world.parked() == []
+    assert world.stage(record) == "Closed"
