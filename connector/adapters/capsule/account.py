@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from functools import partial
 
 from connector.adapters.base import Check, Step
 from connector.adapters.capsule.api import Api
 from connector.adapters.capsule.catalogue import CLOSED, Catalogue, ensure_ours
 from connector.adapters.capsule.hooks import Hooks, missing
+from connector.adapters.checks import SETUP, judged, looked_at, ours_exist, readable, used
 from connector.domain.errors import ConnectorError
-
-SETUP: Final = "run `connector setup` for this connection"
-FEW: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +61,18 @@ class Doctor:
 
     def check(self) -> list[Check]:
         """One line each. A check that cannot be made is a line that is not well."""
-        lines: list[Check] = []
         target = self._catalogue.target
-        looks: Mapping[str, object] = {
+        looks = {
             "account": self._account,
             "custom fields": self._fields,
             target.parent: self._steps,
             "REST hooks": self._webhooks,
         }
-        for what, look in looks.items():
-            try:
-                lines += look()  # type: ignore[operator]  # each is one of the checks below
-            except ConnectorError as error:
-                lines.append(Check(what, ok=False, detail=str(error)))
-        return lines + [self._access(what) for what in (target.plural, "parties", "entries", "users")]
+        probes = {
+            what: partial(self._api.send, "GET", f"/{what}", query={"perPage": "1"})
+            for what in (target.plural, "parties", "entries", "users")
+        }
+        return [*looked_at(looks), *readable(probes, advise=_about_scopes)]
 
     def _account(self) -> Iterator[Check]:
         answer = self._api.send("GET", "/users/current")
@@ -84,19 +80,16 @@ class Doctor:
         yield Check("account", ok=True, detail=f"{site.get('subdomain')}, as the user {user.get('username')}")
         limit, left = (answer.headers.get(f"x-ratelimit-{one}", "") for one in ("limit", "remaining"))
         if limit.isdecimal() and left.isdecimal():
-            ok = int(left) > FEW * int(limit)
-            advice = "" if ok else "who else uses this Capsule user? Give the connector one of its own"
-            yield Check("calls", ok=ok, detail=f"{left} of {limit} are left in this hour", advice=advice)
+            advice = "who else uses this Capsule user? Give the connector one of its own"
+            yield used("calls", int(limit) - int(left), int(limit), advice=advice)
 
     def _fields(self) -> Iterator[Check]:
-        steps = [one for one in ensure_ours(self._api, self._catalogue.target, dry_run=True) if one.state != "ok"]
-        lacking = "; ".join(f"{one.what} {one.advice}" for one in steps)
-        yield Check("custom fields", ok=not steps, detail=lacking or "ours exist", advice=SETUP if steps else "")
+        yield ours_exist("custom fields", ensure_ours(self._api, self._catalogue.target, dry_run=True))
 
     def _steps(self) -> Iterator[Check]:
         step = self._ladder.step()
-        advice = "" if step.state == "ok" else "make it in Capsule, or name another in the mapping"
-        yield Check(step.what, ok=step.state == "ok", detail=step.advice, advice=advice)
+        advice = "make it in Capsule, or name another in the mapping"
+        yield judged(step.what, step.state == "ok", step.advice, advice=advice)
 
     def _webhooks(self) -> Iterator[Check]:
         if not self._managed:
@@ -108,12 +101,8 @@ class Doctor:
         detail = f"{len(hooks)} of our application; an account has twenty in all"
         if lacking:
             detail = f"none tells us of {', '.join(lacking)}"
-        yield Check("REST hooks", ok=not lacking, detail=detail, advice=SETUP if lacking else "")
+        yield judged("REST hooks", not lacking, detail, advice=SETUP)
 
-    def _access(self, what: str) -> Check:
-        try:
-            self._api.send("GET", f"/{what}", query={"perPage": "1"})
-        except ConnectorError as error:
-            advice = "the token needs the scope read" if error.code == "forbidden" else ""
-            return Check(f"reading {what}", ok=False, detail=str(error), advice=advice)
-        return Check(f"reading {what}", ok=True)
+
+def _about_scopes(error: ConnectorError) -> str:
+    return "the token needs the scope read" if error.code == "forbidden" else ""

@@ -9,14 +9,16 @@ from functools import partial
 from typing import Final
 
 from connector.adapters.base import Capabilities, Delivery, Event, Step, taken
+from connector.adapters.calls import Sender
 from connector.adapters.capsule.account import Doctor, Ladder, Wanted
-from connector.adapters.capsule.api import BATCH, Api, Sender, target_named
+from connector.adapters.capsule.api import BATCH, Api, target_named
 from connector.adapters.capsule.catalogue import OUR_ID, Catalogue, ensure_ours
 from connector.adapters.capsule.hooks import Hooks
-from connector.adapters.capsule.notes import Notes, recognise
+from connector.adapters.capsule.notes import Notes
 from connector.adapters.capsule.parties import Parties
 from connector.adapters.capsule.records import Records
 from connector.adapters.capsule.writing import Writing
+from connector.adapters.entries import recognise
 
 CAPABILITIES: Final = Capabilities(batch=BATCH, spacing=1.0, idempotent_create=False, lag=60.0, lists_comments=True)
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
+from connector.adapters import calls
 from connector.adapters.base import Json
-from connector.adapters.transport import Query, Request, Response
+from connector.adapters.calls import Sender, chunks
+from connector.adapters.transport import Query, Response
 from connector.domain.errors import ConfigError, Gone
 
-T = TypeVar("T")
-BASE: Final = "/api/v2"
 BATCH: Final = 10
 ID = re.compile(r"[0-9]{1,18}", re.ASCII)
-PARAMETER = re.compile(r":(\w+)")
 WITH_LISTS: Final = {"embed": "fields,tags"}
 
 
@@ -44,38 +42,17 @@ def target_named(name: str) -> Target:
     return TARGETS[name]
 
 
-class Sender(Protocol):
-    """What the adapter needs of a transport."""
-
-    def send(self, request: Request) -> Response:
-        """The answer, if it is a success; an error of `domain/errors.py` otherwise."""
-
-
-class Api:
-    """Calls by route, below the API's base; `:id` in a route stands for a value given in `ids`."""
+class Api(calls.Api):
+    """Calls by route, below the API's base."""
 
     def __init__(self, transport: Sender) -> None:
-        self._transport = transport
+        super().__init__(transport, "/api/v2")
 
-    def send(
-        self,
-        method: str,
-        route: str,
-        *,
-        ids: Mapping[str, str] | None = None,
-        query: Query | None = None,
-        json: Json = None,
-        reads: bool = False,
-    ) -> Response:
-        """One call. `reads` marks a POST that changes nothing. An id that is none names nothing: Gone."""
-        given = ids or {}
-        if any(not ID.fullmatch(part) for one in given.values() for part in one.split(",")):
-            raise Gone(f"capsule {method} {route}: that is no id")
-        path = BASE + PARAMETER.sub(lambda name: given[name[1]], route)
-        headers = {"Accept": "application/json"}
-        return self._transport.send(
-            Request(method, path, BASE + route, query=query or {}, json=json, headers=headers, repeatable=reads)
-        )
+    def encoded(self, value: str) -> str:
+        """One id, or several with commas between them. What is no id names nothing: Gone."""
+        if not all(ID.fullmatch(one) for one in value.split(",")):
+            raise Gone("capsule: that is no id")
+        return value
 
     def pages(self, route: str, key: str, query: Query | None = None, ids: Mapping[str, str] | None = None) -> Json:
         """Every item of a list."""
@@ -103,22 +80,3 @@ class Api:
 def has_more(answer: Response) -> bool:
     """Whether there is a next page: by the Link header, as RFC 5988 has it."""
     return 'rel="next"' in answer.headers.get("link", "")
-
-
-def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    """The items in order, in parts of at most `size`."""
-    return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def moment(told: object) -> datetime | None:
-    """A time as Capsule writes it, or None where there is none. Fractions of seconds are not told."""
-    try:
-        read = datetime.fromisoformat(str(told))
-    except ValueError:
-        return None
-    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
-
-
-def iso(at: datetime) -> str:
-    """A time as Capsule reads it."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from connector.adapters.base import Json, Step
 from connector.adapters.capsule.api import Api, Target
+from connector.adapters.catalogue import KEPT
+from connector.adapters.checks import ensured
+from connector.adapters.people import person_of
 from connector.domain.errors import Refused
 from connector.domain.lifecycle import Status
 from connector.domain.schema import FieldSchema, Option, Schema
@@ -21,7 +24,7 @@ CLOSED: Final = "CLOSED"
 """What a closed project's `stage` reads as: Capsule keeps the stage beside the status, and a ticket is at one place."""
 
 NOBODY: Final = "nobody (the connector's own user)"
-KEPT: Final = timedelta(minutes=10)
+PLACE: Final = "Account Settings > Custom Fields"
 NAMED: Final = {"name": "Name", "description": "Description", "expectedCloseOn": "Expected close"}
 READ_ONLY: Final = {"closedOn": "Closed on"}
 STATUSES: Final = [one.replace("_", " ").capitalize() for one in Status]
@@ -201,13 +204,13 @@ def _field(name: str, told: Json) -> FieldSchema:
 
 def _person(item: Json) -> Person:
     addresses = [str(one.get("address") or "") for one in (item.get("party") or {}).get("emailAddresses") or ()]
-    email = next((one for one in [*addresses, str(item.get("username") or "")] if "@" in one), "").strip().lower()
-    name = str(item.get("name") or item.get("username") or "")
-    return Person(str(item["id"]), email or None, name, active=item.get("status") in (None, "ACTIVE"))
+    email = next((one for one in [*addresses, str(item.get("username") or "")] if "@" in one), "")
+    is_active = item.get("status") in (None, "ACTIVE")
+    return person_of(item["id"], email, item.get("name") or item.get("username"), active=is_active)
 
 
 def ensure_ours(api: Api, target: Target, *, dry_run: bool) -> list[Step]:
-    """Make our custom fields exist: look, make what is missing, look again where making was refused."""
+    """Make our custom fields exist."""
     route = f"/{target.plural}/fields/definitions"
     held = _held(api, route)
     return [_ensure(api, route, one, held.get(one["name"].casefold()), dry_run=dry_run) for one in OURS]
@@ -218,28 +221,23 @@ def _held(api: Api, route: str) -> dict[str, Json]:
 
 
 def _ensure(api: Api, route: str, wanted: Mapping[str, Any], present: Json, *, dry_run: bool) -> Step:
-    what = f"custom field {wanted['name']}"
-    if present is not None:
-        return Step(what, *_judged(wanted, present))
-    if dry_run:
-        return Step(what, "would", "would be created")
-    try:
-        api.send("POST", route, json={"definition": dict(wanted)})
-    except Refused as error:
-        if present := _held(api, route).get(wanted["name"].casefold()):
-            return Step(what, *_judged(wanted, present))
-        place = "Account Settings > Custom Fields"
-        return Step(what, "problem", f"{error}; an administrator can make it in {place}, of the type {wanted['type']}")
-    return Step(what, "done")
+    advice = f"an administrator can make it in {PLACE}, of the type {wanted['type']}"
+    return ensured(
+        f"custom field {wanted['name']}",
+        present,
+        make=lambda: api.send("POST", route, json={"definition": dict(wanted)}),
+        look=lambda: _held(api, route).get(wanted["name"].casefold()),
+        judge=lambda held: _problem(wanted, held),
+        refused=lambda error: f"{error}; {advice}",
+        dry_run=dry_run,
+    )
 
 
-def _judged(wanted: Mapping[str, Any], present: Json) -> tuple[str, str]:
-    """Whether a field that was there already can serve."""
+def _problem(wanted: Mapping[str, Any], present: Json) -> str:
+    """Why a field that was there already cannot serve."""
     if present["name"] != wanted["name"]:
-        return "problem", f"it is spelled {present['name']}: rename it"
+        return f"it is spelled {present['name']}: rename it"
     if present["type"] != wanted["type"]:
-        return "problem", f"it exists with the type {present['type']}, not {wanted['type']}"
+        return f"it exists with the type {present['type']}, not {wanted['type']}"
     lacking = [one for one in wanted.get("options", ()) if one not in (present.get("options") or ())]
-    if lacking:
-        return "problem", f"it lacks the options {', '.join(lacking)}: add them under Account Settings > Custom Fields"
-    return "ok", ""
+    return f"it lacks the options {', '.join(lacking)}: add them under {PLACE}" if lacking else ""

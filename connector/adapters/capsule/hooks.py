@@ -5,7 +5,6 @@ What a delivery tells of a record may silence a doorbell where it says what is k
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,8 +12,9 @@ from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Delivery, Event, EventKind, Json, Step
-from connector.adapters.capsule.api import Api, Target, moment
-from connector.adapters.signing import check_path_token
+from connector.adapters.capsule.api import Api, Target
+from connector.adapters.signing import check_path_token, digest, json_of
+from connector.adapters.times import moment
 from connector.domain.errors import BadDelivery, Refused
 from connector.domain.ticket import Record
 
@@ -42,10 +42,7 @@ class Hooks:
 
     def parse(self, delivery: Delivery, read: Callable[[Json], Record]) -> list[Event]:
         """The events of a delivery: one for each record in it. Makes no call."""
-        try:
-            told = json.loads(delivery.body)
-        except (ValueError, RecursionError) as error:
-            raise BadDelivery("the body is not JSON", code="unreadable") from error
+        told = json_of(delivery.body)
         payload = told.get("payload") if isinstance(told, dict) else None
         if not isinstance(payload, list) or not isinstance(told.get("event"), str):
             raise BadDelivery("the body is no event with a payload", code="unreadable")
@@ -56,8 +53,7 @@ class Hooks:
     def _event(self, name: str, item: Json, read: Callable[[Json], Record]) -> Event:
         entity, _, operation = name.partition("/")
         subject = str(item["id"])
-        same = hashlib.sha256(json.dumps(item, sort_keys=True).encode()).hexdigest()[:16]
-        key, at = f"{name}:{subject}:{same}", moment(item.get("updatedAt"))
+        key, at = f"{name}:{subject}:{digest(json.dumps(item, sort_keys=True))}", moment(item.get("updatedAt"))
         if OTHER_NAMES.get(entity, entity) != self._target.singular or operation not in OPERATIONS:
             return Event(name, EventKind.OTHER, subject, key, moment=at)
         if operation == "deleted":

@@ -11,9 +11,7 @@ from connector.adapters.building import Ask, Kind, Parts
 from connector.adapters.capsule.account import Wanted
 from connector.adapters.capsule.adapter import Capsule
 from connector.adapters.capsule.refusals import LIMITS, rate, sort
-from connector.adapters.oauth import Anonymous, OAuthCredentials, StaticCredentials, refresh_grant
-from connector.adapters.settings import TokenSettings, shown
-from connector.adapters.transport import Credentials, Transport
+from connector.adapters.settings import TokenSettings
 from connector.adapters.wires import HttpxWire
 from connector.domain.errors import ConfigError
 
@@ -29,25 +27,17 @@ class Settings(TokenSettings):
 
 def build(parts: Parts, settings: Settings) -> Capsule:
     """The adapter of one account; an OAuth app is needed for hooks, a personal token does without."""
-    wire = parts.keep(HttpxWire())
-
-    def transport(credentials: Credentials) -> Transport:
-        return parts.transport(credentials, base_url=settings.api_url, wire=wire, limits=LIMITS, sort=sort, rate=rate)
-
-    if settings.access_token:
-        credentials: Credentials = StaticCredentials(shown(settings.access_token))
-    else:
-        grant = refresh_grant(
-            TOKEN,
-            client_id=settings.client_id or "",
-            client_secret=shown(settings.client_secret),
-            refresh_token=shown(settings.refresh_token),
-            advice=ADVICE,
-        )
-        credentials = OAuthCredentials(transport(Anonymous()), grant, store=parts.token_store)
+    transport = parts.transport(
+        settings.login(TOKEN, advice=ADVICE),
+        base_url=settings.api_url,
+        wire=parts.keep(HttpxWire()),
+        limits=LIMITS,
+        sort=sort,
+        rate=rate,
+    )
     target, wanted = read_mapping(parts)
     return Capsule(
-        transport(credentials),
+        transport,
         tokens=parts.path_tokens,
         url=parts.public_url.rstrip("/") + parts.path,
         has_hooks=not settings.access_token,

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Json, NewComment, Written
-from connector.adapters.capsule.api import Api, Target, iso, moment
-from connector.adapters.capsule.records import marker
+from connector.adapters.capsule.api import Api, Target
 from connector.adapters.capsule.refusals import UNPROCESSABLE
-from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
+from connector.adapters.entries import files_named, heading, reference
+from connector.adapters.times import EPOCH, iso, moment
+from connector.adapters.turns import add_in_order, one_by_one
+from connector.domain.errors import Gone, Refused
 from connector.domain.text import URL, html_to_text, looks_like_html, tidy
 from connector.domain.ticket import Attachment, Comment, CommentKind
 
 PER_PAGE: Final = "50"
 PLAIN_NOTE: Final = -1
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 INLINE = re.compile(r"([\\`*_\[\]<>|~])")
 AT_LINE_START = re.compile(r"^(\s*)([#+=-]|\d+(?=[.)]))", re.MULTILINE)
 ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
@@ -48,31 +49,14 @@ class Notes:
         return {one: self._owner(one) for one in comment_ids}
 
     def add(self, comments: Sequence[NewComment]) -> list[Written]:
-        """One note for each, in order; after one that failed, the later ones of its record are held back."""
-        outcomes: list[Written] = []
-        stopped: set[str] = set()
-        trouble: RetryLater | None = None
-        for one in comments:
-            error: ConnectorError | None = trouble
-            if error is None and one.ticket_id in stopped:
-                told = "an earlier comment of this record is open"
-                error = RetryLater(told, code="held_back", scope="record", system="capsule")
-            written = Written(one.key, error=error) if error else self._add(one)
-            outcomes.append(written)
-            if written.error is not None:
-                stopped.add(one.ticket_id)
-                if isinstance(written.error, RetryLater) and written.error.scope == "connection":
-                    trouble = written.error
-        return outcomes
+        """One note for each, in order."""
+        return add_in_order(comments, one_by_one(self._add), system="capsule")
 
     def _add(self, comment: NewComment) -> Written:
         entry: Json = {"type": "note", "content": note_content(comment)}
         if comment.created_at is not None:
             entry["entryAt"] = iso(comment.created_at)
-        try:
-            return Written(comment.key, id=self._post(entry, comment.ticket_id))
-        except ConnectorError as error:
-            return Written(comment.key, error=error)
+        return Written(comment.key, id=self._post(entry, comment.ticket_id))
 
     def _post(self, entry: Json, ticket: str) -> str:
         """Make the note. Accounts differ in what the reference to a project is called; a refusal tells."""
@@ -133,30 +117,10 @@ def _words(entry: Json) -> str:
     return f"[{activity['name']}] {words}" if activity.get("id", PLAIN_NOTE) != PLAIN_NOTE else words
 
 
-def recognise(
-    comment: NewComment,
-    timeline: Sequence[Comment],
-    *,
-    sent_at: datetime,  # noqa: ARG001 - the marker is of this very comment
-    taken: frozenset[str],
-) -> str | None:
-    """The entry that carries this comment's marker and is none of `taken`."""
-    wanted = marker(comment.key)
-    return next((one.id for one in timeline if one.id not in taken and wanted in one.text), None)
-
-
 def note_content(comment: NewComment) -> str:
     """Who wrote it, the text as Markdown that shows it as it is, and the marker."""
-    author, number = comment.author, f" ({comment.ticket_number})" if comment.ticket_number else ""
-    headings = {
-        CommentKind.REPLY: f"{author or 'An agent'} replied in Next Cap",
-        CommentKind.CUSTOMER_REPLY: f"{f'Customer {author}' if author else 'The customer'} wrote in Next Cap",
-        CommentKind.NOTE: f"Internal note{f' by {author}' if author else ''} in Next Cap",
-    }
-    names = ", ".join(one.name for one in comment.attachments)
-    files = [f"Files in Next Cap: {to_markdown(names)}"] if names else []
-    head = f"**{to_markdown(headings[comment.kind] + number)}**"
-    return "\n\n".join([head, to_markdown(comment.text), *files, f"Reference {marker(comment.key)}"])
+    parts = [to_markdown(comment.text), to_markdown(files_named(comment)), reference(comment)]
+    return "\n\n".join([f"**{to_markdown(heading(comment))}**", *(one for one in parts if one)])
 
 
 def to_markdown(text: str) -> str:

@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from connector.adapters.base import Json
-from connector.adapters.capsule.api import Api, has_more, iso
+from connector.adapters.capsule.api import Api, has_more
+from connector.adapters.people import REMEMBERED, address_of
+from connector.adapters.times import iso
 from connector.domain.errors import RetryLater, UnknownOutcome
 from connector.domain.ticket import Requester
 
 LATE: Final = timedelta(minutes=5)
 """How late the index behind filters may be; what was made since is looked for in the list of what changed."""
 
-REMEMBERED: Final = 10_000
 NAMELESS: Final = "Next Cap visitor"
 
 
@@ -37,7 +38,7 @@ class Parties:
 
     def resolve(self, requester: Requester, ticket: str) -> int:
         """The party of this customer. Raises RetryLater where the same may succeed later, Refused otherwise."""
-        address = (requester.email or "").strip().lower()
+        address = address_of(requester)
         if address in self._ids:
             return self._ids[address]
         about = f"{NAMELESS}, ticket {ticket}"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from connector.adapters.base import Commented, Json, Sweep
-from connector.adapters.capsule.api import WITH_LISTS, Api, has_more, iso, moment
+from connector.adapters.calls import bad_place, still_there
+from connector.adapters.capsule.api import WITH_LISTS, Api, has_more
 from connector.adapters.capsule.catalogue import CLOSED, CUSTOM, Catalogue, native
-from connector.domain.errors import Gone, NotSupported, Refused, RetryLater
+from connector.adapters.people import requester_of
+from connector.adapters.times import iso, moment
+from connector.domain.errors import Gone, NotSupported
 from connector.domain.ticket import Record, Requester, Value, normal
 
 BACK: Final = timedelta(seconds=1)
@@ -18,12 +20,6 @@ BACK: Final = timedelta(seconds=1)
 
 BACK_DATED: Final = timedelta(hours=1)
 LONG: Final = timedelta(days=30)
-MARK: Final = "ncref-"
-
-
-def marker(key: str) -> str:
-    """The word that a note of ours carries, made from its effect's key: it stays in `Comment.text` when read back."""
-    return f"{MARK}{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
 class Records:
@@ -120,8 +116,7 @@ class Records:
     def fate(self, record_id: str) -> Gone:
         """What became of a record that `read` left out. Raises RetryLater where it is there after all."""
         if self.raw([record_id], {}):
-            told = f"capsule {self._target.singular} {record_id} is there, although a read left it out"
-            raise RetryLater(told, code="read_incomplete", scope="record", system="capsule")
+            raise still_there("capsule", f"{self._target.singular} {record_id}")
         lately = self._deleted(self._clock() - LONG)
         if record_id in lately and lately[record_id] is None:
             return Gone(f"capsule {self._target.singular} {record_id} is out of our user's sight", code="restricted")
@@ -168,7 +163,7 @@ def _place(after: str, now: datetime) -> tuple[str, int, int]:
         return "records", 1, int(now.timestamp())
     part, page, began = [*after.split(" "), "", ""][:3]
     if part not in ("records", "deleted", "entries") or not page.isdecimal() or not began.isdecimal():
-        raise Refused(f"capsule: {after!r} is no place in a sweep", code="bad_place")
+        raise bad_place("capsule", after)
     return part, int(page), int(began)
 
 
@@ -177,8 +172,7 @@ def _custom(rows: Sequence[Json], name: str) -> Value:
 
 
 def _requester(party: Json) -> Requester:
-    emails = [str(one["address"]).strip().lower() for one in party.get("emailAddresses") or () if one.get("address")]
-    phones = [str(one["number"]) for one in party.get("phoneNumbers") or () if one.get("number")]
-    parts = (party.get("name"),) if party.get("name") else (party.get("firstName"), party.get("lastName"))
-    name = " ".join(str(one) for one in parts if one)
-    return Requester(next(iter(emails), None), name or None, next(iter(phones), None))
+    emails = [one.get("address") for one in party.get("emailAddresses") or () if one.get("address")]
+    phones = [one.get("number") for one in party.get("phoneNumbers") or () if one.get("number")]
+    person = " ".join(str(party[part]) for part in ("firstName", "lastName") if party.get(part))
+    return requester_of(next(iter(emails), None), party.get("name") or person, next(iter(phones), None))

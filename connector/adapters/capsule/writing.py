@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
-from connector.adapters.base import Change, ChangeKind, Json, Written
-from connector.adapters.capsule.api import WITH_LISTS, Api
+from connector.adapters.base import Change, Json, Written
+from connector.adapters.calls import lost
+from connector.adapters.capsule.api import BATCH, WITH_LISTS, Api
 from connector.adapters.capsule.catalogue import CLOSED, CUSTOM, NAMED, OUR_ID, Catalogue, shown_as
 from connector.adapters.capsule.parties import Parties
 from connector.adapters.capsule.records import Records
 from connector.adapters.capsule.refusals import UNPROCESSABLE
-from connector.domain.errors import ConnectorError, Gone, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.adapters.turns import one_by_one, write_changes
+from connector.domain.errors import ConnectorError, Gone, Refused
 from connector.domain.ticket import Record, Value
 
 SKEW: Final = timedelta(minutes=5)
@@ -31,23 +34,10 @@ class Writing:
         self._parties = parties
 
     def write(self, changes: Sequence[Change]) -> list[Written]:
-        """One outcome for each. After trouble of the connection the rest is not tried."""
-        outcomes: list[Written] = []
-        trouble: RetryLater | None = None
-        try:
-            held = self._records.raw([str(one.record_id) for one in changes if _needs_reading(one)])
-        except ConnectorError as error:
-            return [Written(one.key, id=one.record_id or "", error=error) for one in changes]
-        for change in changes:
-            try:
-                if trouble is not None:
-                    raise trouble
-                outcomes.append(self._carry_out(change, held))
-            except ConnectorError as error:
-                outcomes.append(Written(change.key, id=change.record_id or "", error=error))
-                if isinstance(error, RetryLater) and error.scope == "connection":
-                    trouble = error
-        return outcomes
+        """One outcome for each, a call each; a record's changes go in order."""
+        return write_changes(
+            changes, create=one_by_one(self._create), update=self._update_all, size=BATCH, system="capsule"
+        )
 
     def probe(self, change: Change, *, sent_at: datetime) -> Record | None:
         """The record with our id among those that changed since, as the list shows them: the index may be late."""
@@ -60,13 +50,6 @@ class Writing:
                     return record
             page += 1
         return None
-
-    def _carry_out(self, change: Change, held: dict[str, Json]) -> Written:
-        if change.kind is ChangeKind.CREATE and change.external_id:
-            return self._create(change)
-        if change.kind is ChangeKind.UPDATE and change.record_id:
-            return self._update(change, held)
-        raise NotSupported("capsule takes a CREATE with our id and an UPDATE with its own", code="not_supported")
 
     def _create(self, change: Change, *, again: bool = True) -> Written:
         values = {name: value for name, value in change.values.items() if name != self._target.parent}
@@ -88,7 +71,15 @@ class Writing:
             return self._create(change, again=False)
         return self._written(change.key, told, values)
 
-    def _update(self, change: Change, held: dict[str, Json]) -> Written:
+    def _update_all(self, changes: Sequence[Change]) -> Iterable[Written]:
+        """What some of them have to send along is read at once, ten records a call."""
+        try:
+            held = self._records.raw([str(one.record_id) for one in changes if _needs_reading(one)])
+        except ConnectorError as error:
+            return [Written(one.key, id=str(one.record_id), error=error) for one in changes]
+        return one_by_one(partial(self._update, held=held))(changes)
+
+    def _update(self, change: Change, held: Mapping[str, Json]) -> Written:
         record_id = str(change.record_id)
         before = held.get(record_id)
         if before is None and _needs_reading(change):
@@ -105,8 +96,7 @@ class Writing:
                 raise Refused(str(error), code=error.code, field=self._culprit(values), status=error.status) from error
             raise
         if not isinstance(answer, dict) or self._target.singular not in answer:
-            told = f"capsule {method} {route}: the answer says nothing of the record"
-            raise UnknownOutcome(told, code="unreadable_answer", answered=True, system="capsule")
+            raise lost("capsule", f"{method} {route}: the answer says nothing of the record")
         return answer[self._target.singular]
 
     def _culprit(self, values: Mapping[str, Value]) -> str | None:
@@ -178,8 +168,6 @@ class Writing:
 
 def _needs_reading(change: Change) -> bool:
     """Whether the write has to send along, or to name, something that the record holds now."""
-    if change.kind is not ChangeKind.UPDATE:
-        return False
     clears = any(name.startswith(CUSTOM) and value is None for name, value in change.values.items())
     return clears or not change.values.keys().isdisjoint(("owner", "team", "tags"))
 
