@@ -283,8 +283,18 @@ def _crm(parts: _Parts, name: str, one: ConnectionSettings) -> Adapter:
         path_tokens=partial(parts.box.path_tokens, name),
         watched=partial(_watched, parts.mappings, name),
         mapping_text=partial(parts.mappings.text, name),
+        forms=partial(_forms, parts.mappings, name),
     )
     return kind(one.crm).build(given, one)
+
+
+def _forms(mappings: Mappings, name: str) -> frozenset[str]:
+    """The forms of entries that the active mapping reads or writes beside comments; none before there is one."""
+    try:
+        with mappings.db.read() as connection:
+            return mappings.active(connection, name).comments.every_form()
+    except (ConfigError, StoreAway):
+        return frozenset()
 
 
 def _watched(mappings: Mappings, name: str) -> tuple[str, ...]:

@@ -136,7 +136,7 @@ class NewComment:
     """One comment to add. `key` names the effect; adapters leave it in the entry where the vendor has room for it.
 
     `kind` NOTE is internal, always. `author` and `created_at` tell people who wrote it and when, as the entry
-    itself is authored by our own account. `contact_id` may be joined where the vendor shows comments on contacts.
+    itself is authored by our own account. `form` names what it is written as, where that is not the usual comment.
     """
 
     key: str
@@ -148,6 +148,7 @@ class NewComment:
     html: str | None = None
     ticket_number: str = ""
     attachments: tuple[Attachment, ...] = ()
+    form: str = ""
 
     @property
     def target(self) -> str:

@@ -11,6 +11,7 @@ from connector.adapters.budget import Limit
 from connector.adapters.oauth import Anonymous, Grant, OAuthCredentials, TokenStore
 from connector.adapters.settings import ConnectionSettings
 from connector.adapters.transport import Budget, Call, Credentials, Rate, Response, Sort, Transport, Wire
+from connector.domain.schema import Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Parts:
     `keep` remembers a wire, so that it is closed with the process. `webhook_secrets` are the configured ones and the
     one that the vendor handed out, which `keep_webhook_secret` keeps. `path_tokens` are the secret last parts of our
     webhook's address, newest first, for vendors that do not sign (`signing.check_path_token`). `watched` names the
-    CRM fields that the mapping in force looks at; `mapping_text` is its text.
+    CRM fields that the mapping in force looks at, `forms` the forms of entries beside the CRM's usual comments that it
+    reads or writes; `mapping_text` is its text.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Parts:
     path_tokens: Callable[[], Sequence[str]] = field(repr=False)
     watched: Callable[[], tuple[str, ...]]
     mapping_text: Callable[[], str]
+    forms: Callable[[], frozenset[str]]
 
     @property
     def path(self) -> str:
@@ -85,7 +88,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of CRM: what people call it, what its connections configure, and how their adapters are built."""
+    """A kind of CRM: what people call it, what its connections configure, and how their adapters are built.
+
+    `forms` are what the entries of a conversation can be there beside its usual comments.
+    """
 
     label: str
     settings: type[ConnectionSettings]
@@ -93,3 +99,4 @@ class Kind:
     asks: tuple[Ask, ...] = ()
     follow_ups: bool = False
     """Whether its adapters have the capability of that name: what a mapping is held to before there is an account."""
+    forms: tuple[Form, ...] = ()

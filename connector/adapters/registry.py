@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from connector.adapters.building import Kind
+    from connector.domain.schema import Form
 
 CRMS: Final = {
     "custom": "connector.adapters.custom.kind",
@@ -27,3 +28,8 @@ def kind(crm: str) -> Kind:
 def makes_follow_ups(crm: str) -> bool:
     """Whether this kind of CRM can make a record that follows one closed for good; also True of a kind not known."""
     return crm not in CRMS or kind(crm).follow_ups
+
+
+def forms(crm: str) -> tuple[Form, ...] | None:
+    """What the entries of a conversation can be in this kind of CRM beside comments; None of a kind not known."""
+    return kind(crm).forms if crm in CRMS else None

@@ -171,14 +171,14 @@ def _schema(connection: str | None) -> Schema | None:
 
 
 def _problems(path: Path, schema: Schema | None) -> list[Problem]:
-    from connector.adapters.registry import makes_follow_ups
+    from connector.adapters.registry import forms, makes_follow_ups
     from connector.mapping import lint, load
     from connector.mapping.problems import MappingErrors, Problem
 
     name = _shown(path)
     try:
         document = load.parse(path.read_text(encoding="utf-8"), name=name)
-        return lint.check(document, schema, follows=makes_follow_ups)
+        return lint.check(document, schema, follows=makes_follow_ups, forms=forms)
     except MappingErrors as problem:
         return list(problem.problems)
     except UnicodeDecodeError:

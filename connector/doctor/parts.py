@@ -12,7 +12,7 @@ import redis
 
 from connector import config
 from connector.adapters.base import Adapter, Check
-from connector.adapters.registry import makes_follow_ups
+from connector.adapters.registry import forms, makes_follow_ups
 from connector.adapters.transport import NoAnswer, NotSent, Request
 from connector.adapters.wires import HttpxWire
 from connector.config import Settings
@@ -200,7 +200,7 @@ def _mapping(runtime: Runtime, name: str, path: Path, schema: Schema) -> Iterato
 
 def _problems(text: str, name: str, schema: Schema) -> list[Problem]:
     try:
-        return lint.check(load.parse(text, name=name), schema, follows=makes_follow_ups)
+        return lint.check(load.parse(text, name=name), schema, follows=makes_follow_ups, forms=forms)
     except MappingErrors as problem:
         return list(problem.problems)
 

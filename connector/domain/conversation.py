@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from connector.domain.rules import CommentPolicy
+from connector.domain.rules import Arrival, CommentPolicy
 from connector.domain.ticket import Comment, CommentKind, Side
 
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """One comment on its way to the other side, as what it is; only a marked CRM note becomes something else.
+    """One comment on its way to the other side, as what it is, or as a note; only a marked CRM note becomes public.
 
     `marker` is the mapping's declared word with which an agent began a CRM note that is for the customer.
     """
@@ -28,7 +28,7 @@ class Crossing:
     marker: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind is not self.comment.kind and not self._is_marked_reply():
+        if self.kind not in (self.comment.kind, CommentKind.NOTE) and not self._is_marked_reply():
             raise ValueError("an internal note can never become public")
 
     def _is_marked_reply(self) -> bool:
@@ -68,7 +68,10 @@ def plan_comments(
             continue
         crossing = _crossing(policy, source, comment)
         allowed = policy.to_crm if source is Side.NEXTCAP else policy.to_nextcap
-        if crossing.kind not in allowed:
+        if comment.form and comment.form not in policy.forms:
+            reason = f"the mapping does not read the form {comment.form}"
+            stays.append(Stays(source, comment.id, "not_carried", reason))
+        elif crossing.kind not in allowed:
             reason = f"the mapping does not carry a {crossing.kind} this way"
             stays.append(Stays(source, comment.id, "not_carried", reason))
         elif _too_old(policy, comment, linked_at):
@@ -94,7 +97,13 @@ def after_marker(text: str, marker: str) -> str | None:
 
 
 def _crossing(policy: CommentPolicy, source: Side, comment: Comment) -> Crossing:
-    """The comment as what it is. A CRM note is a reply only where an agent put the declared marker before it."""
+    """The comment as what it is, or as the note that the mapping makes of its form.
+
+    A CRM note is a reply only where an agent put the declared marker before it.
+    """
+    if policy.forms.get(comment.form) is Arrival.NOTE and comment.kind is not CommentKind.NOTE:
+        heading = f"{comment.form.capitalize()} from {comment.author_name or 'somebody'}:"
+        return Crossing(source, comment, CommentKind.NOTE, f"{heading}\n\n{comment.text}")
     if source is Side.CRM and comment.kind is CommentKind.NOTE:
         for marker in policy.reply_markers:
             text = after_marker(comment.text, marker)

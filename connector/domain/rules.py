@@ -56,6 +56,13 @@ class AfterFinal(StrEnum):
     PARK = "park"
 
 
+class Arrival(StrEnum):
+    """As what an entry of the CRM arrives in Next Cap."""
+
+    AS_IS = "as_is"
+    NOTE = "note"
+
+
 class Untranslatable(Exception):
     """A value has no counterpart. `code` is stable; the message is for the operator."""
 
@@ -160,6 +167,14 @@ class CommentPolicy:
     """How a CRM agent marks an entry as a reply to the customer, where the CRM itself has no such kind."""
     history: timedelta | None = None
     """How much of an older timeline a new link mirrors; None: all of it, zero: nothing."""
+    forms: Mapping[str, Arrival] = field(default_factory=dict)
+    """The forms of CRM entries that are read beside the usual comments, and as what they arrive."""
+    written_as: Mapping[CommentKind, str] = field(default_factory=dict)
+    """The form in which a kind of comment is written in the CRM, where that is not its usual comment."""
+
+    def every_form(self) -> frozenset[str]:
+        """The forms that are read or written: what is written has to be recognised again."""
+        return frozenset(self.forms) | frozenset(self.written_as.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +229,7 @@ class TicketMapping:
 __all__ = [
     "MISSING",
     "AfterFinal",
+    "Arrival",
     "CommentPolicy",
     "Direction",
     "Directories",

@@ -29,6 +29,17 @@ class FieldSchema:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """A form that an entry of a conversation has in a CRM, beside its usual comments."""
+
+    name: str
+    writable: bool = True
+    """Whether entries of ours can be written so."""
+    delivered: bool = False
+    """Whether the CRM itself has sent such an entry to the customer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
     """Every field of the record type that a connection carries."""
 

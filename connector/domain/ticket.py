@@ -77,7 +77,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """One timeline entry as its system shows it. `html` is untrusted; `text` is its plain reading."""
+    """One timeline entry as its system shows it. `html` is untrusted; `text` is its plain reading.
+
+    `form` is empty for the system's usual comments, and otherwise names what else it is (an e-mail, a post).
+    """
 
     id: str
     kind: CommentKind
@@ -87,6 +90,7 @@ class Comment:
     author_name: str = ""
     html: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,8 @@ def _row(work: Work, crossing: Crossing, people: Directories, position: int) -> 
         "files": [storable(one.name) for one in comment.attachments],
         "by_customer": comment.kind is CommentKind.CUSTOMER_REPLY,
     }
+    if form := work.mapping.comments.written_as.get(crossing.kind) if crossing.source is Side.NEXTCAP else None:
+        payload["form"] = form
     key = key_of(crossing.source, comment.id)
     return {
         "link_id": work.link.id,
@@ -343,4 +345,5 @@ def _comment(work: Work, effect: Effect) -> NewComment:
         created_at=datetime.fromisoformat(payload["at"]),
         html=payload.get("html"),
         ticket_number=work.ticket_changes.get("number", work.link.ticket.number),
+        form=str(payload.get("form") or ""),
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from connector.adapters.registry import makes_follow_ups
+from connector.adapters.registry import forms, makes_follow_ups
 from connector.domain.errors import ConfigError
 from connector.domain.rules import TicketMapping
 from connector.engine.context import utc_now
@@ -126,4 +126,5 @@ def check_text(text: str, *, name: str) -> list[str]:
         document = load.parse(text, name=name)
     except load.MappingErrors as problems:
         return [str(problem) for problem in problems.problems]
-    return [str(problem) for problem in lint.check(document, follows=makes_follow_ups) if problem.severity == "error"]
+    found = lint.check(document, follows=makes_follow_ups, forms=forms)
+    return [str(problem) for problem in found if problem.severity == "error"]

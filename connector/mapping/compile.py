@@ -71,6 +71,8 @@ def _comments(context: Context) -> CommentPolicy:
         to_nextcap=frozenset(block.to_nextcap),
         reply_markers=block.reply_markers,
         history=block.history,
+        forms=block.forms,
+        written_as=block.written_as,
     )
 
 

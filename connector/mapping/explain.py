@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from connector.domain.lifecycle import Status
-from connector.domain.rules import AfterFinal, Direction, First, OnLeave, Owner
+from connector.domain.rules import AfterFinal, Arrival, Direction, First, OnLeave, Owner
 from connector.domain.schema import Schema
 from connector.domain.ticket import CommentKind
 from connector.mapping.compile import context_of
@@ -202,6 +202,11 @@ def _comments(block: Comments) -> Iterator[str]:
     if block.reply_markers:
         markers = listed([f"'{marker}'" for marker in block.reply_markers], last="or")
         yield f"A CRM note that begins with {markers} is sent to the customer as a reply."
+    for form, arrival in block.forms.items():
+        told = "as an internal note" if arrival is Arrival.NOTE else "as what it is"
+        yield f"Of the CRM's other entries, each {form} is read too, and arrives in Next Cap {told}."
+    for kind, form in block.written_as.items():
+        yield f"In the CRM, {KINDS[kind]} are each written as a {form}."
     if block.history is None:
         yield "A new link mirrors the whole older conversation."
     elif block.history == timedelta(0):

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from connector.domain.lifecycle import Status
-from connector.domain.rules import AfterFinal, Direction, First, OnLeave, Owner
+from connector.domain.rules import AfterFinal, Arrival, Direction, First, OnLeave, Owner
 from connector.domain.ticket import CommentKind
 from connector.mapping.forms import (
     LARGEST_TABLE,
@@ -203,6 +203,10 @@ class Comments(Part):
     """How an agent begins a CRM note that is meant for the customer."""
     history: History = None
     """How much of an older conversation a new link mirrors."""
+    forms: dict[Name, Arrival] = Field(default_factory=dict, max_length=10)
+    """What else than comments is read in the CRM: `as_is`, or `note` to keep it internal in Next Cap."""
+    written_as: dict[CommentKind, Name] = Field(default_factory=dict)
+    """In which of the CRM's forms a kind of entry is written; left out: as a comment."""
 
 
 class ExamplePerson(Part):

@@ -33,6 +33,9 @@ CODES: Mapping[str, str] = {
     "M207": "one value meets a field that holds several",
     "M208": "the CRM requires a field that nothing fills",
     "M209": "Next Cap's field never has this value",
+    "M210": "the CRM has no such form of entry",
+    "M211": "the form can only be read",
+    "M212": "the customer gets the same twice",
     "M301": "a status has no CRM value",
     "M302": "a CRM value that is written cannot be read back",
     "M303": "a CRM value is neither mapped nor ignored",
@@ -65,7 +68,7 @@ CODES: Mapping[str, str] = {
     "M707": "a ticket could be made twice",
 }
 GUESSES = 100
-WARNINGS = frozenset({"M208", "M306", "M407", "M706"})
+WARNINGS = frozenset({"M208", "M212", "M306", "M407", "M706"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.domain.conversation import Crossing, after_marker, plan_comments
-from connector.domain.rules import CommentPolicy
+from connector.domain.rules import Arrival, CommentPolicy
 from connector.domain.ticket import Comment, CommentKind, Side
 from tests.domain.helpers import NOON, comment, seconds
 
@@ -24,6 +25,7 @@ policies = st.builds(
     to_nextcap=st.frozensets(st.sampled_from(CommentKind)),
     reply_markers=st.lists(st.sampled_from(["#reply", "", " ", "To customer:", "/r", "İ"]), max_size=3).map(tuple),
     history=st.none() | st.timedeltas(timedelta(0), timedelta(days=2)),
+    forms=st.dictionaries(st.sampled_from(["email", "post"]), st.sampled_from(Arrival)),
 )
 comments = st.builds(
     comment,
@@ -201,3 +203,28 @@ def test_a_new_link_mirrors_as_much_history_as_the_mapping_says(history: timedel
 
     assert [one.comment.id for one in crossings] == crossing
     assert {one.code for one in stays} <= {"history"}
+
+
+def test_a_form_that_the_mapping_does_not_read_stays_where_it_is() -> None:
+    post = replace(comment("Lunch?", kind=NOTE, identifier="p"), form="post")
+
+    crossings, stays = plan_comments(ALL, Side.CRM, [post], known=())
+
+    assert crossings == []
+    assert [(one.comment_id, one.code) for one in stays] == [("p", "not_carried")]
+
+
+@pytest.mark.parametrize("kind", [REPLY, CUSTOMER])
+def test_a_form_that_arrives_as_a_note_is_internal_and_says_who_wrote(kind: CommentKind) -> None:
+    """An e-mail that the CRM sent is not sent again, and one of the customer's is not lost."""
+    policy = replace(ALL, to_nextcap=frozenset({NOTE}), forms={"email": Arrival.NOTE})
+    email = replace(comment("It still burns", kind=kind), form="email", author_name="jo@home.example")
+
+    assert crossing_texts(policy, email) == [(NOTE, "Email from jo@home.example:\n\nIt still burns")]
+
+
+def test_a_form_that_arrives_as_it_is_keeps_its_kind() -> None:
+    policy = replace(ALL, forms={"post": Arrival.AS_IS})
+    posts = [replace(comment("x", kind=kind, identifier=kind), form="post") for kind in (NOTE, REPLY, CUSTOMER)]
+
+    assert crossing_texts(policy, *posts) == [(NOTE, "x"), (REPLY, "x"), (CUSTOMER, "x")]

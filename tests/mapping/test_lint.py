@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from connector.domain.lifecycle import Status
-from connector.domain.schema import FieldSchema, Option, Schema
+from connector.domain.schema import FieldSchema, Form, Option, Schema
 from connector.mapping.lint import check, passes
 from connector.mapping.load import parse
 from connector.mapping.problems import CODES, WARNINGS, MappingErrors, Problem
@@ -27,6 +27,7 @@ class Case:
 
 
 PRIORITY = FieldSchema("prio", options=options("Low", "Medium", "High", "Urgent"))
+FORMS = (Form("email", writable=False, delivered=True), Form("post"))
 MANY = FieldSchema("many", options=options("A", "B"), multiple=True)
 ACCOUNT = schema(
     PRIORITY,
@@ -201,6 +202,10 @@ CASES = [
         "examples: [{name: a, given: {was: {nextcap: {status: new}}, nextcap: {status: open}}, "
         "expect: {to_crm: {stage: «Closed}}}]",
     ),
+    Case("M210", "comments: {forms: {«pst: as_is}}", "post"),
+    Case("M210", "comments: {written_as: {note: «chat}}"),
+    Case("M211", "comments: {written_as: {reply: «email}}"),
+    Case("M212", "comments: {forms: {email: «as_is}}"),
     Case("M601", "examples: [{name: a, given: {was: {nextcap: {status: new}}, crm: {stage: Us}}, expect: «nothing}]"),
     Case(
         "M601",
@@ -218,7 +223,7 @@ CASES = [
 
 def found(text: str, account: Schema | None) -> list[Problem]:
     try:
-        return check(parse(text, name=FILE), account, follows=lambda _: False)
+        return check(parse(text, name=FILE), account, follows=lambda _: False, forms=lambda _: FORMS)
     except MappingErrors as refused:
         return list(refused.problems)
 
@@ -246,6 +251,14 @@ def test_every_code_has_a_case() -> None:
 def test_the_plain_table_has_no_mistake() -> None:
     assert check(document()) == []
     assert check(document(), schema()) == []
+
+
+def test_forms_that_the_crm_has_are_right() -> None:
+    fits = document("comments: {forms: {email: note, post: as_is}, written_as: {note: post}}")
+
+    assert check(fits, forms=lambda _: FORMS) == []
+    assert [one.code for one in check(fits, forms=lambda _: ())] == ["M210"] * 3
+    assert check(document("comments: {to_nextcap: [note], forms: {email: as_is}}"), forms=lambda _: FORMS) == []
 
 
 def test_all_mistakes_are_shown_at_once_and_in_order() -> None:
