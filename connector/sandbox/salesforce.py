@@ -21,6 +21,7 @@ from .salesforce_query import Queries
 from .salesforce_record_routes import add_record_routes
 from .salesforce_settings import Settings
 from .salesforce_state import case_view, org_view
+from .salesforce_tooling import add_tooling_routes
 from .salesforce_troubles import trouble
 
 OUR_ID = "NextCap_Ticket_Id__c"
@@ -43,6 +44,7 @@ class Salesforce(People):
         api = Api(app, lambda: self.account, self.now)
         add_record_routes(api, app, lambda: self.account)
         add_composite_routes(api)
+        add_tooling_routes(api)
 
         @app.post("/services/oauth2/token")
         def token() -> Response:

@@ -9,12 +9,14 @@ from typing import Any
 
 from .salesforce_errors import Failure
 from .salesforce_ids import Ids, long_id, normal_id
+from .salesforce_rights import check_create, granted
 from .salesforce_schema import Schema
 from .salesforce_settings import Settings
-from .salesforce_stock import STAFF, SObject
+from .salesforce_stock import RIGHTS, STAFF, SObject
 from .salesforce_values import checked
 
 Values = dict[str, Any]
+FEED_EVENTS = {"CaseComment": "CaseCommentPost", "EmailMessage": "EmailMessageEvent"}
 
 
 @dataclass(slots=True)
@@ -72,7 +74,7 @@ class Org:
     _case_number: int = 1000
 
     def __post_init__(self) -> None:
-        self.schema = Schema(self.settings, lambda: [(one.id, one.values) for one in self.live("RecordType")])
+        self.schema = Schema(self.settings, self._record_types, lambda kind, field: granted(self, kind, field))
         self._put(
             "Organization", {"Name": "Acme", "IsSandbox": False, "OrganizationType": "Developer Edition"}, self.org_id
         )
@@ -83,6 +85,9 @@ class Org:
         for one in [*made, self.records[self.user_id]]:
             one.values["CreatedById"] = one.values["LastModifiedById"] = self.user_id
         self.furnish()
+
+    def _record_types(self) -> list[tuple[str, Values]]:
+        return [(one.id, one.values) for one in self.live("RecordType")]
 
     def hire(self, told: Mapping[str, Any]) -> str:
         """Make a user with these names and this address; returns the id."""
@@ -97,6 +102,8 @@ class Org:
         types = self.settings.record_types
         more = {"SobjectType": "Case", "IsActive": True}
         self._keep("RecordType", "Name", list(types), lambda name: {"DeveloperName": _dev(name), **more})
+        for held in self.live("UserPermissionAccess") or [self._put("UserPermissionAccess", {})]:
+            held.values |= {f"Permissions{one}": one in self.settings.rights for one in RIGHTS}
         statuses = self.schema.picklist("Status")
         self._keep("CaseStatus", "ApiName", statuses, lambda name: {"MasterLabel": name})
         for place, status in enumerate(self.live("CaseStatus")):
@@ -137,6 +144,8 @@ class Org:
         if not kind.creatable:
             raise Failure("METHOD_NOT_ALLOWED", f"{kind.name} cannot be created by API", status=405)
         values = self._checked(kind, given, {}, writer, making=True)
+        if writer.by_api:
+            check_create(self, kind, values)
         record = self._put(kind.name, values, by=writer.user)
         if writer.by_api:
             self.creates.append(record.id)
@@ -171,7 +180,12 @@ class Org:
         return self.create(kind, {**given, name: value}, writer), True
 
     def delete(self, record: Record, user: str, *, survivor: str | None = None) -> None:
-        """Put a record into the bin, with its children."""
+        """Put a record into the bin, with its children; what is in a feed is gone at once."""
+        if record.kind.name == "FeedItem":
+            del self.records[record.id]
+            self.by_kind["FeedItem"].remove(record.id)
+            self.children[str(record.values["ParentId"])].remove(record.id)
+            return
         record.values["IsDeleted"] = True
         if survivor:
             record.values["MasterRecordId"] = survivor
@@ -229,6 +243,8 @@ class Org:
                 for holder in self.matches(kind, name, str(accepted[name])):
                     told = f"duplicate value found: {name} duplicates value on record with id: {holder.id}"
                     raise Failure("DUPLICATE_VALUE", told, [name])
+        if kind.name == "FeedItem" and not after.get("Body"):
+            raise Failure("REQUIRED_FIELD_MISSING", "Required fields are missing: [Body]", ["Body"])
         if kind.name == "Case":
             self._case_rules(after, accepted, writer, making=making)
         if kind.name == "Contact" and making:
@@ -289,6 +305,8 @@ class Org:
     def _after(self, record: Record, before: Mapping[str, Any], writer: Writer) -> None:
         """What the org itself does: numbers, names, owners, closing, flows."""
         values = record.values
+        if record.kind.name in FEED_EVENTS and before.get("Id") is None:
+            self._tell_feed(record)
         if record.kind.name in ("Contact", "User"):
             values["Name"] = " ".join(part for part in (values["FirstName"], values["LastName"]) if part)
         if record.kind.name != "Case":
@@ -303,6 +321,15 @@ class Org:
         closed = values["Status"] in self.settings.closed_statuses
         if closed != bool(values["IsClosed"]):
             values |= {"IsClosed": closed, "ClosedDate": values["SystemModstamp"] if closed else None}
+
+    def _tell_feed(self, record: Record) -> None:
+        """The feed of a case shows its comments and e-mails too, each as an event of the system's own making."""
+        values = record.values
+        seen = "AllUsers" if values.get("IsPublished") else "InternalUsers"
+        told = {"ParentId": values["ParentId"], "Body": values.get("CommentBody"), "Visibility": seen}
+        if values["ParentId"]:
+            told |= {"Type": FEED_EVENTS[record.kind.name], "Status": "Published"}
+            self._put("FeedItem", told, by=str(values["CreatedById"]))
 
     def _new_case(self, record: Record, writer: Writer) -> None:
         self._case_number += 1

@@ -45,6 +45,8 @@ NOTIFICATION = """   <Notification>
 TICKED = {
     "Case": ("Id", "CaseNumber", "Status", "Subject", "SystemModstamp"),
     "CaseComment": ("Id", "ParentId", "IsPublished"),
+    "EmailMessage": ("Id", "ParentId", "Incoming"),
+    "FeedItem": ("Id", "ParentId"),
 }
 
 
@@ -75,9 +77,10 @@ class Outbound:
         record = heard.record
         if record.kind.name not in TICKED or (heard.what == "deleted" and record.kind.name != "Case"):
             return
-        if heard.what in ("created", "updated", "undeleted") and self.settings.outbound_url:
+        is_heard = record.kind.name in self.settings.trigger_objects
+        if heard.what in ("created", "updated", "undeleted") and self.settings.outbound_url and is_heard:
             self._waiting.append((self._ids.make("04l"), record))
-        if self.settings.trigger_url:
+        if self.settings.trigger_url and is_heard:
             self._called.append((record.kind.name, record.id))
         if (self._waiting or self._called) and self._timer is None:
             self._timer = threading.Timer(self.window, self.flush)

@@ -63,11 +63,47 @@ class People(Imitation):
         self._do(self.org.update, self._record("CaseComment", comment), {"IsPublished": public}, self._person(by))
 
     @action
-    def email(self, case: str, text: str, incoming: bool = True, sender: str = "jo@customer.example") -> str:
-        """A mail arrives at a case or leaves it; returns its id."""
-        values = {"ParentId": self._record("Case", case).id, "TextBody": text, "Incoming": incoming}
-        values |= {"FromAddress": sender, "Status": "0" if incoming else "3", "Subject": "Re: your case"}
-        return self._made("EmailMessage", values, None).id
+    def email(
+        self,
+        case: str,
+        text: str,
+        incoming: bool = True,
+        sender: str = "jo@customer.example",
+        to: str = "support@acme.example",
+        draft: bool = False,
+        html: str = "",
+        by: str | None = None,
+    ) -> str:
+        """A mail arrives at a case or leaves it, or is begun; returns its id."""
+        values = {"ParentId": self._record("Case", case).id, "TextBody": text or None, "Incoming": incoming}
+        values |= {"FromAddress": sender, "ToAddress": to, "Subject": "Re: your case", "HtmlBody": html or None}
+        return self._made("EmailMessage", {**values, "Status": "5" if draft else "0" if incoming else "3"}, by).id
+
+    @action
+    def send_draft(self, email: str) -> None:
+        """Send a mail that was begun."""
+        record = self._record("EmailMessage", email)
+        record.values["Status"] = "3"
+        self.org.update(record, {}, self._person(None))
+
+    @action
+    def post(
+        self,
+        case: str,
+        text: str,
+        public: bool = False,
+        rich: bool = False,
+        status: str = "Published",
+        by: str | None = None,
+    ) -> str:
+        """Write in the feed of a case, for colleagues or for everybody who sees it; returns the id."""
+        values = {"ParentId": self._record("Case", case).id, "Body": text, "IsRichText": rich, "Status": status}
+        return self._made("FeedItem", {**values, "Visibility": "AllUsers" if public else "InternalUsers"}, by).id
+
+    @action
+    def delete_post(self, post: str) -> None:
+        """Take a post out of the feed, for good."""
+        self.org.delete(self._record("FeedItem", post), self._person(None).user)
 
     @action
     def delete_case(self, case: str, by: str | None = None) -> None:

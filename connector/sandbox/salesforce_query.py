@@ -14,6 +14,7 @@ from typing import Any
 from .salesforce_errors import Failure
 from .salesforce_ids import long_id, looks_like_id
 from .salesforce_org import Org, Record
+from .salesforce_rights import check_query
 from .salesforce_soql import Condition, Group, Query, parse
 from .salesforce_stock import Field, SObject
 from .salesforce_values import shown
@@ -80,8 +81,12 @@ class Queries:
 
     def _kind(self, name: str) -> SObject:
         try:
-            return self.org.schema.object(name)
+            found = self.org.schema.object(name)
+            check_query(found, self.org.settings.rights)
+            return found
         except Failure as error:
+            if error.code != "NOT_FOUND":
+                raise
             told = f"sObject type '{name}' is not supported."
             raise Failure("INVALID_TYPE", told) from error
 

@@ -10,13 +10,15 @@ from .salesforce_settings import Settings
 from .salesforce_stock import MASTER_RECORD_TYPE, Field, SObject, our_fields, stock_objects
 
 Types = Callable[[], Iterable[tuple[str, Mapping[str, Any]]]]
+Grants = Callable[[SObject, Field], tuple[bool, bool]]
 SOAP = {"boolean": "xsd:boolean", "datetime": "xsd:dateTime", "double": "xsd:double", "id": "tns:ID"}
 
 
 class Schema:
-    """The objects of one org. `types` gives the record types that are active."""
+    """The objects of one org. `types` gives the record types that are active, `grants` who may read and write."""
 
-    def __init__(self, settings: Settings, types: Types) -> None:
+    def __init__(self, settings: Settings, types: Types, grants: Grants) -> None:
+        self._grants = grants
         self.objects = stock_objects()
         self._settings = settings
         self._types = types
@@ -39,7 +41,14 @@ class Schema:
         return found
 
     def is_hidden(self, kind: SObject, field: Field) -> bool:
-        return f"{kind.name}.{field.name}" in self._settings.hidden_fields
+        name = f"{kind.name}.{field.name}"
+        is_missing = name == "FeedItem.Visibility" and not self._settings.experiences
+        return is_missing or name in self._settings.hidden_fields or not self._grants(kind, field)[0]
+
+    def is_locked(self, kind: SObject, field: Field) -> bool:
+        """Whether our user may not write the field."""
+        is_readonly = f"{kind.name}.{field.name}" in self._settings.readonly_fields
+        return is_readonly or self.is_hidden(kind, field) or not self._grants(kind, field)[1]
 
     def visible(self, kind: SObject, name: str) -> Field | None:
         """The field of that name, unless our user may not see it."""
@@ -51,8 +60,7 @@ class Schema:
         found = kind.field(name)
         if found is None:
             raise Failure("INVALID_FIELD", f"No such column '{name}' on sobject of type {kind.name}")
-        locked = f"{kind.name}.{found.name}" in (*self._settings.hidden_fields, *self._settings.readonly_fields)
-        if found.readonly or (by_api and locked) or (found.create_only and not making):
+        if found.readonly or (by_api and self.is_locked(kind, found)) or (found.create_only and not making):
             told = f"Unable to create/update fields: {found.name}. Please check the security settings of this field."
             raise Failure("INVALID_FIELD_FOR_INSERT_UPDATE", told, [found.name])
         return found
@@ -97,7 +105,7 @@ class Schema:
         return {"name": kind.name, "label": kind.name, "keyPrefix": kind.prefix, "queryable": True, **rights}
 
     def _field(self, kind: SObject, field: Field) -> dict[str, Any]:
-        locked = field.readonly or f"{kind.name}.{field.name}" in self._settings.readonly_fields
+        locked = field.readonly or self.is_locked(kind, field)
         values = self.picklist(field.name) if kind.name == "Case" and field.type == "picklist" else field.options
         return {
             "name": field.name,

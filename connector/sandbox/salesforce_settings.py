@@ -36,9 +36,12 @@ class Settings(Knobs):
     contact_duplicates the duplicate rule of Contact, by e-mail address
     unknown_field      in a collection, an unknown field fails its `item` or the whole `call`
     enhanced_email     whether EmailMessage exists
+    experiences        whether outsiders see anything, and so whether FeedItem has Visibility
+    rights             of our user, out of `RIGHTS`
     outbound_url       where outbound messages go, as the vendor calls it; empty sends none
     outbound_ids       of fifteen or eighteen characters in outbound messages
     trigger_url        where the Apex trigger's callout goes; empty sends none
+    trigger_objects    the objects that have such a trigger, or a flow that sends an outbound message
     trigger_secret     signs the callout
     retry_factor       shrinks the time between tries of an outbound message
     """
@@ -76,8 +79,11 @@ class Settings(Knobs):
     contact_duplicates: str = "allow"
     unknown_field: str = "item"
     enhanced_email: bool = True
+    experiences: bool = True
+    rights: list[str] = field(default_factory=list)
     outbound_url: str = ""
     outbound_ids: str = "long"
     trigger_url: str = ""
+    trigger_objects: list[str] = field(default_factory=lambda: ["Case", "CaseComment"])
     trigger_secret: str = "sandbox-salesforce-trigger-secret"
     retry_factor: float = 0.005

@@ -35,6 +35,8 @@ class Field:
     unique: bool = False
     default: Any = None
     cap: str = "characters"
+    guarded: bool = False
+    """Whether it is hidden until a permission set of the user shows it."""
 
     @property
     def is_custom(self) -> bool:
@@ -141,12 +143,14 @@ def _email_message() -> SObject:
         "02s",
         [
             Field("ParentId", "reference", to=("500",), relation="Parent", create_only=True),
+            Field("RelatedToId", "reference", to=("500", "001"), relation="RelatedTo", create_only=True),
             Field("Subject", length=3_000, create_only=True),
             Field("TextBody", "textarea", 32_000, filterable=False, create_only=True),
             Field("HtmlBody", "textarea", 32_000, filterable=False, create_only=True),
             Field("FromAddress", "email", create_only=True),
             Field("FromName", length=1_000, create_only=True),
             Field("ToAddress", length=4_000, create_only=True),
+            Field("CcAddress", length=4_000, create_only=True),
             Field("Incoming", "boolean", default=False, create_only=True),
             Field("IsExternallyVisible", "boolean", default=False),
             Field("Status", "picklist", options=["0", "1", "2", "3", "4", "5"], default="5", create_only=True),
@@ -158,16 +162,34 @@ def _email_message() -> SObject:
 
 
 def _feed_item() -> SObject:
-    return _object(
+    """A feed cannot be filtered by SystemModstamp, and what is deleted in it is in no bin."""
+    made = _object(
         "FeedItem",
         "0D5",
         [
-            Field("ParentId", "reference", to=("500", "005"), required=True, create_only=True),
+            Field("ParentId", "reference", to=("500", "005"), relation="Parent", required=True, create_only=True),
             Field("Body", "textarea", 10_000, filterable=False),
-            Field("Type", "picklist", options=["TextPost", "ContentPost", "LinkPost"], default="TextPost"),
+            Field("Type", "picklist", options=[*POSTS, *EVENTS], default="TextPost", create_only=True),
             Field("Visibility", "picklist", options=["AllUsers", "InternalUsers"], default="InternalUsers"),
+            Field("IsRichText", "boolean", default=False),
+            Field(
+                "Status",
+                "picklist",
+                options=["Published", "PendingReview", "Isolated"],
+                default="Published",
+                filterable=False,
+            ),
         ],
     )
+    made.fields["SystemModstamp"].filterable = False
+    return made
+
+
+POSTS = ("TextPost", "ContentPost", "LinkPost", "QuestionPost")
+"""What people write in a feed."""
+
+EVENTS = ("TrackedChange", "CaseCommentPost", "EmailMessageEvent", "ChangeStatusPost")
+"""What the system adds to it."""
 
 
 def _user() -> SObject:
@@ -225,9 +247,37 @@ def stock_objects() -> dict[str, SObject]:
                 Field("SortOrder", "double"),
             ],
         ),
+        _object("PermissionSet", "0PS", [Field("Name", length=80, required=True), Field("Label", required=True)]),
+        _object(
+            "FieldPermissions",
+            "01k",
+            [
+                Field("ParentId", "reference", to=("0PS",), relation="Parent", required=True, create_only=True),
+                Field("SobjectType", required=True, create_only=True),
+                Field("Field", required=True, create_only=True),
+                Field("PermissionsRead", "boolean", default=False),
+                Field("PermissionsEdit", "boolean", default=False),
+            ],
+        ),
+        _object(
+            "PermissionSetAssignment",
+            "0Pa",
+            [
+                Field("AssigneeId", "reference", to=("005",), relation="Assignee", required=True, create_only=True),
+                Field("PermissionSetId", "reference", to=("0PS",), relation="PermissionSet", create_only=True),
+            ],
+        ),
+        _fixed("UserPermissionAccess", "0PX", [Field(f"Permissions{one}", "boolean") for one in RIGHTS]),
         _fixed("Organization", "00D", [Field("Name"), Field("IsSandbox", "boolean"), Field("OrganizationType")]),
     ]
     return {one.name: one for one in objects}
+
+
+RIGHTS = (
+    *("CustomizeApplication", "ManageProfilesPermissionsets", "AssignPermissionSets"),
+    *("ViewSetup", "ViewAllData"),
+)
+"""What a user may be allowed beyond records, as far as the imitation knows it."""
 
 
 def our_fields() -> Iterator[Field]:
