@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from connector.adapters.base import Check, Json
-from connector.adapters.salesforce.api import Api, is_id, long_id
+from connector.adapters.base import Check, Json, Step
+from connector.adapters.salesforce.api import Api, long_id
+from connector.adapters.salesforce.entries import in_force
 from connector.adapters.salesforce.refusals import USAGE
-from connector.adapters.salesforce.schema import ensure_ours
 from connector.domain.errors import ConnectorError
 from connector.domain.ticket import Person
 
-USERS: Final = "SELECT Id, Name, Email, IsActive, UserType FROM User WHERE UserType = 'Standard'"
-SOME_USERS: Final = "SELECT Id, Name, Email, IsActive, UserType FROM User WHERE Id IN {ids}"
+USERS: Final = "SELECT Id, Name, Email, IsActive FROM User WHERE UserType = 'Standard'"
 QUEUES: Final = "SELECT QueueId, Queue.Name, Queue.Email FROM QueueSobject WHERE SobjectType = 'Case'"
 NEARLY_USED: Final = 0.85
 PROBES: Final = {
     "cases": "SELECT Id FROM Case LIMIT 1",
-    "comments": "SELECT Id FROM CaseComment LIMIT 1",
     "contacts": "SELECT Id FROM Contact LIMIT 1",
     "users": "SELECT Id FROM User LIMIT 1",
 }
@@ -29,11 +27,10 @@ class People:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._authors: dict[str, tuple[Person, str]] = {}
 
     def all(self) -> list[Person]:
         """The org's own users, those who have left as inactive, and the queues that take cases."""
-        users = [self._keep(row) for row in self._api.rows(USERS)]
+        users = [_person(row) for row in self._api.rows(USERS)]
         queues = {}
         for row in self._api.rows(QUEUES):
             queue = row.get("Queue") or {}
@@ -43,27 +40,29 @@ class People:
             queues[queue_id] = Person(queue_id, address or None, name)
         return [*users, *queues.values()]
 
-    def authors(self, ids: Sequence[str]) -> dict[str, tuple[Person, str]]:
-        """Persons and their kind of user by id; those not met before are asked for once."""
-        wanted = {long_id(one) for one in ids if is_id(one)}
-        if fresh := sorted(wanted - self._authors.keys()):
-            for row in self._api.rows_of(SOME_USERS, fresh):
-                self._keep(row)
-        return {one: self._authors[one] for one in wanted if one in self._authors}
 
-    def _keep(self, row: Json) -> Person:
-        email = str(row.get("Email") or "").strip().lower()
-        user_id = long_id(str(row["Id"]))
-        person = Person(user_id, email or None, str(row.get("Name") or ""), active=bool(row.get("IsActive", True)))
-        self._authors[user_id] = (person, str(row.get("UserType") or ""))
-        return person
+def _person(row: Json) -> Person:
+    email = str(row.get("Email") or "").strip().lower()
+    user_id = long_id(str(row["Id"]))
+    return Person(user_id, email or None, str(row.get("Name") or ""), active=bool(row.get("IsActive", True)))
 
 
 class Doctor:
     """The checks of one connection. `org` tells the org and our user, from the token in force."""
 
-    def __init__(self, api: Api, org: Callable[[], str], *, target: str, has_secret: bool) -> None:
+    def __init__(
+        self,
+        api: Api,
+        org: Callable[[], str],
+        forms: Callable[[], frozenset[str]],
+        ensure: Callable[..., list[Step]],
+        *,
+        target: str,
+        has_secret: bool,
+    ) -> None:
         self._api = api
+        self._forms = forms
+        self._ensure = ensure
         self._org = org
         trigger = (
             f"a trigger must call {target}" if has_secret else "no trigger's secret is configured, so none is heard"
@@ -79,7 +78,8 @@ class Doctor:
                 lines += look()
             except ConnectorError as error:
                 lines.append(Check(what, ok=False, detail=str(error)))
-        return lines + [self._probe(what, soql) for what, soql in PROBES.items()]
+        entries = {one.name: f"SELECT Id FROM {one.name} LIMIT 1" for one in in_force(self._forms())}  # noqa: S608 - our words
+        return lines + [self._probe(what, soql) for what, soql in {**PROBES, **entries}.items()]
 
     def _usage(self) -> Iterator[Check]:
         answer = self._api.send("GET", "")
@@ -94,7 +94,7 @@ class Doctor:
             yield Check("daily calls", ok=ok, detail=f"{used} of {limit}", advice=advice)
 
     def _fields(self) -> Iterator[Check]:
-        steps = ensure_ours(self._api, dry_run=True)
+        steps = self._ensure(dry_run=True)
         lacking = [one for one in steps if one.state != "ok"]
         needed = [one for one in lacking if not one.advice.startswith("optional")]
         detail = "; ".join(f"{one.what}: {one.advice}" for one in needed or lacking) or "ours exist"

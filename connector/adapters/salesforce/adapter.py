@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import Final
 
 from connector.adapters.base import Capabilities, Change, Delivery, Event, Step
@@ -14,7 +13,8 @@ from connector.adapters.salesforce.api import BATCH, Api, Sender
 from connector.adapters.salesforce.cases import Cases
 from connector.adapters.salesforce.comments import Comments, recognise
 from connector.adapters.salesforce.records import Records
-from connector.adapters.salesforce.schema import OUR_ID, Catalogue, ensure_ours
+from connector.adapters.salesforce.schema import OUR_ID, Catalogue
+from connector.adapters.salesforce.setup import Fields
 from connector.domain.ticket import Record
 
 VERSION: Final = "62.0"
@@ -39,22 +39,25 @@ class Salesforce:
         webhook_secrets: Sequence[str],
         path_tokens: Callable[[], Sequence[str]],
         org: Callable[[], str],
+        user: Callable[[], str],
         nobody: Callable[[], str],
         public_url: str,
         path: str = "/webhooks/salesforce",
         version: str = VERSION,
         auto_assign: bool = False,
+        forms: Callable[[], frozenset[str]] = frozenset,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`org` gives the id of our org from the token that was last granted, without a call.
+        """`org` gives the id of our org from the token that was last granted, without a call, and `user` our own.
 
-        `nobody` gives the id of the user or queue whose cases count as unassigned: our own user, as a rule.
+        `nobody` gives the id of the user or queue whose cases count as unassigned: our own user, as a rule. `forms`
+        gives what the mapping in force reads or writes beside comments.
         """
         api = Api(transport, version)
         catalogue, people = Catalogue(api, clock, nobody), People(api)
-        records = Records(api, catalogue)
+        records = Records(api, catalogue, forms)
         self._cases, self._path_tokens = Cases(api, records, catalogue, auto_assign=auto_assign), path_tokens
-        comments = Comments(api, people.authors)
+        comments = Comments(api, forms)
         self.verify = webhooks.Verifier(webhook_secrets, path_tokens, org).verify
         self.answer = webhooks.answer
         self.read, self.find, self.changes = records.read, records.find, records.changes
@@ -64,8 +67,9 @@ class Salesforce:
         self.recognise = recognise
         self.people = people.all
         self.schema, self.learn = catalogue.refresh, catalogue.learn
-        self.ensure_schema = partial(ensure_ours, api)
-        self.check = Doctor(api, org, target=public_url.rstrip("/") + path, has_secret=any(webhook_secrets)).check
+        self.ensure_schema = ensure = Fields(api, user).ensure
+        target = public_url.rstrip("/") + path
+        self.check = Doctor(api, org, forms, ensure, target=target, has_secret=any(webhook_secrets)).check
 
     def parse(self, delivery: Delivery) -> list[Event]:
         """The events of a verified delivery. Makes no call."""
@@ -76,5 +80,5 @@ class Salesforce:
         return self._cases.probe(change)
 
     def subscribe(self, url: str, *, dry_run: bool) -> list[Step]:  # noqa: ARG002 - nothing here writes
-        """What a person must do: our user may not change the org."""
+        """What a person must do: messages, flows and triggers are the administrator's."""
         return webhooks.subscribe_by_hand(url, self._path_tokens())

@@ -1,70 +1,86 @@
-"""A case's comments, each shown to the customer or not, and comments of Next Cap written as such.
+"""A case's conversation, and comments of Next Cap written into it as comments or feed posts.
 
-A CaseComment has no external id and its text can never be changed, so a repeated create looks first: see `recognise`.
+Neither has an external id, and the text of a comment can never be changed, so a repeated create looks first: see
+`recognise`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from connector.adapters.base import Json, NewComment, Written
-from connector.adapters.salesforce.api import BATCH, Api, chunks, is_id, long_id, moment
-from connector.adapters.salesforce.cases import COLLECTION
-from connector.domain.errors import ConnectorError, RetryLater
-from connector.domain.text import fingerprint
-from connector.domain.ticket import Comment, CommentKind, Person
+from simple_salesforce.format import format_soql
 
-TIMELINE: Final = (
-    "SELECT Id, ParentId, CommentBody, IsPublished, CreatedDate, CreatedById FROM CaseComment "
-    "WHERE ParentId IN {ids} ORDER BY CreatedDate, Id"
-)
-PARENTS: Final = "SELECT Id, ParentId FROM CaseComment WHERE Id IN {ids}"
+from connector.adapters.base import Json, NewComment, Written
+from connector.adapters.salesforce.api import BATCH, Api, chunks, is_id, long_id
+from connector.adapters.salesforce.cases import COLLECTION
+from connector.adapters.salesforce.entries import EMAIL, POST, VISIBILITY, Shape, in_force
+from connector.domain.errors import ConnectorError, NotSupported, Refused, RetryLater
+from connector.domain.text import fingerprint
+from connector.domain.ticket import Comment, CommentKind
+
 LONGEST: Final = 4_000
-"""Bytes, in UTF-8."""
+"""Bytes of a comment, in UTF-8; a post could be longer."""
 
 PART = re.compile(r"\n\((\d{1,2})/(\d{1,2})\)\Z")
 EARLIER: Final = timedelta(minutes=10)
 """How far Salesforce's clock may be behind ours."""
 
-Author = Callable[[Sequence[str]], Mapping[str, tuple[Person, str]]]
-
 
 class Comments:
-    """`authors` gives persons and their kind of user by id."""
+    """`forms` gives those of `entries.FORMS` that the mapping in force reads or writes."""
 
-    def __init__(self, api: Api, authors: Author) -> None:
+    def __init__(self, api: Api, forms: Callable[[], frozenset[str]]) -> None:
         self._api = api
-        self._authors = authors
+        self._forms = forms
+        self._hidden = ""
+        """The column that no query may name: a feed has no visibility where no outsider can enter."""
 
     def comments(
         self,
         ids: Sequence[str],
         *,
-        since: datetime | None = None,  # noqa: ARG002 - one query serves two hundred cases
+        since: datetime | None = None,  # noqa: ARG002 - one call serves two hundred cases
     ) -> dict[str, list[Comment]]:
-        """All comments of these cases, oldest first."""
+        """All entries of these cases, oldest first."""
         found: dict[str, list[Comment]] = {one: [] for one in ids}
         asked = {long_id(one): one for one in ids if is_id(one)}
-        rows = self._api.rows_of(TIMELINE, asked) if asked else []
-        authors = self._authors([str(row.get("CreatedById")) for row in rows]) if rows else {}
-        for row in rows:
-            found[asked[long_id(str(row["ParentId"]))]].append(_comment(row, authors))
+        for part in chunks(list(asked), BATCH):
+            for shape, row in self._rows(part):
+                if row.get("Status") not in ("PendingReview", "Isolated"):
+                    found[asked[long_id(str(row["ParentId"]))]].append(shape.comment(row))
         return {
             one: _whole(sorted(each, key=lambda entry: (entry.created_at, entry.id))) for one, each in found.items()
         }
 
+    def _rows(self, ids: Sequence[str]) -> list[tuple[Shape, Json]]:
+        shapes = in_force(self._forms())
+        queries = [format_soql(one.timeline(without=self._hidden), ids=list(ids)) for one in shapes]
+        try:
+            found = self._api.rows_together(queries)
+        except Refused as error:
+            if error.field != VISIBILITY or self._hidden:
+                raise
+            self._hidden = VISIBILITY
+            return self._rows(ids)
+        return [(shape, row) for shape, rows in zip(shapes, found, strict=True) for row in rows]
+
     def tickets_of(self, comment_ids: Sequence[str]) -> dict[str, list[str]]:
-        """The case of each comment."""
-        rows = self._api.rows_of(PARENTS, [one for one in comment_ids if is_id(one)] or ["000000000000000AAA"])
-        return {long_id(str(row["Id"])): [long_id(str(row["ParentId"]))] for row in rows}
+        """The case of each entry, of those forms that are read."""
+        found: dict[str, list[str]] = {}
+        for shape in in_force(self._forms()):
+            named = [one for one in comment_ids if is_id(one) and one.startswith(shape.prefix)]
+            if named or not shape.form:
+                rows = self._api.rows_of(shape.parents(), named or [f"{shape.prefix}000000000000"])
+                found |= {long_id(str(row["Id"])): [long_id(str(row["ParentId"]))] for row in rows}
+        return found
 
     def add(self, comments: Sequence[NewComment]) -> list[Written]:
-        """One comment for each, one a case and call; after one that failed, its case's later ones are held back."""
+        """One entry for each, one a case and call; after one that failed, its case's later ones are held back."""
         outcomes: list[Written] = []
         stopped: set[str] = set()
         for turn in _turns(comments):
@@ -78,28 +94,52 @@ class Comments:
         return outcomes
 
     def _make(self, comments: Sequence[NewComment]) -> list[Written]:
-        short = {one.key: _input(one, parts[0]) for one in comments if len(parts := parts_of(one)) == 1}
-        outcomes: dict[str, Json | ConnectorError] = {}
-        for part in chunks(list(short), BATCH):
-            outcomes |= self._api.write("POST", COLLECTION, {key: short[key] for key in part})
+        """Comments before posts, so that a call holds each kind once; those in parts have a call each."""
+        parts = {one.key: parts_of(one) for one in comments}
+        short = sorted((one for one in comments if len(parts[one.key]) == 1), key=lambda one: one.form)
+        told = "an e-mail that nobody sent is not written into Salesforce"
+        refused = NotSupported(told, code="not_supported")
+        outcomes: dict[str, Json | ConnectorError] = {one.key: refused for one in comments if one.form == EMAIL}
+        short = [one for one in short if one.key not in outcomes]
+        for some in chunks(short, BATCH):
+            inputs = {one.key: self._input(one, parts[one.key][0]) for one in some}
+            outcomes |= self._api.write("POST", COLLECTION, inputs)
         for one in comments:
-            if one.key not in short:
-                inputs = {str(place): _input(one, text) for place, text in enumerate(parts_of(one))}
+            if one.key not in outcomes:
+                inputs = {str(place): self._input(one, text) for place, text in enumerate(parts[one.key])}
                 made = list(self._api.write("POST", COLLECTION, inputs, all_or_none=True).values())
                 outcomes[one.key] = next((item for item in made if isinstance(item, ConnectorError)), made[0])
-        return [_written(one.key, outcomes[one.key]) for one in comments]
+        again = [one for one in comments if self._lacks_visibility(one, outcomes[one.key])]
+        written = [_written(one.key, outcomes[one.key]) for one in comments if one not in again]
+        return written + (self._make(again) if again else [])
+
+    def _lacks_visibility(self, comment: NewComment, outcome: Json | ConnectorError) -> bool:
+        """Whether a note was refused only because there is nobody outside from whom to keep it."""
+        lacks = isinstance(outcome, Refused) and outcome.field == VISIBILITY and not self._hidden
+        self._hidden = VISIBILITY if lacks else self._hidden
+        return lacks and comment.kind is CommentKind.NOTE
+
+    def _input(self, comment: NewComment, text: str) -> Json:
+        is_note = comment.kind is CommentKind.NOTE
+        if comment.form != POST:
+            kind = {"attributes": {"type": "CaseComment"}, "CommentBody": text, "IsPublished": not is_note}
+            return {**kind, "ParentId": comment.ticket_id}
+        seen = {VISIBILITY: "InternalUsers" if is_note else "AllUsers"}
+        kind = {"attributes": {"type": "FeedItem"}, "Type": "TextPost", "Body": text}
+        return {**kind, "ParentId": comment.ticket_id, **({} if is_note and self._hidden else seen)}
 
 
 def recognise(
     comment: NewComment, timeline: Sequence[Comment], *, sent_at: datetime, taken: frozenset[str]
 ) -> str | None:
-    """The first entry that says what we sent, to whom we sent it, since then, and is none of `taken`."""
+    """The first entry that says what we sent, in its form and to whom we sent it, and is none of `taken`."""
     wanted, is_note = fingerprint(_body(comment)), comment.kind is CommentKind.NOTE
     return next(
         (
             one.id
             for one in timeline
             if one.id not in taken
+            and one.form == comment.form
             and one.created_at >= sent_at - EARLIER
             and (one.kind is CommentKind.NOTE) == is_note
             and fingerprint(one.text) == wanted
@@ -136,33 +176,6 @@ def _body(comment: NewComment) -> str:
     return f"{headings[comment.kind]}{ticket}:\n\n{comment.text.strip()}{tail}".strip()
 
 
-def _input(comment: NewComment, text: str) -> Json:
-    published = comment.kind is not CommentKind.NOTE
-    return {
-        "attributes": {"type": "CaseComment"},
-        "ParentId": comment.ticket_id,
-        "CommentBody": text,
-        "IsPublished": published,
-    }
-
-
-def _comment(row: Mapping[str, Json], authors: Mapping[str, tuple[Person, str]]) -> Comment:
-    """What is not certainly for the customer is a note; what a colleague published is a reply."""
-    author_id = long_id(str(row.get("CreatedById") or ""))
-    person, kind_of_user = authors.get(author_id, (None, ""))
-    kind = CommentKind.NOTE
-    if row.get("IsPublished") is True and kind_of_user:
-        kind = CommentKind.REPLY if kind_of_user == "Standard" else CommentKind.CUSTOMER_REPLY
-    return Comment(
-        id=long_id(str(row["Id"])),
-        kind=kind,
-        text=str(row.get("CommentBody") or "").strip(),
-        created_at=moment(row.get("CreatedDate")) or datetime.fromtimestamp(0, UTC),
-        author_id=author_id or None,
-        author_name=(person.name or person.email or "") if person else "",
-    )
-
-
 def _whole(entries: Sequence[Comment]) -> list[Comment]:
     """The entries, with those that we wrote in parts put together under the id of their first part."""
     whole: list[Comment] = []
@@ -170,7 +183,7 @@ def _whole(entries: Sequence[Comment]) -> list[Comment]:
     for entry in entries:
         found = PART.search(entry.text)
         place = (int(found[1]), int(found[2])) if found else None
-        same = whole and (whole[-1].author_id, whole[-1].kind) == (entry.author_id, entry.kind)
+        same = whole and all(getattr(whole[-1], one) == getattr(entry, one) for one in ("author_id", "kind", "form"))
         text = PART.sub("", entry.text)
         if place and open_part and same and place == (open_part[0] + 1, open_part[1]):
             whole[-1] = replace(whole[-1], text=f"{whole[-1].text}\n{text}")

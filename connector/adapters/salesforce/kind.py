@@ -15,6 +15,7 @@ from connector.adapters.building import Ask, Kind, Parts
 from connector.adapters.oauth import Anonymous, Grant, OAuthCredentials, TokenStore
 from connector.adapters.salesforce.adapter import VERSION, Salesforce
 from connector.adapters.salesforce.api import long_id
+from connector.adapters.salesforce.entries import FORMS
 from connector.adapters.salesforce.refusals import rate, sort
 from connector.adapters.salesforce.wire import SalesforceWire
 from connector.adapters.settings import ConnectionSettings, Secret, shown
@@ -149,6 +150,9 @@ def build(parts: Parts, settings: Settings) -> Salesforce:
         token = parts.token_store.load()
         return long_id(settings.org_id) if settings.org_id else org_of(token.address) if token else ""
 
+    def user() -> str:
+        return user_of(held[0].token().address)
+
     granted = grant(settings, parts.token_store, now)
     credentials = OAuthCredentials(transport(Anonymous()), granted, store=parts.token_store)
     held.append(credentials)
@@ -157,11 +161,13 @@ def build(parts: Parts, settings: Settings) -> Salesforce:
         webhook_secrets=[shown(secret) for secret in settings.webhook_secrets],
         path_tokens=parts.path_tokens,
         org=org,
-        nobody=lambda: long_id(settings.unassigned_owner or user_of(held[0].token().address)),
+        user=user,
+        nobody=lambda: long_id(settings.unassigned_owner or user()),
         public_url=parts.public_url,
         path=parts.path,
         version=settings.api_version,
         auto_assign=settings.auto_assign,
+        forms=parts.forms,
     )
 
 
@@ -174,4 +180,5 @@ KIND = Kind(
         Ask("client_secret", "Salesforce app's consumer secret", "SALESFORCE_CLIENT_SECRET"),
         Ask("webhook_secrets", "Secret of the Apex trigger", "SALESFORCE_TRIGGER_SECRET", is_list=True),
     ),
+    forms=FORMS,
 )

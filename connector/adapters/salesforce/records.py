@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -11,11 +11,13 @@ from simple_salesforce.format import format_soql
 
 from connector.adapters.base import Commented, Json, Sweep
 from connector.adapters.salesforce.api import BATCH, Api, chunks, is_id, literal, long_id, moment, next_path
+from connector.adapters.salesforce.entries import SHAPES, in_force
 from connector.adapters.salesforce.schema import OUR_ID, Catalogue
 from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
 from connector.domain.ticket import Record, Requester
 
 STAMP: Final = "SystemModstamp"
+CASE, GONE, PREFIX = "Case", "gone", "500"
 FATE: Final = "SELECT Id, IsDeleted, MasterRecordId FROM Case WHERE Id = {id}"
 CUSTOMERS: Final = (
     "SELECT Id, Contact.Email, Contact.Name, Contact.Phone, SuppliedEmail, SuppliedName, SuppliedPhone "
@@ -26,7 +28,9 @@ CUSTOMERS: Final = (
 class Records:
     """Cases as records, ids in eighteen characters."""
 
-    def __init__(self, api: Api, catalogue: Catalogue) -> None:
+    def __init__(self, api: Api, catalogue: Catalogue, forms: Callable[[], frozenset[str]] = frozenset) -> None:
+        """`forms` gives those of `entries.FORMS` that sweeps look at beside the comments."""
+        self._forms = forms
         self._api = api
         self._catalogue = catalogue
 
@@ -66,23 +70,28 @@ class Records:
         return by_value
 
     def changes(self, since: datetime, fields: Sequence[str], after: str = "") -> Sweep:
-        """One page each of changed cases, changed comments and deleted cases, in one call."""
+        """One page each of changed cases, changed entries of every form and deleted cases, in one call.
+
+        A further form that our user may not read is left out: reading the timeline of a case tells of it.
+        """
         places = self._places(since, fields) if not after else _read_places(after)
-        rows: dict[str, list[Json]] = {name: [] for name in ("cases", "comments", "gone")}
+        rows: dict[str, list[Json]] = {}
         going_on: dict[str, str] = {}
         for name, page in zip(places, self._api.together(list(places.values())), strict=True):
             if isinstance(page, ConnectorError):
-                if name != "gone" or after:
+                if name in (CASE, SHAPES[""].name) or after or not isinstance(page, Refused):
                     raise page
-                rows["gone"] = self._api.rows(_deleted(since), deleted=True)
+                rows[name] = self._api.rows(_deleted(since), deleted=True) if name == GONE else []
                 continue
             rows[name] = list(page.get("records") or ())
             if not page.get("done", True):
                 going_on[name] = next_path(page["nextRecordsUrl"])
+        cases, gone = rows.pop(CASE, []), rows.pop(GONE, [])
+        entries = [(str(one["ParentId"]), str(one["Id"])) for part in rows.values() for one in part]
         return Sweep(
-            [self.record(one, fields) for one in rows["cases"]],
-            [Commented(long_id(str(one["ParentId"])), long_id(str(one["Id"]))) for one in rows["comments"]],
-            [long_id(str(one["Id"])) for one in rows["gone"]],
+            [self.record(one, fields) for one in cases],
+            [Commented(long_id(case), long_id(entry)) for case, entry in entries if case.startswith(PREFIX)],
+            [long_id(str(one["Id"])) for one in gone],
             json.dumps(going_on) if going_on else "",
         )
 
@@ -92,9 +101,9 @@ class Records:
         order = f"ORDER BY {STAMP}, Id"
         columns = self._columns(self._catalogue.known(fields))
         cases = f"SELECT {columns} FROM Case WHERE {span} {order}"  # noqa: S608 - names of the schema
-        comments = f"SELECT Id, ParentId, {STAMP} FROM CaseComment WHERE {span} {order}"  # noqa: S608 - as above
         url = self._api.query_url
-        return {"cases": url(cases), "comments": url(comments), "gone": url(_deleted(since), deleted=True)}
+        entries = {one.name: url(one.since(literal(since))) for one in in_force(self._forms())}
+        return {CASE: url(cases), **entries, GONE: url(_deleted(since), deleted=True)}
 
     def fate(self, record_id: str) -> Gone:
         """What became of a case that `read` left out: merged (with its survivor), deleted, or gone.
@@ -138,7 +147,8 @@ def _read_places(after: str) -> dict[str, str]:
         told = dict(json.loads(after))
     except (ValueError, TypeError) as error:
         raise Refused(f"salesforce: {after[:60]!r} is no place in a sweep", code="bad_place") from error
-    return {str(name): next_path(url) for name, url in told.items() if name in ("cases", "comments", "gone")}
+    known = {CASE, GONE, *(one.name for one in SHAPES.values())}
+    return {str(name): next_path(url) for name, url in told.items() if name in known}
 
 
 def _requester(row: Mapping[str, Json]) -> Requester:

@@ -1,4 +1,4 @@
-"""The fields of Case: read, kept for turning values, and ours looked for."""
+"""The fields of Case: read, and kept for turning values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from connector.adapters.base import Json, Step
+from connector.adapters.base import Json
 from connector.adapters.salesforce.api import Api, long_id, moment
 from connector.domain.errors import Refused
 from connector.domain.schema import FieldSchema, Option, Schema
@@ -16,15 +16,8 @@ OUR_ID: Final = "NextCap_Ticket_Id__c"
 RECORD_TYPE: Final = "RecordTypeId"
 STATUS: Final = "Status"
 OWNER: Final = "OwnerId"
-OPTIONAL: Final = tuple(
-    f"NextCap_{name}__c"
-    for name in ("Status", "Priority", "Ticket_Url", "Department", "Tags", "Category", "Custom_Fields")
-)
 NUMBERS: Final = frozenset({"double", "int", "currency", "percent"})
 KEPT: Final = timedelta(minutes=10)
-BY_HAND: Final = (
-    "an administrator deploys docs/crm/salesforce/metadata with `sf project deploy start`, or makes it by hand"
-)
 
 
 class Catalogue:
@@ -159,23 +152,3 @@ def _is_required(told: Json) -> bool:
     """Whether a new case needs it from us; a box that is not ticked is no missing value."""
     given = told.get("nillable", True) or told.get("defaultedOnCreate") or told.get("type") == "boolean"
     return bool(told.get("createable")) and not given
-
-
-def ensure_ours(api: Api, *, dry_run: bool) -> list[Step]:  # noqa: ARG001 - nothing here writes
-    """Whether our fields can serve. An administrator makes them: our user has no right to change the org."""
-    found = {str(one["name"]): one for one in api.send("GET", "/sobjects/Case/describe").json.get("fields") or ()}
-    steps = []
-    ours = found.get(OUR_ID)
-    if ours is None:
-        steps.append(Step(f"Case field {OUR_ID}", "manual", f"it is not there, or hidden from our user: {BY_HAND}"))
-    elif not (ours.get("externalId") and ours.get("unique")):
-        steps.append(Step(f"Case field {OUR_ID}", "problem", "mark it as External ID and as Unique"))
-    elif not (ours.get("createable") and ours.get("updateable")):
-        steps.append(Step(f"Case field {OUR_ID}", "problem", "give our user the right to edit the field"))
-    else:
-        steps.append(Step(f"Case field {OUR_ID}", "ok"))
-    for name in OPTIONAL:
-        state = "ok" if name in found else "manual"
-        advice = "" if name in found else f"optional, used by the shipped mapping: {BY_HAND}"
-        steps.append(Step(f"Case field {name}", state, advice))
-    return steps

@@ -18,14 +18,17 @@ from defusedxml.ElementTree import fromstring
 
 from connector.adapters.base import TAKEN, Answer, Delivery, Event, EventKind, Step
 from connector.adapters.salesforce.api import is_id, long_id, moment
+from connector.adapters.salesforce.entries import SHAPES
 from connector.adapters.signing import WRONG_PATH, check_path_token
 from connector.domain.errors import BadDelivery
 
 SIGNATURE: Final = "x-connector-signature"
 TOLERANCE: Final = timedelta(minutes=5)
 LARGEST: Final = 1024 * 1024
-KINDS: Final = {"500": EventKind.TICKET, "00a": EventKind.COMMENT}
-"""By how the ids of cases and of their comments begin."""
+KINDS: Final = {"500": EventKind.TICKET} | {one.prefix: EventKind.COMMENT for one in SHAPES.values()}
+"""By how the ids of cases and of the entries of their conversations begin."""
+
+ENTRIES: Final = frozenset(one.name for one in SHAPES.values())
 
 MOST: Final = 200
 SOAP: Final = "{http://schemas.xmlsoap.org/soap/envelope/}"
@@ -133,7 +136,7 @@ def _from_soap(body: bytes) -> Iterator[Event]:
         name = f"outbound.{kind or 'unknown'}"
         if kind == "Case" and is_id(subject):
             yield Event(name, EventKind.TICKET, subject, key, ticket_id=subject)
-        elif kind == "CaseComment" and is_id(subject):
+        elif kind in ENTRIES and is_id(subject):
             yield Event(name, EventKind.COMMENT, subject, key, ticket_id=parent if is_id(parent) else None)
         else:
             yield Event(name, EventKind.OTHER, subject, key)

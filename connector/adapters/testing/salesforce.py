@@ -100,6 +100,7 @@ class SalesforceArena(Arena):
             "webhook_secrets": [self.sandbox.settings.trigger_secret],
             "path_tokens": lambda: [PATH_TOKEN],
             "org": lambda: org_of(self.store.token.address) if self.store.token else "",
+            "user": lambda: user_of(self.credentials.token().address),
             "nobody": lambda: user_of(self.credentials.token().address),
             "public_url": PUBLIC_URL,
             "clock": self.now,

@@ -1,0 +1,151 @@
+"""What the conversation of a case is made of: its comments and, where the mapping names them, e-mails and feed posts.
+
+Anything that is not certainly seen by the customer is a note.
+https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference: CaseComment, EmailMessage,
+FeedItem (2026-11). A feed also repeats the comments and e-mails of its case, as types that are not read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from connector.adapters.base import Json
+from connector.adapters.salesforce.api import long_id, moment
+from connector.domain.schema import Form
+from connector.domain.text import html_to_text
+from connector.domain.ticket import Comment, CommentKind
+
+EMAIL, POST = "email", "post"
+FORMS: Final = (Form(EMAIL, writable=False, delivered=True), Form(POST))
+"""An e-mail that we made would be the record of one that nobody sent."""
+
+VISIBILITY: Final = "Visibility"
+"""Of a post; missing in an org that no outsider can enter."""
+
+COMMON: Final = "Id, ParentId, CreatedDate, CreatedById, CreatedBy.Name, CreatedBy.UserType"
+STAFF: Final = "Standard"
+SENT: Final = "3"
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The objects of one form: how their ids begin, what is asked of them, and when one was last changed.
+
+    `seen` says who sees one, `told` what it says.
+    """
+
+    form: str
+    name: str
+    prefix: str
+    columns: tuple[str, ...]
+    seen: Callable[[Json], CommentKind]
+    told: Callable[[Json], str]
+    only: str = ""
+    stamp: str = "SystemModstamp"
+
+    def timeline(self, *, without: str = "") -> str:
+        """The query for the entries of some cases, `{ids}`."""
+        columns = ", ".join([COMMON, *(one for one in self.columns if one != without)])
+        return f"SELECT {columns} FROM {self.name} WHERE ParentId IN {{ids}}{self.only} ORDER BY CreatedDate, Id"  # noqa: S608 - our own words
+
+    def parents(self) -> str:
+        """The query for the cases of some entries, `{ids}`."""
+        return f"SELECT Id, ParentId FROM {self.name} WHERE Id IN {{ids}}"  # noqa: S608 - as above
+
+    def since(self, moment: str) -> str:
+        """The query for what was changed since then: a literal of SOQL."""
+        where = f"{self.stamp} >= {moment}{self.only} ORDER BY {self.stamp}, Id"
+        return f"SELECT Id, ParentId, {self.stamp} FROM {self.name} WHERE {where}"  # noqa: S608 - as above
+
+    def comment(self, row: Mapping[str, Json]) -> Comment:
+        """The entry that a row of the timeline shows."""
+        author = row.get("CreatedBy") or {}
+        sender = (row.get("FromName") or row.get("FromAddress")) if row.get("Incoming") else None
+        return Comment(
+            id=long_id(str(row["Id"])),
+            kind=self.seen(row),
+            text=self.told(row).strip(),
+            created_at=moment(row.get("CreatedDate")) or EPOCH,
+            author_id=None if sender else long_id(str(row.get("CreatedById") or "")) or None,
+            author_name=str(sender or author.get("Name") or ""),
+            form=self.form,
+        )
+
+
+def _by_author(row: Json) -> CommentKind:
+    """What all see is a colleague's reply, or a customer's in a site; of nobody known it stays inside."""
+    kind = str((row.get("CreatedBy") or {}).get("UserType") or "")
+    return CommentKind.REPLY if kind == STAFF else CommentKind.CUSTOMER_REPLY if kind else CommentKind.NOTE
+
+
+def _seen_comment(row: Json) -> CommentKind:
+    return _by_author(row) if row.get("IsPublished") is True else CommentKind.NOTE
+
+
+def _seen_post(row: Json) -> CommentKind:
+    return _by_author(row) if row.get(VISIBILITY) == "AllUsers" else CommentKind.NOTE
+
+
+def _seen_email(row: Json) -> CommentKind:
+    """What came in is the customer's; what went out is a reply only if it went to the customer of the case."""
+    if row.get("Incoming") is True:
+        return CommentKind.CUSTOMER_REPLY
+    case = row.get("Parent") or {}
+    customer = str(case.get("ContactEmail") or case.get("SuppliedEmail") or "").strip().casefold()
+    addresses = str(row.get("ToAddress") or "").casefold().replace(",", ";").split(";")
+    is_theirs = bool(customer) and customer in {one.strip() for one in addresses}
+    return CommentKind.REPLY if is_theirs and row.get("Status") == SENT else CommentKind.NOTE
+
+
+def _words(plain: str, html: str = "", *, empty: str) -> str:
+    return plain.strip() or html_to_text(html).strip() or empty
+
+
+SHAPES: Final = {
+    shape.form: shape
+    for shape in (
+        Shape(
+            form="",
+            name="CaseComment",
+            prefix="00a",
+            columns=("CommentBody", "IsPublished"),
+            seen=_seen_comment,
+            told=lambda row: str(row.get("CommentBody") or ""),
+        ),
+        Shape(
+            form=EMAIL,
+            name="EmailMessage",
+            prefix="02s",
+            columns=(
+                *("Incoming", "Status", "TextBody", "HtmlBody", "FromName", "FromAddress", "ToAddress"),
+                *("Parent.ContactEmail", "Parent.SuppliedEmail"),
+            ),
+            seen=_seen_email,
+            told=lambda row: _words(str(row["TextBody"] or ""), str(row["HtmlBody"] or ""), empty="(an empty e-mail)"),
+            only=" AND Status != '5'",  # A draft is nobody's words yet.
+        ),
+        Shape(
+            form=POST,
+            name="FeedItem",
+            prefix="0D5",
+            columns=("Body", "IsRichText", "Status", VISIBILITY),
+            seen=_seen_post,
+            told=lambda row: _words(
+                *(("", str(row["Body"] or "")) if row.get("IsRichText") else (str(row["Body"] or ""),)),
+                empty="(a file in Salesforce)",
+            ),
+            only=" AND Type IN ('TextPost', 'ContentPost')",
+            stamp="CreatedDate",  # "You can't query a FeedItem object using the SystemModstamp filter."
+        ),
+    )
+}
+"""By form. The usual comments, whose form is empty, come first."""
+
+
+def in_force(forms: frozenset[str]) -> list[Shape]:
+    """The comments, and what else the mapping names of these forms."""
+    return [shape for form, shape in SHAPES.items() if not form or form in forms]
