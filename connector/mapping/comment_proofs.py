@@ -10,7 +10,6 @@ from connector.domain.ticket import CommentKind
 from connector.mapping.context import Context
 from connector.mapping.problems import listed
 
-
 Forms = Callable[[str], Sequence[Form] | None]
 """The forms that a kind of CRM has beside its comments; None of a kind that is not known."""
 

@@ -215,6 +215,33 @@ def _fixed(name: str, prefix: str, fields: Sequence[Field]) -> SObject:
     return _object(name, prefix, fields, creatable=False, updatable=False, deletable=False)
 
 
+def _setup_objects() -> list[SObject]:
+    """Who may see what, as far as an administrator's API goes."""
+    return [
+        _object("PermissionSet", "0PS", [Field("Name", length=80, required=True), Field("Label", required=True)]),
+        _object(
+            "FieldPermissions",
+            "01k",
+            [
+                Field("ParentId", "reference", to=("0PS",), relation="Parent", required=True, create_only=True),
+                Field("SobjectType", required=True, create_only=True),
+                Field("Field", required=True, create_only=True),
+                Field("PermissionsRead", "boolean", default=False),
+                Field("PermissionsEdit", "boolean", default=False),
+            ],
+        ),
+        _object(
+            "PermissionSetAssignment",
+            "0Pa",
+            [
+                Field("AssigneeId", "reference", to=("005",), relation="Assignee", required=True, create_only=True),
+                Field("PermissionSetId", "reference", to=("0PS",), relation="PermissionSet", create_only=True),
+            ],
+        ),
+        _fixed("UserPermissionAccess", "0PX", [Field(f"Permissions{one}", "boolean") for one in RIGHTS]),
+    ]
+
+
 def stock_objects() -> dict[str, SObject]:
     """Every object of a new org, by name."""
     objects = [
@@ -247,27 +274,7 @@ def stock_objects() -> dict[str, SObject]:
                 Field("SortOrder", "double"),
             ],
         ),
-        _object("PermissionSet", "0PS", [Field("Name", length=80, required=True), Field("Label", required=True)]),
-        _object(
-            "FieldPermissions",
-            "01k",
-            [
-                Field("ParentId", "reference", to=("0PS",), relation="Parent", required=True, create_only=True),
-                Field("SobjectType", required=True, create_only=True),
-                Field("Field", required=True, create_only=True),
-                Field("PermissionsRead", "boolean", default=False),
-                Field("PermissionsEdit", "boolean", default=False),
-            ],
-        ),
-        _object(
-            "PermissionSetAssignment",
-            "0Pa",
-            [
-                Field("AssigneeId", "reference", to=("005",), relation="Assignee", required=True, create_only=True),
-                Field("PermissionSetId", "reference", to=("0PS",), relation="PermissionSet", create_only=True),
-            ],
-        ),
-        _fixed("UserPermissionAccess", "0PX", [Field(f"Permissions{one}", "boolean") for one in RIGHTS]),
+        *_setup_objects(),
         _fixed("Organization", "00D", [Field("Name"), Field("IsSandbox", "boolean"), Field("OrganizationType")]),
     ]
     return {one.name: one for one in objects}

@@ -17,8 +17,8 @@ MAPPING = Path(__file__).parents[2] / "mappings" / "salesforce.yaml"
 class SalesforceWorld(World):
     """Act on the CRM through `salesforce`. With `by="soap"` it sends Outbound Messages, else a trigger's callouts."""
 
-    def __init__(self, folder: Path, *, by: str = "trigger") -> None:
-        super().__init__(folder, mapping=MAPPING)
+    def __init__(self, folder: Path, *, by: str = "trigger", mapping: Path = MAPPING) -> None:
+        super().__init__(folder, mapping=mapping)
         self.sandbox = Sandbox(("nextcap", "salesforce"))
         self.by = by
 

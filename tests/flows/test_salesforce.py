@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .salesforce_world import SalesforceWorld
+from .salesforce_world import MAPPING, SalesforceWorld
 from .world import eventually
 
 
@@ -24,6 +24,21 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SalesforceWorld]
 def soap_world(tmp_path: Path) -> Iterator[SalesforceWorld]:
     made = SalesforceWorld(tmp_path, by="soap")
     made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def forms_world(tmp_path: Path) -> Iterator[SalesforceWorld]:
+    """The mapping reads e-mails and posts too, and writes notes as posts."""
+    shipped = MAPPING.read_text()
+    forms = "  history: all\n  forms: {email: note, post: as_is}\n  written_as: {note: post}\n"
+    assert shipped.count("  history: all\n") == 1
+    (tmp_path / "salesforce.yaml").write_text(shipped.replace("  history: all\n", forms))
+    made = SalesforceWorld(tmp_path, mapping=tmp_path / "salesforce.yaml")
+    made.start()
+    objects = ["Case", "CaseComment", "EmailMessage", "FeedItem"]
+    made.salesforce.configure(rights=["ViewAllData"], trigger_objects=objects)
     yield made
     made.stop()
 
@@ -180,3 +195,39 @@ def test_a_burst_costs_at_most_one_call_for_a_hundred_changes(world: SalesforceW
         lambda: all(values(world, one)["Subject"] == f"Turn 9 of {one}" for one in tickets), what="the last turn"
     )
     assert len(world.salesforce.calls.kept()) <= 10
+
+
+def test_mails_and_posts_cross_once_and_nothing_is_mailed_again(forms_world: SalesforceWorld) -> None:
+    world = forms_world
+    ticket, case = opened(world)
+    mails = len(world.nextcap.state()["emails"])
+
+    def entries(kind: str) -> list[str]:
+        return [one["content"] for one in world.nextcap.timeline(ticket) if one["type"] == kind]
+
+    world.salesforce.email(case["id"], "It still burns", sender="cus@home.example")
+    world.salesforce.email(case["id"], "Water is coming", incoming=False, to="cus@home.example")
+    world.salesforce.post(case["id"], "He is right")
+    eventually(lambda: len(entries("note")) == 3, what="three notes")
+    world.nextcap.agent_note(ticket, "Ours")
+    eventually(lambda: any("Ours" in one["Body"] for one in feed(world)), what="the post")
+    world.salesforce.post(case["id"], "All is well", public=True)
+    eventually(lambda: entries("reply") == ["All is well"], what="the reply")
+    eventually(world.is_idle, what="quiet")
+
+    assert sorted(entries("note")) == [
+        "Email from Ana Agent:\n\nWater is coming",
+        "Email from cus@home.example:\n\nIt still burns",
+        "He is right",
+        "Ours",
+    ]
+    assert [one["Visibility"] for one in feed(world) if "Ours" in one["Body"]] == ["InternalUsers"]
+    assert world.record(ticket)["comments"] == []
+    assert len(world.nextcap.state()["emails"]) == mails + 1
+    assert len(world.salesforce.state()["emails"]) == 2
+
+
+def feed(world: SalesforceWorld) -> list[dict[str, Any]]:
+    """What was posted."""
+    found = [one["fields"] for one in world.salesforce.state()["feed"]]
+    return [one for one in found if one["Type"] == "TextPost"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connector.adapters.base import Commented, EventKind, NewComment
+from connector.adapters.base import Change, ChangeKind, Commented, EventKind, NewComment
 from connector.adapters.salesforce.entries import FORMS
 from connector.adapters.testing.salesforce import SalesforceArena
 from connector.domain.errors import NotSupported, Refused, UnknownOutcome
@@ -145,6 +145,31 @@ def test_entries_of_two_forms_for_many_cases_are_one_call(arena: SalesforceArena
 
     assert all(one.error is None for one in written.values())
     assert arena.calls() == ["POST /composite/sobjects"]
+
+
+def test_a_thousand_changes_of_two_hundred_cases_with_their_conversations_are_five_calls(
+    arena: SalesforceArena,
+) -> None:
+    """Four fields and an entry each: read whole, timelines of every form, written, said, swept."""
+    cases = [arena.sandbox.create_case(f"S{number}") for number in range(200)]
+    arena.salesforce.schema()
+    arena.forget_calls()
+    values = {"Subject": "New", "Status": "Working", "Priority": "Low", "Origin": "Web"}
+
+    arena.salesforce.read(cases, arena.fields)
+    arena.salesforce.comments(cases)
+    written = arena.write(*(Change(ChangeKind.UPDATE, one, values, one) for one in cases))
+    said = arena.add(*(arena.note(one, one, "Words") for one in cases))
+    arena.salesforce.changes(arena.now() - timedelta(hours=1), arena.fields)
+
+    assert not [one for one in (*written.values(), *said.values()) if one.error]
+    assert arena.calls() == [
+        "POST /composite/sobjects/Case",
+        "POST /composite",
+        "PATCH /composite/sobjects",
+        "POST /composite/sobjects",
+        "POST /composite",
+    ]
 
 
 @pytest.mark.parametrize(("kind", "made"), [("lost_answer", 1), ("drop_before", 0)])
