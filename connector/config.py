@@ -20,10 +20,14 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from pydantic_settings import SettingsConfigDict as SettingsConfig
 
 from connector.adapters.registry import CRMS, kind
-from connector.adapters.settings import ConnectionSettings, Secret, Secrets, Section, shown
+from connector.adapters.settings import ConnectionSettings, Secret, Secrets, Section, listed, shown
+from connector.adapters.transport import UNSAFE_PATH, is_loopback
 from connector.domain.errors import ConfigError
+from connector.events import catalogue, signing
+from connector.events.catalogue import EventType
 
 PREFIX = "CONNECTOR__"
+NAME = r"[a-z][a-z0-9-]{0,30}"
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -73,6 +77,18 @@ def _off_or_some_minutes(value: float) -> float:
     return value
 
 
+def _signing_keys(secrets: list[SecretStr]) -> list[SecretStr]:
+    for one in secrets:
+        signing.key_of(one.get_secret_value())
+    return secrets
+
+
+def _choosable(types: list[EventType]) -> list[EventType]:
+    if not catalogue.CHOOSABLE.issuperset(types) or not types:
+        raise ValueError(f"must name some of {', '.join(sorted(catalogue.CHOOSABLE))}")
+    return types
+
+
 class HeartbeatSettings(Section):
     """A synthetic ticket that makes the round trip, for each connection."""
 
@@ -82,6 +98,33 @@ class HeartbeatSettings(Section):
     def every(self) -> timedelta | None:
         """How often; None where it is off."""
         return timedelta(minutes=self.every_minutes) if self.every_minutes else None
+
+
+class EventsSettings(Section):
+    """Somebody who only wants to listen: where outgoing events are sent, and which."""
+
+    url: str = Field(repr=False)
+    """May hold a secret in its path or query, so only its host is ever shown."""
+    secrets: Annotated[Secrets, AfterValidator(_signing_keys)] = Field(default=[])
+    types: Annotated[list[EventType], BeforeValidator(listed), AfterValidator(_choosable)] = sorted(catalogue.USUAL)
+    connections: Annotated[list[str], BeforeValidator(listed)] = Field(default=[])
+    """Only tickets that one of these carries; all where none is named."""
+    words: bool = False
+    """Whether it is told what people wrote: subjects, custom fields, customers, comments."""
+    allow_private: bool = False
+    """Whether it may stand in a private network, or on this machine."""
+
+    def trouble(self) -> str:
+        """What is wrong with the address, or missing; empty where nothing is."""
+        parts = urlsplit(self.url)
+        here = self.allow_private and parts.scheme == "http" and is_loopback(parts.hostname or "")
+        if not parts.hostname or not (parts.scheme == "https" or here) or parts.fragment or parts.username:
+            return "url must be https://host/path; http only on this machine, with allow_private = true"
+        if UNSAFE_PATH.search(parts.path):
+            return "url has a path that is not plain: no spaces, no encoded slashes, no dots that climb"
+        if not self.secrets:
+            return "give secrets; a ${NAME} that is not set in the environment counts as missing"
+        return ""
 
 
 def _of_its_kind(value: object) -> object:
@@ -124,6 +167,7 @@ class Settings(BaseSettings):
     fuses: FuseSettings = FuseSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
     connections: dict[str, Connection] = {}
+    events: dict[str, EventsSettings] = {}
     folder: Path = Field(default=Path(), exclude=True)
 
     @classmethod
@@ -213,11 +257,18 @@ def _checked(settings: Settings, path: Path) -> Settings:
     """What one key alone cannot tell."""
     problems = []
     for name, connection in settings.connections.items():
-        if name == "nextcap" or not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
+        if name == "nextcap" or not re.fullmatch(NAME, name):
             problems.append(f"connections.{name}: a name is lower-case letters, digits and dashes, and not `nextcap`")
         if missing := connection.missing():
             told = "a ${NAME} that is not set in the environment counts as missing"
             problems.append(f"connections.{name}: {missing}; {told}")
+    for name, listener in settings.events.items():
+        if not re.fullmatch(NAME, name):
+            problems.append(f"events.{name}: a name is lower-case letters, digits and dashes")
+        if trouble := listener.trouble():
+            problems.append(f"events.{name}: {trouble}")
+        if unknown := sorted(set(listener.connections) - settings.connections.keys()):
+            problems.append(f"events.{name}.connections: there is no connection {', '.join(unknown)}")
     key = shown(settings.nextcap.api_key)
     if key.startswith(("pk_", "sk_live_")):
         problems.append("nextcap.api_key: this is not a CRM key; use the one that begins with nextcap_ck_")

@@ -15,12 +15,16 @@ from functools import partial
 from connector import log
 from connector.engine import clock, drain, heartbeat, housekeeping, poll, reconcile
 from connector.engine.context import Engine
+from connector.events import keeping
+from connector.events.courier import Courier
 from connector.store import claims
 from connector.store.database import StoreAway
 from connector.wiring import Runtime
 
 SWEEP = 5.0
 ALONE_AT_ONCE = 4
+LISTENED = 1.0
+"""Seconds between two looks for outgoing events, each one indexed question."""
 
 logger = log.get(__name__)
 
@@ -68,10 +72,14 @@ class Embedded:
             ("mappings", lambda: self._every(SWEEP, self._runtime.import_mappings)),
             (
                 "housekeeping",
-                lambda: self._every(3600.0, lambda: housekeeping.purge(self.engine, self._runtime.settings.store)),
+                lambda: self._every(3600.0, self._purge),
             ),
             ("clock", lambda: self._every(SWEEP, lambda: clock.watch(self.engine))),
             ("counters", lambda: self._every(2.0, self._runtime.flush_counters)),
+        ]
+        jobs += [
+            (f"events-{name}", partial(self._every, LISTENED, partial(self._send, one)))
+            for name, one in self._runtime.couriers.items()
         ]
         for name, job in jobs:
             thread = threading.Thread(target=job, name=name, daemon=True)
@@ -124,6 +132,17 @@ class Embedded:
             return SWEEP
         soonest = max(moment, closed) if closed else moment
         return min(SWEEP, max(0.02, (soonest - self.engine.now()).total_seconds()))
+
+    def _send(self, courier: Courier) -> None:
+        """Tell one listener what waits for it."""
+        sent = courier.run()
+        if sent.cause:
+            logger.warning("events_not_taken", endpoint=courier.name, count=sent.failed, reason=sent.cause)
+
+    def _purge(self) -> None:
+        keeps = self._runtime.settings.store
+        housekeeping.purge(self.engine, keeps)
+        keeping.purge(self._runtime.db, self._runtime.couriers, keeps, self.engine.now())
 
     def _alone_for_ever(self) -> None:
         while not self._stop.is_set():

@@ -22,6 +22,7 @@ from connector.adapters.building import Parts
 from connector.adapters.registry import kind
 from connector.adapters.settings import ConnectionSettings, shown
 from connector.adapters.transport import Call, HeaderCredentials, Transport
+from connector.adapters.transport_network import PublicNetwork
 from connector.adapters.wires import HttpxWire
 from connector.domain.errors import ConfigError
 from connector.engine.budget import SqlBudget
@@ -29,12 +30,18 @@ from connector.engine.context import NEXTCAP, Bell, Engine, Health, no_bell, utc
 from connector.engine.mappings import Import, Mappings
 from connector.engine.prepare import schema_from_json
 from connector.engine.reconcile import Pace
+from connector.events.announcer import Announcer
+from connector.events.catalogue import Endpoint
+from connector.events.courier import Courier
+from connector.events.figures import EndpointFigures, figures
 from connector.secretbox import LOOK_AGAIN, LiveSecrets, SecretBox, StoredToken
-from connector.store import connections, small
+from connector.store import connections, outbox, small
 from connector.store.database import Database, StoreAway
 
 logger = log.get(__name__)
 
+LARGEST_ANSWER = 1024 * 1024
+"""Bytes that a listener may answer with; nobody reads them."""
 HANDED_OUT = "nextcap_webhook"
 
 
@@ -48,6 +55,8 @@ class Runtime:
     mappings: Mappings
     secrets: SecretBox
     wires: Sequence[HttpxWire]
+    couriers: Mapping[str, Courier] = field(default_factory=dict)
+    """Who sends outgoing events, by the names of the endpoints."""
     _calls: Counter[tuple[str, str]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -57,6 +66,10 @@ class Runtime:
         status = f"{call.status // 100}xx" if call.status else "silent"
         with self._lock:
             self._calls["vendor_calls", f"{call.system}:{call.method} {call.route}:{status}"] += 1
+
+    def listeners(self) -> tuple[EndpointFigures, ...]:
+        """How those fare who listen to outgoing events."""
+        return figures(self.db, {name: one.endpoint for name, one in self.couriers.items()}, self.engine.now())
 
     def flush_counters(self) -> None:
         """Add what was counted since the last time to the store; a database that is away loses nothing."""
@@ -162,6 +175,7 @@ def build(settings: config.Settings | None = None, *, bell: Bell | None = None, 
     mappings = Mappings(db, files)
     runtime: list[Runtime] = []
     parts = _Parts(settings, db, mappings, SecretBox(db, _keys(settings)), partial(_observe, runtime))
+    couriers = {name: _courier(parts, name, one) for name, one in settings.events.items()}
     engine = Engine(
         db=db,
         nextcap=_nextcap(parts),
@@ -171,8 +185,9 @@ def build(settings: config.Settings | None = None, *, bell: Bell | None = None, 
         bell=bell or no_bell,
         mass_changes=settings.fuses.mass_changes_per_minute,
         health=Health(),
+        announcer=Announcer([one.endpoint for one in couriers.values()]),
     )
-    made = Runtime(settings, db, engine, mappings, parts.box, parts.wires)
+    made = Runtime(settings, db, engine, mappings, parts.box, parts.wires, couriers)
     runtime.append(made)
     _ensure_rows(made)
     return made
@@ -195,6 +210,7 @@ def _ensure_rows(runtime: Runtime) -> None:
         if runtime.db.is_current():
             with runtime.db.write() as connection:
                 connections.ensure(connection, [NEXTCAP, *runtime.engine.names])
+                outbox.ensure(connection, list(runtime.couriers), utc_now())
                 for name, adapter in runtime.engine.crms.items():
                     stored = connections.schema(connection, name)
                     learn = getattr(adapter, "learn", None)
@@ -295,6 +311,20 @@ def _forms(mappings: Mappings, name: str) -> frozenset[str]:
             return mappings.active(connection, name).comments.every_form()
     except (ConfigError, StoreAway):
         return frozenset()
+
+
+def _courier(parts: _Parts, name: str, one: config.EventsSettings) -> Courier:
+    """Who sends to one listener. Private addresses are refused unless the configuration allows them."""
+    endpoint = Endpoint(
+        name=name,
+        url=one.url,
+        secrets=tuple(secret.get_secret_value() for secret in one.secrets),
+        types=frozenset(one.types),
+        connections=frozenset(one.connections),
+        words=one.words,
+    )
+    wire = parts.keep(HttpxWire(network=None if one.allow_private else PublicNetwork(), largest=LARGEST_ANSWER))
+    return Courier(parts.db, endpoint, wire, now=utc_now, observe=parts.observe)
 
 
 def _watched(mappings: Mappings, name: str) -> tuple[str, ...]:

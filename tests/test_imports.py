@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TESTING = "adapters.testing"
-BELOW_WIRING = ("domain", "mapping", "adapters", "store", "engine", "chat", "log", "config", "secretbox")
+BELOW_WIRING = ("domain", "mapping", "adapters", "store", "events", "engine", "chat", "log", "config", "secretbox")
 BELOW_THE_TOP = (*BELOW_WIRING, "wiring")
 
 # Room → the rooms that it may import, besides itself. A room is a package or module of `connector`, or `workers`; what
@@ -24,9 +24,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "adapters": ("domain", "mapping"),
     TESTING: ("domain", "mapping", "adapters", "sandbox"),
     "store": ("domain",),
-    "engine": ("domain", "mapping", "adapters", "store"),
+    "events": ("domain", "adapters", "store"),
+    "engine": ("domain", "mapping", "adapters", "store", "events"),
     "chat": ("domain", "mapping", "adapters", "store", "engine"),
-    "config": ("domain", "adapters"),
+    "config": ("domain", "adapters", "events"),
     "secretbox": ("domain", "adapters", "store", "engine"),
     "wiring": BELOW_WIRING,
     "doctor": BELOW_THE_TOP,
@@ -44,7 +45,7 @@ KNOWN_ONLY_TO: dict[str, tuple[str, ...]] = {
     "celery": ("workers",),
     "kombu": ("workers",),
     "billiard": ("workers",),
-    "sqlalchemy": ("store", "engine", "demo"),
+    "sqlalchemy": ("store", "events", "engine", "demo"),
     "alembic": ("store",),
     "psycopg": ("store",),
     "sqlite3": ("store",),

@@ -13,7 +13,7 @@ from connector import config, log
 from connector.domain.errors import ConnectorError
 from connector.wiring import Runtime, build
 from workers.bell import bell_for, broker
-from workers.schedule import SCHEDULE
+from workers.schedule import schedule
 
 _runtime: Runtime | None = None
 
@@ -77,7 +77,7 @@ def _conf(settings: config.Settings) -> dict[str, Any]:
         "task_send_sent_event": False,
         "timezone": "UTC",
         "enable_utc": True,
-        "beat_schedule": SCHEDULE,
+        "beat_schedule": schedule(settings.events),
     }
 
 

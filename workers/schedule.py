@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 SCHEDULE: dict[str, dict[str, Any]] = {
@@ -12,3 +13,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "import-mappings": {"task": "import_mappings", "schedule": 10.0, "options": {"expires": 10}},
     "purge": {"task": "purge", "schedule": 3600.0, "options": {"expires": 600}},
 }
+
+
+def schedule(endpoints: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The same with a look at what waits for each listener to outgoing events."""
+    looks = {"task": "send_events", "schedule": 2.0, "options": {"expires": 2}}
+    return SCHEDULE | {f"events-{name}": {**looks, "args": (name,)} for name in endpoints}

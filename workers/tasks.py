@@ -17,6 +17,7 @@ from connector.engine import drain as draining
 from connector.engine import heartbeat as beating
 from connector.engine import housekeeping, poll
 from connector.engine import reconcile as reconciling
+from connector.events import keeping
 from workers.app import app, runtime, shown
 
 SOON = 30.0
@@ -75,10 +76,20 @@ def import_mappings() -> None:
     runtime().import_mappings()
 
 
+@app.task(name="send_events")
+def send_events(endpoint: str) -> None:
+    """Tell one listener what waits for it."""
+    sent = runtime().couriers[endpoint].run()
+    if sent.cause:
+        raise Retry(sent.cause)
+
+
 @app.task(name="purge")
 def purge() -> None:
     """Remove what retention says."""
-    housekeeping.purge(runtime().engine, runtime().settings.store)
+    keeps = runtime().settings.store
+    housekeeping.purge(runtime().engine, keeps)
+    keeping.purge(runtime().db, runtime().couriers, keeps, runtime().engine.now())
 
 
 def ring_ticket(link_id: int, number: str) -> None:

@@ -59,6 +59,8 @@ class Request:
     json: Any = field(default=None, repr=False)
     form: Mapping[str, str] | None = field(default=None, repr=False)
     files: Mapping[str, File] = field(default_factory=dict, repr=False)
+    content: bytes | None = field(default=None, repr=False)
+    """A body that is sent as it is: one that was signed."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     repeatable: bool = False
     redirects: bool = False

@@ -219,6 +219,7 @@ def _as_httpx(request: Request, url: str, headers: Mapping[str, str]) -> httpx.R
         url,
         params={name: value if isinstance(value, str) else list(value) for name, value in request.query.items()}
         or None,
+        content=request.content,
         json=request.json,
         data=dict(request.form) if request.form is not None else None,
         files=files or None,

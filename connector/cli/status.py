@@ -12,6 +12,7 @@ from connector.cli import common, show
 if TYPE_CHECKING:
     from connector.engine.budget import Bucket
     from connector.engine.status import ConnectionFigures, Figures
+    from connector.events.figures import EndpointFigures
 
 
 @click.command()
@@ -24,13 +25,17 @@ def status(as_json: bool) -> None:
     with common.opened() as runtime:
         figures = engine_status.figures(runtime.engine)
         failing = story.failing(runtime.engine)
+        listeners = runtime.listeners()
     if as_json:
         shown = {"connections": figures.connections, "limits": figures.limits, "rounds": figures.rounds}
-        show.as_json({**shown, "drift": figures.drift, "failing": failing, "counters": figures.counters})
+        show.as_json(
+            {**shown, "drift": figures.drift, "failing": failing, "counters": figures.counters, "events": listeners}
+        )
         return
     _connections(figures.connections)
     _limits(figures.limits)
     _looking(figures)
+    _listeners(listeners)
     if failing:
         click.echo()
         names = ["connection", "number", "record_id", "attempts", "failing_since", "due_at", "cause"]
@@ -86,6 +91,20 @@ def _looking(figures: Figures) -> None:
         rows.append([one.side, one.looked_at, one.total, one.never, longest, found.get(one.side, 0)])
     click.echo()
     show.table(["looks at", "last asked", "linked", "never compared", "longest ago h", "drift in 7 days"], rows)
+
+
+def _listeners(listeners: Sequence[EndpointFigures]) -> None:
+    """Who listens to outgoing events, and what waits for them."""
+    from connector.engine.story import moment
+
+    rows = []
+    for one in listeners:
+        until = f"until {moment(one.closed_until)}: " if one.closed_until else ""
+        told = one.off_why if one.state == "off" else f"{until}{one.cause}"
+        rows.append([one.name, one.state, one.waiting, round(one.oldest_seconds), one.failed, one.answered_at, told])
+    if rows:
+        click.echo()
+        show.table(["events to", "state", "waiting", "oldest s", "failed", "last taken", "why"], rows)
 
 
 @click.command()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from connector.config import Settings
-from connector.doctor import configuration, flow, parts
+from connector.doctor import configuration, flow, listeners, parts
 from connector.doctor.finding import CONFIGURATION, NOTE, PROBLEM, Finding
 from connector.wiring import build
 
@@ -34,6 +34,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from parts.vendors(runtime)
         yield from parts.mappings(runtime)
         yield from flow.examine(runtime)
+        yield from listeners.examine(runtime)
     finally:
         runtime.close()
 

@@ -17,7 +17,7 @@ from connector.domain.conversation import Crossing, plan_comments
 from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.rules import Directories
 from connector.domain.ticket import Comment, CommentKind, Side, storable
-from connector.engine import fence, fuses
+from connector.engine import announcing, fence, fuses
 from connector.engine.context import Engine
 from connector.engine.points import Point, at
 from connector.engine.reading import FORBIDDEN
@@ -98,6 +98,7 @@ def _name_effects(engine: Engine, work: Work, source: Side, timeline: Sequence[C
             for one in stays
         ]
         effects.intend(connection, turned_down, now)
+        announcing.comments(engine, connection, work, source, (timeline, crossings, stays), now)
         work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
     for crossing in crossings:
         at(Point.INTENDED, _kind(crossing.kind, source.other))

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from connector.adapters.base import Adapter
 from connector.domain.rules import TicketMapping
+from connector.events.announcer import Announcer
 from connector.store.database import Database
 
 NEXTCAP = "nextcap"
@@ -102,6 +103,8 @@ class Engine:
     mass_changes: int = 200
     """So many mass changes a minute and direction trip the fuse."""
     health: Health = field(default_factory=Health)
+    announcer: Announcer = field(default_factory=Announcer)
+    """Tells whoever listens to outgoing events."""
     pause: Callable[[float], object] = time.sleep
     """Waits this many seconds, or until the process is asked to stop."""
 

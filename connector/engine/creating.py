@@ -15,7 +15,7 @@ from connector.domain.plan import agrees
 from connector.domain.rules import MISSING, Direction, Directories, Rule, Untranslatable
 from connector.domain.status import parse_status, status_agrees
 from connector.domain.ticket import Record, Requester, Side, Value, normal
-from connector.engine import fence, fuses
+from connector.engine import announcing, fence, fuses
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.doubts import keep_doubt, settle_doubt
 from connector.engine.effects import attempt, raise_waits, unreported
@@ -133,6 +133,7 @@ def _join(engine: Engine, work: Work, record_id: str, shadows: dict[str, Shadow]
             links.check_fence(connection, work.link)
             links.attach_record(connection, work.link, record_id, engine.now(), shadows=links.shadows_to_json(shadows))
             _made(connection, work, kind, record_id)
+            announcing.linked(engine, connection, work, engine.now(), record_id=record_id)
     except sa.exc.IntegrityError:
         text = f"the record {record_id} is linked to another ticket already"
         work.fail(NeedsReview(text, code="record_taken", candidates=(record_id,)))
@@ -332,6 +333,7 @@ def _keep_ticket(engine: Engine, work: Work, record: Record, people: Directories
         was_told_of = links.attach_ticket(connection, work.link, record.id, engine.now(), shadows=kept)
         links.ensure(connection, [record.id], engine.names)
         _made(connection, work, CREATE_NEXTCAP, record.id)
+        announcing.linked(engine, connection, work, engine.now(), nextcap_id=record.id)
     work.open_effects = _without(work, CREATE_NEXTCAP)
     work.ticket_changes["nextcap_id"] = record.id
     work.changes |= {"state": links.ACTIVE, "linked_at": engine.now()}

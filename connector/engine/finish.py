@@ -21,7 +21,7 @@ from connector.domain.errors import (
 )
 from connector.domain.rules import Direction
 from connector.domain.ticket import Side
-from connector.engine import fuses
+from connector.engine import announcing, fuses
 from connector.engine.context import Engine
 from connector.engine.points import Point, at
 from connector.engine.work import Parking, Work, backoff, describe, native_of, observe, park_decision
@@ -132,6 +132,7 @@ def _finish(engine: Engine, endings: Sequence[_Ending]) -> None:
         for one in held:
             _keep_parked(connection, one.work, now)
         moments = [_due(engine, connection, one.work, one.changes, now) for one in held]
+        announcing.finished(engine, connection, [one.work for one in held], now)
         journal.record(connection, [_line(engine, one.work) for one in held], now)
         for one in held:
             if one.work.ticket_changes:
@@ -230,15 +231,7 @@ def _after_failure(
                 _strike(engine, connection, error, now)
         return now + backoff(attempts - 1, engine.timing)
     candidates = error.candidates if isinstance(error, NeedsReview) else ()
-    parked.park(
-        connection,
-        name=work.link.connection,
-        link_id=work.link.id,
-        code=error.code,
-        reason=str(error),
-        candidates=candidates,
-        now=now,
-    )
+    _park(connection, work, Parking("", error.code, str(error), candidates=candidates), now)
     changes |= {"attempts": 0, "failing_since": None, "alone": False}
     return None
 
@@ -253,6 +246,7 @@ def _strike(engine: Engine, connection: sa.Connection, error: RetryLater | Unkno
 
 def _keep_parked(connection: sa.Connection, work: Work, now: datetime) -> None:
     """Park what was left to a person in this pass, and close what no longer waits."""
+    work.parked, work.unparked = [], set()  # A transaction that was turned down has parked nothing.
     for one in work.parkings:
         _park(connection, work, one, now)
     if work.plan is None or not work.is_live:
@@ -268,11 +262,12 @@ def _keep_parked(connection: sa.Connection, work: Work, now: datetime) -> None:
     still = {item.name for item in work.plan.decisions if item.outcome in (Outcome.HELD, Outcome.REFUSED)}
     planned = {item.name for item in work.plan.decisions}
     over = [field for field in work.held if field in planned and field not in still | waiting]
-    parked.settle(connection, work.link.id, over, now=now, by=BY_US, how="superseded: the values changed")
+    how = "superseded: the values changed"
+    work.unparked |= parked.settle(connection, work.link.id, over, now=now, by=BY_US, how=how)
 
 
 def _park(connection: sa.Connection, work: Work, one: Parking, now: datetime) -> None:
-    parked.park(
+    is_new = parked.park(
         connection,
         name=work.link.connection,
         link_id=work.link.id,
@@ -284,6 +279,8 @@ def _park(connection: sa.Connection, work: Work, one: Parking, now: datetime) ->
         candidates=one.candidates,
         now=now,
     )
+    if is_new:
+        work.parked.append(one)
 
 
 def _line(engine: Engine, work: Work) -> journal.Line:

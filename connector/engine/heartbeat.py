@@ -22,7 +22,8 @@ from connector.domain.ticket import Record, Value, normal
 from connector.engine import people
 from connector.engine.context import Engine
 from connector.engine.drain import closed_until
-from connector.engine.sync import HEARTBEAT, heartbeat_tag
+from connector.engine.sync import heartbeat_tag
+from connector.engine.work import HEARTBEAT
 from connector.store import links, pauses, small
 from connector.store.links import LinkRow
 

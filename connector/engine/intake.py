@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any
@@ -21,6 +21,8 @@ from connector.adapters.base import Adapter, Delivery, Event, EventKind
 from connector.domain.errors import BadDelivery, ConfigError
 from connector.domain.rules import TicketMapping
 from connector.domain.ticket import Record, Side, normal
+from connector.engine import announcing
+from connector.engine.announcing import Move
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.effects import UPDATE_CRM
 from connector.engine.placing import COMMENT, TICKET
@@ -164,6 +166,8 @@ class _Known:
     forbidden_until: datetime | None
     look: Look | None = None
     new: links.Reading | None = None
+    moves: list[tuple[Mapping[str, Any] | None, links.Reading]] = field(default_factory=list)
+    """Every reading that was taken, with the one whose place it took."""
 
     @property
     def newest(self) -> datetime | None:
@@ -172,7 +176,12 @@ class _Known:
 
     def take(self, new: links.Reading) -> None:
         """From now on this is the newest reading."""
+        self.moves.append((self.reading, new))
         self.new, self.reading, self.version, self.moments = new, new.reading, new.version, new.moments
+
+    def told(self, nextcap_id: str) -> Iterator[Move]:
+        """The same for whoever listens."""
+        return (Move(nextcap_id, before, new.reading, new.version) for before, new in self.moves)
 
     def mark(self, look: Look | None) -> None:
         """One more thing to look at, unless it is None."""
@@ -195,6 +204,7 @@ def _from_nextcap(
         ticket.mark(look)
         outcomes.append((ticket.row_id, outcome))
     links.store_readings(connection, [one.new for one in known.values() if one.new is not None], now)
+    announcing.moved(engine, connection, (move for id_, one in known.items() for move in one.told(id_)), now)
     looks = {one.row_id: one.look for one in known.values() if one.look is not None}
     return outcomes, set(links.mark_tickets(connection, looks, now))
 

@@ -12,7 +12,7 @@ from connector.domain.decision import Shadow
 from connector.domain.errors import BadDelivery, NeedsReview
 from connector.domain.rules import Direction
 from connector.domain.ticket import Side
-from connector.engine import intake, switches
+from connector.engine import announcing, intake, switches
 from connector.engine.comments import COMMENT
 from connector.engine.context import Engine
 from connector.store import claims, decided, deliveries, effects, journal, links, parked, pauses
@@ -32,7 +32,7 @@ def retry(engine: Engine, ids: Sequence[int], *, by: str) -> int:
             done += 1
             continue
         with engine.db.write() as connection:
-            done += parked.resolve(connection, [item_id], now=engine.now(), by=by, how="retry")
+            done += _close(engine, connection, item, by=by, how="retry")
             if item.link_id is not None:
                 _forget_loop(connection, item)
                 if item.field.startswith(f"{COMMENT}:"):
@@ -68,7 +68,7 @@ def resolve(engine: Engine, item_id: int, *, take: Side, by: str) -> None:
         claims.overrule(connection, item.link_id)
         _forget_loop(connection, item)
         decided.set_shadow(connection, item.link_id, item.field, Shadow(from_json(chosen[0]), from_json(chosen[1])))
-        parked.resolve(connection, [item_id], now=engine.now(), by=by, how=f"take {take}")
+        _close(engine, connection, item, by=by, how=f"take {take}")
         _again(engine, connection, item, f"{by} chose {take}'s value of {item.field}", "resolved")
     engine.bell([item.connection])
 
@@ -87,7 +87,8 @@ def relink(engine: Engine, item_id: int, record_id: str, *, by: str) -> None:
         claims.overrule(connection, item.link_id)
         unmet: dict[str, Any] = {"shadows": {}, "substitutes": [], "moments": {}, "crm": {}, "crm_read_at": None}
         links.attach_record(connection, link, record_id, engine.now(), **(unmet if record_id != link.record_id else {}))
-        parked.resolve(connection, [item_id], now=engine.now(), by=by, how=f"linked to {record_id}")
+        announcing.relinked(engine, connection, link, record_id, engine.now())
+        _close(engine, connection, item, by=by, how=f"linked to {record_id}")
         _again(engine, connection, item, f"{by} joined the ticket to record {record_id}", "relinked")
     engine.bell([item.connection])
 
@@ -111,7 +112,7 @@ def discard(engine: Engine, item_id: int, *, by: str, reason: str) -> None:
             claims.overrule(connection, item.link_id)
             _forget_loop(connection, item)
             decided.set_shadow(connection, item.link_id, item.field, pair)
-        parked.resolve(connection, [item_id], now=engine.now(), by=by, how=f"discarded: {reason}")
+        _close(engine, connection, item, by=by, how=f"discarded: {reason}")
         text = f"{by} discarded {item.field or item.code}: {reason}"
         _journal(engine, connection, item, text, "discarded")
 
@@ -146,6 +147,14 @@ def resync(engine: Engine, link_id: int, *, by: str) -> None:
 def _open(connection: sa.Connection, item_id: int) -> sa.Row[Any] | None:
     item = parked.one(connection, item_id)
     return item if item is not None and item.resolved_at is None else None
+
+
+def _close(engine: Engine, connection: sa.Connection, item: sa.Row[Any], *, by: str, how: str) -> int:
+    """The item waits no more; 0 where somebody else had closed it."""
+    done = parked.resolve(connection, [item.id], now=engine.now(), by=by, how=how)
+    if done:
+        announcing.settled(engine, connection, item, engine.now())
+    return done
 
 
 def _forget_loop(connection: sa.Connection, item: sa.Row[Any]) -> None:

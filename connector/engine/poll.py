@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from connector.adapters.base import Sweep
 from connector.domain.errors import NotSupported, Refused, RetryLater
 from connector.domain.ticket import Record, Side
-from connector.engine import budget, clock, finish
+from connector.engine import announcing, budget, clock, finish
+from connector.engine.announcing import Move
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.drain import closed_until, leased, recover
 from connector.engine.work import moved_moments, reading_from_json, reading_to_json
@@ -150,6 +151,7 @@ def _mark_moved(engine: Engine, records: Sequence[Record], place: _Place, now: d
                 readings += _reading(row, record, now)
             looks[row.id] = look
         links.store_readings(connection, readings, now)
+        announcing.moved(engine, connection, _moves(readings, known.values()), now)
         names = links.mark_tickets(connection, looks, now)
         drifts.suspect(connection, suspicions, now)
         place.save(connection, now)
@@ -165,6 +167,12 @@ def _reading(row: sa.Row[Any], record: Record, now: datetime) -> list[links.Read
         return []
     moments = moved_moments(row.reading, record, row.moments or {}, now)
     return [links.Reading(row.id, reading_to_json(record), record.version, record.number, moments)]
+
+
+def _moves(readings: Sequence[links.Reading], known: Iterable[sa.Row[Any]]) -> Iterator[Move]:
+    """The readings of a list, with those whose place they take."""
+    rows = {row.id: row for row in known}
+    return (Move(rows[one.row_id].nextcap_id, rows[one.row_id].reading, one.reading, one.version) for one in readings)
 
 
 def _what_moved(row: sa.Row[Any], record: Record, is_first: bool) -> str:

@@ -18,13 +18,12 @@ from connector.domain.rules import Directories, OnLeave, Verdict
 from connector.domain.ticket import Record, Side
 from connector.engine import closed, comments, creating, effects, finish, fuses, people, reading, settling
 from connector.engine.context import Engine
-from connector.engine.work import Work, each, names_every_field
+from connector.engine.work import HEARTBEAT, TAG, Work, each, names_every_field
 from connector.store import effects as effect_rows
 from connector.store import links, parked
 from connector.store.links import LinkRow, Look, LostLease
 
 REFUSED_WAIT = 60.0
-HEARTBEAT, TAG = "connector_heartbeat", "connector-heartbeat-"
 
 
 def work_batch(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Work]:

@@ -17,6 +17,9 @@ from connector.engine.context import Timing
 from connector.store.effects import Effect
 from connector.store.links import LinkRow, Look, to_json
 
+HEARTBEAT, TAG = "connector_heartbeat", "connector-heartbeat-"
+"""The key of the metadata, and the beginning of the tag, that mark a synthetic ticket."""
+
 WAITING = frozenset({"waits", "quarantined"})
 """Codes of decisions about fields that are left to a person already."""
 
@@ -72,7 +75,10 @@ class Work:
     signals: Signals = field(default_factory=Signals)
     lines: list[dict[str, Any]] = field(default_factory=list)
     parkings: list[Parking] = field(default_factory=list)
+    parked: list[Parking] = field(default_factory=list)
+    """What this pass left to a person that had not waited before."""
     unparked: set[str] = field(default_factory=set)
+    """Fields that waited for a person and do not any more."""
     dropped: list[int] = field(default_factory=list)
     changes: dict[str, Any] = field(default_factory=dict)
     ticket_changes: dict[str, Any] = field(default_factory=dict)

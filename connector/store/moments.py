@@ -6,7 +6,18 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from connector.store.tables import budgets, connections, cursors, drifts, effects, links, tickets, unplaced
+from connector.store.tables import (
+    budgets,
+    connections,
+    cursors,
+    drifts,
+    effects,
+    endpoints,
+    links,
+    outbox,
+    tickets,
+    unplaced,
+)
 
 DUE = (
     links.c.due_at,
@@ -18,6 +29,8 @@ DUE = (
     tickets.c.compared_at,
     tickets.c.owed_at,
     drifts.c.found_at,
+    outbox.c.due_at,
+    endpoints.c.closed_until,
 )
 """What would be waited for: due now."""
 FORGOTTEN = (
@@ -28,7 +41,7 @@ FORGOTTEN = (
     budgets.c.paused_until,
 )
 """What would pass for fresh, or hold up: not known any more."""
-HELD = (tickets.c.lease_until, connections.c.lease_until, effects.c.sending_until)
+HELD = (tickets.c.lease_until, connections.c.lease_until, effects.c.sending_until, endpoints.c.lease_until)
 """What somebody may hold or send just now: for a lease at the longest."""
 
 

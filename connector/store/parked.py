@@ -31,8 +31,8 @@ def park(
     nextcap: Value = None,
     crm: Value = None,
     candidates: Sequence[str] = (),
-) -> None:
-    """Leave one thing to a person; a field of a link waits once, at its newest values."""
+) -> bool:
+    """Leave one thing to a person; a field of a link waits once, at its newest values. Whether it is new."""
     values = {
         "code": code,
         "reason": reason,
@@ -43,10 +43,11 @@ def park(
     if link_id is not None:
         same = (parked.c.link_id == link_id) & (parked.c.field == field) & parked.c.resolved_at.is_(None)
         if connection.execute(parked.update().where(same).values(**values)).rowcount:
-            return
+            return False
     connection.execute(
         parked.insert().values(connection=name, link_id=link_id, delivery_id=delivery_id, field=field, at=now, **values)
     )
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +105,15 @@ def resolve_connection(
     connection.execute(parked.update().where(mine, is_open).values(resolved_at=now, resolution=how, resolved_by=by))
 
 
-def settle(connection: sa.Connection, link_id: int, fields: Sequence[str], *, now: datetime, by: str, how: str) -> None:
-    """These fields do not wait any more."""
-    if fields:
-        connection.execute(
-            parked.update()
-            .where(parked.c.link_id == link_id, parked.c.field.in_(list(fields)), parked.c.resolved_at.is_(None))
-            .values(resolved_at=now, resolution=how, resolved_by=by)
-        )
+def settle(
+    connection: sa.Connection, link_id: int, fields: Sequence[str], *, now: datetime, by: str, how: str
+) -> set[str]:
+    """These fields do not wait any more; those that had."""
+    if not fields:
+        return set()
+    waiting = (parked.c.link_id == link_id) & parked.c.field.in_(list(fields)) & parked.c.resolved_at.is_(None)
+    closing = parked.update().where(waiting).values(resolved_at=now, resolution=how, resolved_by=by)
+    return {row.field for row in connection.execute(closing.returning(parked.c.field))}
 
 
 def resolve(connection: sa.Connection, ids: Sequence[int], *, now: datetime, by: str, how: str) -> int:

@@ -347,3 +347,43 @@ counters = sa.Table(
     sa.Column("label", sa.Text, primary_key=True),
     sa.Column("value", sa.BigInteger, nullable=False, default=0),
 )
+
+# Who listens to outgoing events, since when: who sends there, how it fares, and whether it is turned off.
+endpoints = sa.Table(
+    "endpoints",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("since", Utc, nullable=False),
+    sa.Column("owner", sa.Text),
+    sa.Column("lease_until", Utc),
+    sa.Column("failures", sa.Integer, nullable=False, default=0),
+    sa.Column("failing_since", Utc),
+    sa.Column("closed_until", Utc),
+    sa.Column("cause", sa.Text),
+    sa.Column("answered_at", Utc),
+    sa.Column("off_at", Utc),
+    sa.Column("off_why", sa.Text),
+)
+
+# Outgoing events, one row an endpoint. What has the same `subject` is sent in the order of the ids.
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    _id(),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("message_id", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("created_at", Utc, nullable=False),
+    sa.Column("due_at", Utc, nullable=False),
+    sa.Column("done_at", Utc),
+    sa.Column("cause", sa.Text),
+    sa.UniqueConstraint("endpoint", "key"),
+    sa.Index("ix_outbox_due", "endpoint", "state", "due_at"),
+    sa.Index("ix_outbox_subject", "endpoint", "subject", "id"),
+    sa.Index("ix_outbox_done", "state", "done_at"),
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,8 +15,11 @@ from prometheus_client.registry import Collector
 from connector.engine import heartbeat, status
 from connector.engine.budget import Bucket
 from connector.engine.status import ConnectionFigures, Figures
+from connector.events.figures import EndpointFigures
 from connector.store.database import StoreAway
 from connector.wiring import Runtime
+
+STUCK = ("waits", "fails")
 
 
 def blueprint(runtime: Runtime) -> Blueprint:
@@ -90,6 +93,7 @@ class _StoreCollector(Collector):
         families += [*_limits(figures.limits), *_looking(figures)]
         families += _pauses(figures.connections)
         families += _heartbeats(self._runtime)
+        families += _listeners(self._runtime.listeners()) if self._runtime.couriers else []
         for counter, values in figures.counters.items():
             total = CounterMetricFamily(f"connector_{counter}", counter.replace("_", " "), labels=["label"])
             for label, value in values.items():
@@ -152,6 +156,24 @@ def _gauge(name: str, text: str, labels: list[str], rows: Sequence[tuple[list[st
     for values, value in rows:
         family.add_metric(values, value)
     return family
+
+
+def _listeners(figures: Sequence[EndpointFigures]) -> list[Metric]:
+    """How those fare who listen to outgoing events. How many were sent is the counter `connector_events_sent`."""
+    label = ["endpoint"]
+    taken = [([one.name], one.answered_at.timestamp()) for one in figures if one.answered_at is not None]
+    rows: dict[tuple[str, str], Callable[[EndpointFigures], float]] = {
+        ("connector_events_waiting", "Outgoing events that wait to be sent"): lambda one: one.waiting,
+        ("connector_events_oldest_seconds", "Age of the oldest of them"): lambda one: one.oldest_seconds,
+        ("connector_events_failed", "Outgoing events that were given up"): lambda one: one.failed,
+        ("connector_events_failing", "1 while the endpoint does not take them"): lambda one: one.state in STUCK,
+        ("connector_events_off", "1 while the endpoint is turned off"): lambda one: one.state == "off",
+    }
+    found = [
+        _gauge(name, text, label, [([one.name], float(figure(one))) for one in figures])
+        for (name, text), figure in rows.items()
+    ]
+    return [*found, _gauge("connector_events_taken_at_seconds", "When it last took one, Unix time", label, taken)]
 
 
 def _heartbeats(runtime: Runtime) -> list[Metric]:

@@ -78,6 +78,7 @@ def test_the_example_configuration_names_settings_that_exist() -> None:
         "fuses": config.FuseSettings,
         "heartbeat": config.HeartbeatSettings,
         **{f"connections.{crm}": kind(crm).settings for crm in CRMS},
+        "events.warehouse": config.EventsSettings,
     }
     parts = re.split(r"^(?:# )?\[([a-z.]+)\]$", (ROOT / "config.example.toml").read_text(), flags=re.M)
     written = {name: set(KEY.findall(text)) for name, text in zip(["", *parts[1::2]], parts[::2], strict=True)}
@@ -95,6 +96,7 @@ def test_the_example_configuration_names_settings_that_exist() -> None:
         config.NextCapSettings,
         config.FuseSettings,
         config.HeartbeatSettings,
+        config.EventsSettings,
     ],
 )
 def test_the_example_configuration_leaves_nothing_out(model: type[BaseModel]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .world import World, eventually
+from .world import LISTENERS_SECRET, World, eventually
 
 
 def opened(world: World, **fields: Any) -> tuple[str, dict[str, Any]]:
@@ -151,6 +151,26 @@ def test_a_customer_who_writes_again_reopens_the_ticket_on_both_sides(world: Wor
     eventually(lambda: world.record(ticket)["stage"] == "Waiting on us", what="reopened in HubSpot")
     assert world.nextcap.ticket(ticket)["status"] == "reopened"
     eventually(lambda: len(notes(world, ticket)) == 1)
+
+
+def test_a_listener_hears_of_a_ticket_in_order(world: World) -> None:
+    """Signed, and each thing once, whoever of the processes saw it first."""
+    ticket, record = opened(world)
+    world.hubspot.move_stage(record["id"], "Closed")
+    eventually(lambda: world.nextcap.ticket(ticket)["status"] == "resolved", what="the ticket to be resolved")
+
+    def heard(kind: str) -> list[Any]:
+        mine = [one for one in world.receiver.of(kind) if one.data["ticket"]["id"] == ticket]
+        assert all(one.is_signed_with(LISTENERS_SECRET) for one in mine)
+        return [one.data for one in mine]
+
+    def moves() -> list[str]:
+        return [one["changes"]["status"]["new"] for one in heard("ticket.status_changed")]
+
+    eventually(lambda: bool(moves()) and moves()[-1] == "resolved", what="the listener to hear of it")
+    assert moves() in (["open", "resolved"], ["resolved"]), "a hop that was over before anybody looked may be left out"
+    assert len(heard("ticket.created")) == 1
+    assert [one["link"]["record_id"] for one in heard("ticket.linked")] == [record["id"]]
 
 
 def test_an_outage_of_hubspot_heals_by_itself(world: World) -> None:

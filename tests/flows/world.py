@@ -19,8 +19,10 @@ from connector.sandbox.server import Sandbox
 from connector.store import connections, tables
 from connector.web.app import create_app
 from connector.wiring import build, with_engine
+from tests.engine.receiver import Receiver
 
 NEXTCAP_SECRET = "nxc-flow-secret"
+LISTENERS_SECRET = "whsec_" + "QUFB" * 11
 MAPPING = Path(__file__).parents[2] / "mappings" / "hubspot.yaml"
 EVENTS = (
     "ticket.created",
@@ -46,6 +48,8 @@ class World:
         self.mapping = mapping
         self.poll, self.sweep = poll, sweep
         self.port = 0
+        self.receiver = Receiver()
+        """Who listens to outgoing events."""
 
     @property
     def nextcap(self) -> Any:
@@ -88,6 +92,10 @@ api_url = "{self.hubspot.url}"
 access_token = "{self.hubspot.credentials.static_token}"
 webhook_secrets = ["{self.hubspot.settings.client_secret}"]
 sweep_seconds = {self.sweep}
+[events.listener]
+url = "{self.receiver.url}"
+secrets = ["{LISTENERS_SECRET}"]
+allow_private = true
 """
         )
         return config.load(path)
@@ -115,6 +123,7 @@ sweep_seconds = {self.sweep}
     def stop(self) -> None:
         self.stop_connector()
         self.sandbox.stop()
+        self.receiver.close()
 
     def is_idle(self) -> bool:
         """Nothing is due, nothing is held and no record waits to be placed."""
