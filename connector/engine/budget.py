@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from connector.adapters.budget import USED_UP, Limit, Usage, Window
 from connector.adapters.lanes import Lane
 from connector.adapters.transport import Rate, Wait
+from connector.store import bulk
 from connector.store.database import Database
-from connector.store.links import upsert
 from connector.store.tables import budgets
 
 MOST_AT_ONCE: Final = 8
@@ -124,7 +124,7 @@ class SqlBudget:
             now = self._now().timestamp()
             limit = self._limits.get(bucket, Limit(0, 1.0))
             first = _figures(Window(limit.calls, limit.seconds, share=self._share), now)
-            upsert(connection, budgets, [{"name": name, **first}], ["name"])
+            bulk.upsert(connection, budgets, [{"name": name, **first}], ["name"])
             row = connection.execute(query).one()
         return row
 

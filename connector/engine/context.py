@@ -28,6 +28,9 @@ class ActiveMappings(Protocol):
     def active(self, connection: sa.Connection, name: str) -> TicketMapping:
         """Raises ConfigError where there is none that passes."""
 
+    def those_active(self, connection: sa.Connection, names: Sequence[str]) -> Mapping[str, TicketMapping]:
+        """Those of several connections, by name; one that has none that passes is left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from connector.adapters.base import Adapter, Delivery, Event, EventKind
-from connector.domain.errors import BadDelivery, ConfigError
+from connector.domain.errors import BadDelivery
 from connector.domain.rules import TicketMapping
 from connector.domain.ticket import Record, Side, normal
 from connector.engine import announcing
@@ -35,7 +35,7 @@ from connector.engine.work import (
     reading_from_json,
     reading_to_json,
 )
-from connector.store import connections, deliveries, effects, links, parked
+from connector.store import connections, deliveries, effects, links, parked, readings
 from connector.store.links import Look, from_json
 
 MOST_EVENTS = 2000
@@ -165,8 +165,8 @@ class _Known:
     moments: Mapping[str, str]
     forbidden_until: datetime | None
     look: Look | None = None
-    new: links.Reading | None = None
-    moves: list[tuple[Mapping[str, Any] | None, links.Reading]] = field(default_factory=list)
+    new: readings.Reading | None = None
+    moves: list[tuple[Mapping[str, Any] | None, readings.Reading]] = field(default_factory=list)
     """Every reading that was taken, with the one whose place it took."""
 
     @property
@@ -174,7 +174,7 @@ class _Known:
         """The moment of the newest reading there is: somebody's, or the answer to a write of ours."""
         return max((moment for moment in (self.version, self.own_version) if moment is not None), default=None)
 
-    def take(self, new: links.Reading) -> None:
+    def take(self, new: readings.Reading) -> None:
         """From now on this is the newest reading."""
         self.moves.append((self.reading, new))
         self.new, self.reading, self.version, self.moments = new, new.reading, new.version, new.moments
@@ -193,7 +193,7 @@ def _from_nextcap(
     engine: Engine, connection: sa.Connection, events: Sequence[Event], now: datetime
 ) -> tuple[Outcomes, set[str]]:
     known = _known_tickets(engine, connection, {event.ticket_id for event in events if event.ticket_id})
-    needs = _mappings(engine, connection) if known else []
+    needs = list(engine.mappings.those_active(connection, engine.names).values()) if known else []
     outcomes: Outcomes = []
     for event in events:
         if not event.ticket_id:
@@ -203,7 +203,7 @@ def _from_nextcap(
         look, outcome = _consider_nextcap(ticket, event, needs, now)
         ticket.mark(look)
         outcomes.append((ticket.row_id, outcome))
-    links.store_readings(connection, [one.new for one in known.values() if one.new is not None], now)
+    readings.store(connection, [one.new for one in known.values() if one.new is not None], now)
     announcing.moved(engine, connection, (move for id_, one in known.items() for move in one.told(id_)), now)
     looks = {one.row_id: one.look for one in known.values() if one.look is not None}
     return outcomes, set(links.mark_tickets(connection, looks, now))
@@ -213,10 +213,10 @@ def _known_tickets(engine: Engine, connection: sa.Connection, ids: set[str]) -> 
     """These tickets' rows, locked until the end, made where they are new."""
     if not ids:
         return {}
-    rows = links.tickets_by_nextcap_id(connection, ids, lock=True)
+    rows = readings.tickets_by_nextcap_id(connection, ids, lock=True)
     if len(rows) < len(ids):
         links.ensure(connection, sorted(ids), engine.names)
-        rows = links.tickets_by_nextcap_id(connection, ids, lock=True)
+        rows = readings.tickets_by_nextcap_id(connection, ids, lock=True)
     return {
         nextcap_id: _Known(
             row_id=row.id,
@@ -250,19 +250,8 @@ def _consider_nextcap(
         reason = "echo: says what is known already" if same else "stale: a newer reading is known"
         return (look or None), reason
     moments = moved_moments(ticket.reading, record, ticket.moments, event.moment or record.version)
-    ticket.take(links.Reading(ticket.row_id, reading_to_json(record), record.version, record.number, moments))
+    ticket.take(readings.Reading(ticket.row_id, reading_to_json(record), record.version, record.number, moments))
     return look | Look.MOVED, "carried a newer reading of the whole ticket"
-
-
-def _mappings(engine: Engine, connection: sa.Connection) -> list[TicketMapping]:
-    """The mapping of every connection that has one which passes."""
-    found = []
-    for name in engine.names:
-        try:
-            found.append(engine.mappings.active(connection, name))
-        except ConfigError:
-            continue
-    return found
 
 
 def _says_the_same(record: Record, ticket: _Known) -> bool:
@@ -276,6 +265,7 @@ def _from_crm(
 ) -> tuple[Outcomes, set[str]]:
     subjects = {event.ticket_id or event.subject for event in events}
     known = links.by_record(connection, name, subjects, lock=True)
+    mapping = engine.mappings.those_active(connection, [name]).get(name)
     opened = effects.open_of(connection, [row.id for row in known.values()])
     entries = sorted({event.subject for event in events if event.kind is EventKind.COMMENT})
     ours = effects.made_by_us(connection, name, entries)
@@ -291,17 +281,15 @@ def _from_crm(
         if row is None:
             outcomes.append((None, _consider_unknown(event, unplaced)))
             continue
-        look, outcome = _consider_known(engine, connection, name, row, event, opened.get(row.id, []))
+        look, outcome = _consider_known(mapping, row, event, opened.get(row.id, []))
         outcomes.append((row.ticket_id, outcome))
         if look is not None:
             looks[row.id] = looks.get(row.id, Look.NOTHING) | look
             if event.field and event.moment:
                 told = moments.setdefault(row.id, dict(row.moments or {}))
                 told[event.field] = max(told.get(event.field, ""), event.moment.isoformat())
-    for look in set(looks.values()):
-        links.mark(connection, [link_id for link_id, one in looks.items() if one == look], look, now)
-    for link_id, value in moments.items():
-        links.set_moments(connection, link_id, value)
+    links.mark_each(connection, looks, now)
+    links.set_moments(connection, moments)
     for kind, found in unplaced.items():
         deliveries.unplace(connection, name, kind, sorted(found), now)
     return outcomes, {name} if looks or any(unplaced.values()) else set()
@@ -318,12 +306,7 @@ def _consider_unknown(event: Event, unplaced: Mapping[str, set[str]]) -> str:
 
 
 def _consider_known(
-    engine: Engine,
-    connection: sa.Connection,
-    name: str,
-    row: sa.Row[Any],
-    event: Event,
-    opened: Sequence[effects.Effect],
+    mapping: TicketMapping | None, row: sa.Row[Any], event: Event, opened: Sequence[effects.Effect]
 ) -> tuple[Look | None, str]:
     """What one CRM event about a linked record asks to be looked at (None: nothing), and why."""
     if event.kind is EventKind.COMMENT:
@@ -332,11 +315,18 @@ def _consider_known(
         return Look.CRM, "doorbell: the record will be read"
     if event.kind is EventKind.CREATED and row.record_id:
         return None, "the record is known already"
-    if event.record is not None:
-        return _consider_whole(engine, connection, name, row, event.record, opened)
-    if event.field is None:
+    if mapping is None or (event.record is None and event.field is None):
         return Look.CRM, "doorbell: the record will be read"
-    rule = name_of(engine.mappings.active(connection, name), event.field, Side.CRM)
+    if event.record is not None:
+        return _consider_whole(mapping, row, event.record, opened)
+    return _consider_field(mapping, row, event, opened)
+
+
+def _consider_field(
+    mapping: TicketMapping, row: sa.Row[Any], event: Event, opened: Sequence[effects.Effect]
+) -> tuple[Look | None, str]:
+    """What an event asks for that names one property of a linked record."""
+    rule = name_of(mapping, event.field or "", Side.CRM)
     if rule is None:
         return None, f"{event.field} is not in the mapping"
     if not event.has_value:
@@ -358,18 +348,12 @@ def _consider_known(
 
 
 def _consider_whole(
-    engine: Engine,
-    connection: sa.Connection,
-    name: str,
-    row: sa.Row[Any],
-    record: Record,
-    opened: Sequence[effects.Effect],
+    mapping: TicketMapping, row: sa.Row[Any], record: Record, opened: Sequence[effects.Effect]
 ) -> tuple[Look | None, str]:
     """What an event asks for that tells the whole record: nothing, where it says only what is known or being written.
 
     Nothing is taken from it: what differs is read. So a forged one can ask for a read, and no more.
     """
-    mapping = engine.mappings.active(connection, name)
     shown = observe(mapping, Side.CRM, record)
     for rule, shadow in (row.shadows or {}).items():
         writing = [

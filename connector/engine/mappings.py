@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,10 +47,23 @@ class Mappings:
 
     def active(self, connection: sa.Connection, name: str) -> TicketMapping:
         """The active mapping, bound to the account's ids. Raises ConfigError where there is none."""
-        version, schema_at = small.in_force(connection, name)
-        if version is None:
+        mapping = self.those_active(connection, [name]).get(name)
+        if mapping is None:
             raise ConfigError(f"connection {name} has no mapping that passes; run `connector mappings check`")
-        stamp = schema_at.isoformat() if schema_at else ""
+        return mapping
+
+    def those_active(self, connection: sa.Connection, names: Sequence[str]) -> dict[str, TicketMapping]:
+        """The active mappings of these connections, by name; one that has none is left out.
+
+        What is in force is asked each time, and only what was bound by it is remembered.
+        """
+        return {
+            name: self._bind(connection, name, row.version, row.schema_at.isoformat() if row.schema_at else "")
+            for name, row in small.in_force(connection, names).items()
+            if row.version is not None
+        }
+
+    def _bind(self, connection: sa.Connection, name: str, version: str, stamp: str) -> TicketMapping:
         bound = self._bound.get((name, version, stamp))
         if bound is None:
             row = small.active_mapping(connection, name)

@@ -17,7 +17,7 @@ from connector.engine.announcing import Move
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.drain import closed_until, leased, recover
 from connector.engine.work import moved_moments, reading_from_json, reading_to_json
-from connector.store import claims, connections, deliveries, drifts, links, small
+from connector.store import claims, connections, deliveries, drifts, links, readings, small
 from connector.store.links import Look
 
 CURSOR = "updated"
@@ -129,16 +129,16 @@ def _spare_calls(engine: Engine) -> int:
 
 def _mark_moved(engine: Engine, records: Sequence[Record], place: _Place, now: datetime) -> int:
     looks: dict[int, Look] = {}
-    readings: list[links.Reading] = []
+    listed: list[readings.Reading] = []
     hidden = _spare_calls(engine)
     suspicions: list[dict[str, Any]] = []
     with engine.db.write() as connection:
         is_first = small.get_cursor(connection, NEXTCAP, CURSOR) is None
-        known = links.tickets_by_nextcap_id(connection, [record.id for record in records], lock=True)
+        known = readings.tickets_by_nextcap_id(connection, [record.id for record in records], lock=True)
         missing = [record.id for record in records if record.id not in known]
         if missing:
             links.ensure(connection, missing, engine.names)
-            known = links.tickets_by_nextcap_id(connection, [record.id for record in records], lock=True)
+            known = readings.tickets_by_nextcap_id(connection, [record.id for record in records], lock=True)
         for record in sorted(records, key=lambda one: one.version or now):
             row = known[record.id]
             look = _look_at(row, record, now, hidden > 0)
@@ -148,10 +148,10 @@ def _mark_moved(engine: Engine, records: Sequence[Record], place: _Place, now: d
             if look & Look.MOVED:
                 what = _what_moved(row, record, is_first)
                 suspicions += [_suspicion(row, what)] if what else []
-                readings += _reading(row, record, now)
+                listed += _reading(row, record, now)
             looks[row.id] = look
-        links.store_readings(connection, readings, now)
-        announcing.moved(engine, connection, _moves(readings, known.values()), now)
+        readings.store(connection, listed, now)
+        announcing.moved(engine, connection, _moves(listed, known.values()), now)
         names = links.mark_tickets(connection, looks, now)
         drifts.suspect(connection, suspicions, now)
         place.save(connection, now)
@@ -161,18 +161,18 @@ def _mark_moved(engine: Engine, records: Sequence[Record], place: _Place, now: d
     return len(looks)
 
 
-def _reading(row: sa.Row[Any], record: Record, now: datetime) -> list[links.Reading]:
+def _reading(row: sa.Row[Any], record: Record, now: datetime) -> list[readings.Reading]:
     """The listed ticket as a reading to keep; none where the list does not say as of when it is."""
     if record.version is None:
         return []
     moments = moved_moments(row.reading, record, row.moments or {}, now)
-    return [links.Reading(row.id, reading_to_json(record), record.version, record.number, moments)]
+    return [readings.Reading(row.id, reading_to_json(record), record.version, record.number, moments)]
 
 
-def _moves(readings: Sequence[links.Reading], known: Iterable[sa.Row[Any]]) -> Iterator[Move]:
+def _moves(found: Sequence[readings.Reading], known: Iterable[sa.Row[Any]]) -> Iterator[Move]:
     """The readings of a list, with those whose place they take."""
     rows = {row.id: row for row in known}
-    return (Move(rows[one.row_id].nextcap_id, rows[one.row_id].reading, one.reading, one.version) for one in readings)
+    return (Move(rows[one.row_id].nextcap_id, rows[one.row_id].reading, one.reading, one.version) for one in found)
 
 
 def _what_moved(row: sa.Row[Any], record: Record, is_first: bool) -> str:

@@ -114,7 +114,7 @@ def release(connection: sa.Connection, releases: Sequence[Release], now: datetim
         types = {f"to_{name}": links.c[name].type for name in sorted(names)}
         types |= {"the_id": links.c.id.type, "the_seq": links.c.seq.type, "left": links.c.look.type}
         types |= {"next": links.c.due_at.type, "first": links.c.dirty_at.type}
-        bulk.update_each(connection, partial(_giving_back, sorted(names), now), types, rows)
+        bulk.Each(partial(_giving_back, sorted(names), now), types)(connection, rows)
     ids = [one.link.ticket.id for one in releases]
     connection.execute(tickets.update().where(tickets.c.id.in_(ids)).values(owner=None, lease_until=None))
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connector.store.links import upsert
-from connector.store.tables import connections, links
+from connector.store import bulk
+from connector.store.tables import Utc, connections, links
 
 BELL_LASTS = timedelta(seconds=5)
 
@@ -29,15 +29,29 @@ class Lease:
 
 def ensure(connection: sa.Connection, names: Sequence[str]) -> None:
     """Make sure that every configured connection has its row."""
-    upsert(connection, connections, [{"name": name} for name in names], ["name"])
+    bulk.upsert(connection, connections, [{"name": name} for name in names], ["name"])
+
+
+_now = sa.bindparam("now", type_=Utc)
+_rung = connections.c.bell_at
+_is_quiet = sa.or_(
+    _rung.is_(None), _rung < sa.bindparam("long_ago", type_=Utc), _rung > sa.bindparam("ahead", type_=Utc)
+)
+_ring = (
+    connections.update()
+    .where(connections.c.name.in_(sa.bindparam("names", expanding=True)), _is_quiet)
+    .values(bell_at=_now)
+    .returning(connections.c.name)
+)
 
 
 def ring(connection: sa.Connection, names: Sequence[str], now: datetime) -> list[str]:
-    """Note a bell for these connections; those for which none was outstanding, so that a message is due."""
-    rung = connections.c.bell_at
-    quiet = sa.or_(rung.is_(None), rung < now - BELL_LASTS, rung > now + BELL_LASTS)  # One ahead: the clock went back.
-    ringing = connections.update().where(connections.c.name.in_(list(names)), quiet).values(bell_at=now)
-    return sorted(row.name for row in connection.execute(ringing.returning(connections.c.name)))
+    """Note a bell for these connections; those for which none was outstanding, so that a message is due.
+
+    One that is noted ahead of now is none: the clock went back.
+    """
+    told = {"names": list(names), "now": now, "long_ago": now - BELL_LASTS, "ahead": now + BELL_LASTS}
+    return sorted(row.name for row in connection.execute(_ring, told))
 
 
 def acquire(connection: sa.Connection, name: str, *, owner: str, now: datetime, until: datetime) -> Lease | None:

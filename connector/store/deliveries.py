@@ -8,26 +8,32 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from connector.store import bulk
 from connector.store.tables import deliveries, events, unplaced
+
+
+def _keeping(new: bulk.New) -> sa.sql.dml.ReturningInsert[Any]:
+    insert = new.into(deliveries)
+    seen = deliveries.c.seen + insert.excluded.seen
+    keep = insert.on_conflict_do_update(index_elements=["connection", "key"], set_={"seen": seen})
+    return keep.returning(deliveries.c.id, deliveries.c.key, deliveries.c.seen)
+
+
+DELIVERY = ("connection", "key", "body", "received_at", "seen")
+_keep = bulk.Each(_keeping, {name: deliveries.c[name].type for name in DELIVERY})
 
 
 def store(
     connection: sa.Connection, name: str, arrived: Sequence[tuple[str, bytes]], now: datetime
 ) -> list[tuple[int, bool]]:
     """Keep one source's deliveries (key, body); for each its row id, and whether it is the first of its key."""
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    insert = build(deliveries)
-    keep = insert.on_conflict_do_update(
-        index_elements=["connection", "key"], set_={"seen": deliveries.c.seen + insert.excluded.seen}
-    ).returning(deliveries.c.id, deliveries.c.key, deliveries.c.seen)
     times = Counter(key for key, _ in arrived)
     rows = [
         {"connection": name, "key": key, "body": body, "received_at": now, "seen": times[key]}
         for key, body in dict(reversed(arrived)).items()
     ]
-    found = {row.key: row for row in connection.execute(keep, rows)}
+    found = {row.key: row for row in _keep(connection, rows)}
     fresh = {key for key, row in found.items() if row.seen == times[key]}
     kept: list[tuple[int, bool]] = []
     for key, _ in arrived:
@@ -38,8 +44,7 @@ def store(
 
 def add_events(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """One row an event, with what became of it at the door."""
-    if rows:
-        connection.execute(events.insert(), list(rows))
+    bulk.add(connection, events, rows)
 
 
 def body_of(connection: sa.Connection, delivery_id: int) -> tuple[str, bytes] | None:
@@ -63,21 +68,20 @@ def events_of(connection: sa.Connection, ticket_id: int, limit: int = 200) -> li
     return [row._asdict() for row in connection.execute(query)]
 
 
+def _unplacing(new: bulk.New) -> bulk.Insert:
+    insert = new.into(unplaced)
+    again = {"due_at": insert.excluded.due_at, "tries": 0}
+    return insert.on_conflict_do_update(index_elements=["connection", "kind", "subject"], set_=again)
+
+
+UNPLACED = ("connection", "kind", "subject", "tries", "due_at")
+_unplace = bulk.Each(_unplacing, {name: unplaced.c[name].type for name in UNPLACED})
+
+
 def unplace(connection: sa.Connection, name: str, kind: str, subjects: Sequence[str], due_at: datetime) -> None:
     """Remember records that an event named and no link knows; a repeat makes one due again."""
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    rows = [
-        {"connection": name, "kind": kind, "subject": one, "tries": 0, "due_at": due_at}
-        for one in sorted(set(subjects))
-    ]
-    if rows:
-        insert = build(unplaced)
-        connection.execute(
-            insert.on_conflict_do_update(
-                index_elements=["connection", "kind", "subject"], set_={"due_at": due_at, "tries": 0}
-            ),
-            rows,
-        )
+    same = {"connection": name, "kind": kind, "tries": 0, "due_at": due_at}
+    _unplace(connection, [{**same, "subject": one} for one in sorted(set(subjects))])
 
 
 def due_unplaced(connection: sa.Connection, name: str, now: datetime, limit: int) -> list[sa.Row[Any]]:

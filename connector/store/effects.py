@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.domain.ticket import Side
-from connector.store.links import upsert
+from connector.store import bulk
 from connector.store.tables import effects, links
 
 INTENDED, SENDING, DONE, REFUSED, UNKNOWN = "intended", "sending", "done", "refused", "unknown"
@@ -41,7 +41,7 @@ class Effect:
 def intend(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
     """Name writes that are to be made; a name that exists already stays as it is."""
     full = [{"state": INTENDED, "created_at": now, "answered": False, "absent": 0, **row} for row in rows]
-    upsert(connection, effects, full, ["link_id", "key"])
+    bulk.upsert(connection, effects, full, ["link_id", "key"])
 
 
 def sending(connection: sa.Connection, effect_ids: Sequence[int], *, now: datetime, until: datetime) -> None:

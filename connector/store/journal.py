@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connector.store import bulk
 from connector.store.tables import journal, links
 
 
@@ -51,8 +52,7 @@ def record(connection: sa.Connection, lines: Sequence[Line], now: datetime) -> N
     if repeated:
         again = journal.update().where(journal.c.id.in_(repeated))
         connection.execute(again.values(count=journal.c.count + 1, last_at=now))
-    if rows:
-        connection.execute(journal.insert(), rows)
+    bulk.add(connection, journal, rows)
 
 
 def _last(connection: sa.Connection, lines: Sequence[Line]) -> dict[tuple[str, int | None], sa.Row[Any]]:

@@ -9,7 +9,6 @@ from enum import IntFlag
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.domain.decision import Shadow
 from connector.domain.ticket import Value, normal
@@ -81,66 +80,28 @@ class LostLease(Exception):
     """Somebody else holds the ticket by now: nothing of ours may be written any more."""
 
 
-def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> None:
-    """Insert rows, leaving those that exist already as they are."""
-    if not rows:
-        return
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    connection.execute(build(table).on_conflict_do_nothing(index_elements=list(keys)), list(rows))
-
-
 def ensure(connection: sa.Connection, nextcap_ids: Sequence[str], names: Sequence[str]) -> dict[str, int]:
     """Make sure that these Next Cap tickets and a link for every connection exist; ticket row ids by Next Cap id."""
-    upsert(connection, tickets, [{"nextcap_id": one} for one in sorted(set(nextcap_ids))], ["nextcap_id"])
+    bulk.upsert(connection, tickets, [{"nextcap_id": one} for one in sorted(set(nextcap_ids))], ["nextcap_id"])
     rows = connection.execute(
         sa.select(tickets.c.nextcap_id, tickets.c.id).where(tickets.c.nextcap_id.in_(list(nextcap_ids)))
     )
     ids = {str(row.nextcap_id): int(row.id) for row in rows}
     new = {"look": int(Look.NEXTCAP_COMMENTS)}
     pairs = [{"ticket_id": ids[one], "connection": name, **new} for one in sorted(ids) for name in names]
-    upsert(connection, links, pairs, ["ticket_id", "connection"])
+    bulk.upsert(connection, links, pairs, ["ticket_id", "connection"])
     return ids
 
 
-def tickets_by_nextcap_id(
-    connection: sa.Connection, nextcap_ids: Iterable[str], *, lock: bool = False
-) -> dict[str, sa.Row[Any]]:
-    """Ticket rows by Next Cap id; with `lock`, nobody else changes them before the transaction ends."""
-    query = sa.select(tickets).where(tickets.c.nextcap_id.in_(list(nextcap_ids)))
-    query = query.order_by(tickets.c.id).with_for_update() if lock else query
-    return {str(row.nextcap_id): row for row in connection.execute(query)}
+_set_moments = bulk.Each(
+    lambda new: links.update().where(links.c.id == new["the_link"]).values(moments=new["to_moments"]),
+    {"the_link": links.c.id.type, "to_moments": links.c.moments.type},
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A whole reading of the Next Cap ticket in this row, as the store keeps it."""
-
-    row_id: int
-    reading: Mapping[str, Any]
-    version: datetime
-    number: str
-    moments: Mapping[str, str]
-
-
-READING = ("reading", "version", "number", "moments")
-
-
-def store_readings(connection: sa.Connection, readings: Sequence[Reading], now: datetime) -> None:
-    """Keep whole readings that deliveries or a list carried; what is not newer than what is kept changes nothing."""
-
-    def keep(new: bulk.New) -> sa.Update:
-        older = sa.or_(tickets.c.version.is_(None), tickets.c.version < new["to_version"])
-        values = {name: new[f"to_{name}"] for name in READING}
-        return tickets.update().where(tickets.c.id == new["row_id"], older).values(read_at=now, **values)
-
-    types = {"row_id": tickets.c.id.type, **{f"to_{name}": tickets.c[name].type for name in READING}}
-    rows = [{"row_id": one.row_id, **{f"to_{name}": getattr(one, name) for name in READING}} for one in readings]
-    bulk.update_each(connection, keep, types, rows)
-
-
-def set_moments(connection: sa.Connection, link_id: int, moments: Mapping[str, str]) -> None:
-    """When each CRM field was last said to have changed."""
-    connection.execute(links.update().where(links.c.id == link_id).values(moments=dict(moments)))
+def set_moments(connection: sa.Connection, moments: Mapping[int, Mapping[str, str]]) -> None:
+    """When each CRM field of these links (by id) was last said to have changed."""
+    _set_moments(connection, [{"the_link": one, "to_moments": dict(told)} for one, told in moments.items()])
 
 
 def forget_moments(connection: sa.Connection, link: LinkRow, fields: Sequence[str]) -> None:
@@ -150,7 +111,7 @@ def forget_moments(connection: sa.Connection, link: LinkRow, fields: Sequence[st
     row = connection.execute(sa.select(links.c.moments).where(links.c.id == link.id).with_for_update()).one()
     old = {name for name in fields if name in link.moments and link.moments[name] == row.moments.get(name)}
     if old:
-        set_moments(connection, link.id, {name: at for name, at in row.moments.items() if name not in old})
+        set_moments(connection, {link.id: {name: at for name, at in row.moments.items() if name not in old}})
 
 
 def add_for_record(connection: sa.Connection, name: str, record_id: str) -> int | None:
@@ -162,6 +123,14 @@ def add_for_record(connection: sa.Connection, name: str, record_id: str) -> int 
     return int(connection.execute(row.returning(links.c.id)).scalar_one())
 
 
+_of_records = sa.select(links).where(
+    links.c.connection == sa.bindparam("name"), links.c.record_id.in_(sa.bindparam("record_ids", expanding=True))
+)
+_locked_of_records = (
+    _of_records.join(tickets, tickets.c.id == links.c.ticket_id).order_by(tickets.c.id).with_for_update(of=tickets)
+)
+
+
 def by_record(
     connection: sa.Connection, name: str, record_ids: Iterable[str], *, lock: bool = False
 ) -> dict[str, sa.Row[Any]]:
@@ -169,11 +138,9 @@ def by_record(
 
     Links are locked by their tickets, as everywhere.
     """
-    query = sa.select(links).where(links.c.connection == name, links.c.record_id.in_(list(record_ids)))
-    if lock:
-        query = query.join(tickets, tickets.c.id == links.c.ticket_id).order_by(tickets.c.id)
-        query = query.with_for_update(of=tickets)
-    return {str(row.record_id): row for row in connection.execute(query)}
+    query = _locked_of_records if lock else _of_records
+    rows = connection.execute(query, {"name": name, "record_ids": list(record_ids)})
+    return {str(row.record_id): row for row in rows}
 
 
 def ids_of_ticket(connection: sa.Connection, ticket_id: int) -> list[tuple[str, int]]:
@@ -182,31 +149,42 @@ def ids_of_ticket(connection: sa.Connection, ticket_id: int) -> list[tuple[str, 
     return [(row.connection, int(row.id)) for row in rows]
 
 
-def mark(connection: sa.Connection, link_ids: Sequence[int], look: Look, now: datetime) -> None:
-    """Mark links dirty: one more thing to look at, due at once."""
-    if link_ids:
-        connection.execute(_marking(look, now).where(links.c.id.in_(list(link_ids))))
-
-
-def _marking(look: Look, now: datetime) -> sa.Update:
-    return links.update().values(
-        seq=links.c.seq + 1,
-        look=links.c.look.op("|")(int(look)),
-        dirty_at=sa.func.coalesce(links.c.dirty_at, now),
-        due_at=now,
+def _marking(rows: sa.ColumnElement[bool], look: sa.ColumnElement[int]) -> sa.Update:
+    now = sa.bindparam("now", type_=Utc)
+    return (
+        links.update()
+        .where(rows)
+        .values(seq=links.c.seq + 1, look=links.c.look.op("|")(look), dirty_at=sa.func.coalesce(links.c.dirty_at, now))
+        .values(due_at=now)
     )
+
+
+def _marking_ticket(new: bulk.New) -> sa.sql.dml.ReturningUpdate[Any]:
+    marked = (links.c.ticket_id == new["the_ticket"]) & (links.c.state != GONE)
+    return _marking(marked, new["the_look"]).returning(links.c.connection)
+
+
+_mark = bulk.Each(
+    lambda new: _marking(links.c.id == new["the_link"], new["the_look"]),
+    {"the_link": links.c.id.type, "the_look": links.c.look.type},
+)
+_mark_tickets = bulk.Each(_marking_ticket, {"the_ticket": links.c.ticket_id.type, "the_look": links.c.look.type})
+
+
+def mark(connection: sa.Connection, link_ids: Iterable[int], look: Look, now: datetime) -> None:
+    """Mark links dirty: one more thing to look at, due at once."""
+    mark_each(connection, dict.fromkeys(link_ids, look), now)
+
+
+def mark_each(connection: sa.Connection, looks: Mapping[int, Look], now: datetime) -> None:
+    """Mark links (by id) dirty, each with what is to be looked at, due at once."""
+    _mark(connection, [{"the_link": one, "the_look": int(look)} for one, look in looks.items()], now=now)
 
 
 def mark_tickets(connection: sa.Connection, looks: Mapping[int, Look], now: datetime) -> list[str]:
     """Mark every link of these tickets (by row id) with what is to be looked at; the names of the connections."""
-    if not looks:
-        return []
-    names: set[str] = set()
-    for look in sorted(set(looks.values())):
-        alike = [ticket_id for ticket_id, one in looks.items() if one == look]
-        marking = _marking(look, now).where(links.c.ticket_id.in_(alike), links.c.state != GONE)
-        names |= {row.connection for row in connection.execute(marking.returning(links.c.connection))}
-    return sorted(names)
+    rows = [{"the_ticket": one, "the_look": int(look)} for one, look in looks.items()]
+    return sorted({row.connection for row in _mark_tickets(connection, rows, now=now)})
 
 
 def mark_siblings(connection: sa.Connection, link: LinkRow, look: Look, now: datetime) -> list[str]:
@@ -267,7 +245,7 @@ def attach_ticket(connection: sa.Connection, link: LinkRow, nextcap_id: str, now
     """
     was_marked = False
     # Made here if it is not there yet: whoever is about to make it waits for this transaction, and finds our row.
-    upsert(connection, tickets, [{"nextcap_id": nextcap_id}], ["nextcap_id"])
+    bulk.upsert(connection, tickets, [{"nextcap_id": nextcap_id}], ["nextcap_id"])
     is_twin = (tickets.c.nextcap_id == nextcap_id) & (tickets.c.id != link.ticket.id)
     twin = connection.execute(sa.select(tickets).where(is_twin).with_for_update()).one_or_none()
     if twin is not None:

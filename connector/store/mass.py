@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.domain.rules import Direction
+from connector.store import bulk
 from connector.store.tables import connections, mass_changes
 
 STEP = 5
@@ -27,16 +27,19 @@ def lately(connection: sa.Connection, name: str, direction: Direction, now: date
     return {row.kind: int(row.made) for row in connection.execute(query)}
 
 
+def _counting(new: bulk.New) -> bulk.Insert:
+    insert = new.into(mass_changes)
+    more = {"count": mass_changes.c.count + insert.excluded.count}
+    return insert.on_conflict_do_update(index_elements=["connection", "direction", "step", "kind"], set_=more)
+
+
+_count = bulk.Each(_counting, {column.name: column.type for column in mass_changes.c})
+
+
 def add(connection: sa.Connection, name: str, direction: Direction, amounts: Mapping[str, int], now: datetime) -> None:
     """Count these changes, by kind; forget what is older than a minute."""
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    insert = build(mass_changes)
-    more = insert.on_conflict_do_update(
-        index_elements=["connection", "direction", "step", "kind"],
-        set_={"count": mass_changes.c.count + insert.excluded.count},
-    )
     key = {"connection": name, "direction": str(direction), "step": _step(now)}
-    connection.execute(more, [{**key, "kind": kind, "count": count} for kind, count in sorted(amounts.items())])
+    _count(connection, [{**key, "kind": kind, "count": count} for kind, count in sorted(amounts.items())])
     connection.execute(mass_changes.delete().where(_mine(name, direction), mass_changes.c.step <= _step(now) - STEPS))
 
 

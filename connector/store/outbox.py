@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.domain.ticket import Side
-from connector.store import effects
-from connector.store.links import ACTIVE, FROZEN, upsert
+from connector.store import bulk, effects
+from connector.store.links import ACTIVE, FROZEN
 from connector.store.tables import effects as effect_rows
 from connector.store.tables import endpoints, links, outbox, tickets
 
@@ -38,7 +38,7 @@ class Message:
 
 def ensure(connection: sa.Connection, names: Sequence[str], now: datetime) -> None:
     """Make sure that every configured endpoint has its row; it listens from then on."""
-    upsert(connection, endpoints, [{"name": name, "since": now} for name in names], ["name"])
+    bulk.upsert(connection, endpoints, [{"name": name, "since": now} for name in names], ["name"])
 
 
 def since(connection: sa.Connection, names: Sequence[str], now: datetime) -> dict[str, datetime]:
@@ -50,7 +50,7 @@ def since(connection: sa.Connection, names: Sequence[str], now: datetime) -> dic
 
 def add(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write messages down; one whose key its endpoint was told already is left out."""
-    upsert(connection, outbox, rows, ["endpoint", "key"])
+    bulk.upsert(connection, outbox, rows, ["endpoint", "key"])
 
 
 def carried_by(connection: sa.Connection, nextcap_ids: Iterable[str]) -> dict[str, set[str]]:

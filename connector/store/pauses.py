@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.domain.rules import Direction
-from connector.store.small import put
+from connector.store import bulk
 from connector.store.tables import connections, links, pauses, tickets
 
 PERSON, MASS_CHANGE = "paused_by_person", "mass_change"
@@ -32,7 +32,7 @@ def close(
     if direction is Direction.BOTH:
         connection.execute(connections.update().where(connections.c.name == name).values(paused=True))
     row = {"connection": name, "direction": str(direction), "code": code, "reason": reason, "by": by, "at": now}
-    put(connection, pauses, [row], ["connection", "direction"])
+    bulk.put(connection, pauses, [row], ["connection", "direction"])
 
 
 def open_(connection: sa.Connection, name: str, direction: Direction, now: datetime) -> int:

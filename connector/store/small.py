@@ -7,26 +7,10 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.domain.ticket import Person
-from connector.store.links import upsert
+from connector.store import bulk
 from connector.store.tables import connections, counters, cursors, mappings, people, secrets
-
-
-def put(
-    connection: sa.Connection,
-    table: sa.Table,
-    rows: Sequence[Mapping[str, Any]],
-    keys: Sequence[str],
-) -> None:
-    """Insert rows or overwrite those with the same keys."""
-    if not rows:
-        return
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    insert = build(table)
-    rest = {name: insert.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=rest), list(rows))
 
 
 def save_people(connection: sa.Connection, name: str, everybody: Sequence[Person]) -> None:
@@ -48,13 +32,13 @@ def load_people(connection: sa.Connection, name: str) -> dict[str, Person]:
 
 def set_cursor(connection: sa.Connection, name: str, cursor: str, value: str, now: datetime) -> None:
     row = {"connection": name, "name": cursor, "value": value, "at": now}
-    put(connection, cursors, [row], ["connection", "name"])
+    bulk.put(connection, cursors, [row], ["connection", "name"])
 
 
 def reserve_cursor(connection: sa.Connection, name: str, cursor: str, *, before: datetime, until: datetime) -> bool:
     """Become the one who works this cursor until then, unless somebody did so since `before`. Made where it is not."""
     row = {"connection": name, "name": cursor, "value": "", "at": before}
-    upsert(connection, cursors, [row], ["connection", "name"])
+    bulk.upsert(connection, cursors, [row], ["connection", "name"])
     mine = (cursors.c.connection == name) & (cursors.c.name == cursor) & (cursors.c.at <= before)
     return bool(connection.execute(cursors.update().where(mine).values(at=until)).rowcount)
 
@@ -84,9 +68,7 @@ def take_turn(connection: sa.Connection, name: str, job: str, *, every: float, n
     last = get_cursor(connection, name, job)
     if last is None:
         row = {"connection": name, "name": job, "value": "", "at": now}
-        build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        first = build(cursors).values(row).on_conflict_do_nothing(index_elements=["connection", "name"])
-        return None if connection.execute(first.returning(cursors.c.name)).one_or_none() is None else 0.0
+        return 0.0 if bulk.upsert(connection, cursors, [row], ["connection", "name"]) else None
     overdue = (now - last[1]).total_seconds() - every
     if overdue < 0:
         return None
@@ -118,32 +100,44 @@ def active_version(connection: sa.Connection, name: str) -> str | None:
     return connection.execute(query).scalar()
 
 
-def in_force(connection: sa.Connection, name: str) -> tuple[str | None, datetime | None]:
-    """The version of the mapping that plans read, and the moment of the schema that it is bound to."""
-    newest = sa.select(mappings.c.version).where(mappings.c.connection == name).order_by(mappings.c.id.desc()).limit(1)
-    query = sa.select(newest.scalar_subquery().label("version"), connections.c.schema_at)
-    row = connection.execute(query.where(connections.c.name == name)).one()
-    return row.version, row.schema_at
+_newest = (
+    sa.select(mappings.c.version)
+    .where(mappings.c.connection == connections.c.name)
+    .order_by(mappings.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_in_force = sa.select(connections.c.name, _newest.label("version"), connections.c.schema_at).where(
+    connections.c.name.in_(sa.bindparam("names", expanding=True))
+)
+
+
+def in_force(connection: sa.Connection, names: Sequence[str]) -> dict[str, sa.Row[Any]]:
+    """By connection, the `version` of the mapping that plans read, and the moment of the schema it is bound to."""
+    return {row.name: row for row in connection.execute(_in_force, {"names": list(names)})}
 
 
 def put_secret(connection: sa.Connection, name: str, ciphertext: str, now: datetime) -> None:
-    put(connection, secrets, [{"name": name, "ciphertext": ciphertext, "at": now}], ["name"])
+    bulk.put(connection, secrets, [{"name": name, "ciphertext": ciphertext, "at": now}], ["name"])
 
 
 def get_secret(connection: sa.Connection, name: str) -> str | None:
     return connection.execute(sa.select(secrets.c.ciphertext).where(secrets.c.name == name)).scalar()
 
 
+def _counting(new: bulk.New) -> bulk.Insert:
+    insert = new.into(counters)
+    more = {"value": counters.c.value + insert.excluded.value}
+    return insert.on_conflict_do_update(index_elements=["name", "label"], set_=more)
+
+
+_count = bulk.Each(_counting, {name: counters.c[name].type for name in ("name", "label", "value")})
+
+
 def count(connection: sa.Connection, amounts: Mapping[tuple[str, str], int]) -> None:
     """Add to counters, by (name, label)."""
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    insert = build(counters)
-    more = insert.on_conflict_do_update(
-        index_elements=["name", "label"], set_={"value": counters.c.value + insert.excluded.value}
-    )
     rows = [{"name": name, "label": label, "value": value} for (name, label), value in sorted(amounts.items())]
-    if rows:
-        connection.execute(more, rows)
+    _count(connection, rows)
 
 
 def counts(connection: sa.Connection) -> dict[tuple[str, str], int]:

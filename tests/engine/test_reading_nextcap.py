@@ -8,7 +8,7 @@ import pytest
 
 from connector.engine.context import NEXTCAP
 from connector.sandbox.nextcap_web import CRM
-from connector.store import links, tables
+from connector.store import readings, tables
 
 from .harness import Parcel, World, json_of
 
@@ -99,8 +99,8 @@ def test_a_reading_is_compared_where_it_is_stored(world: World) -> None:
 
     with world.engine.db.write() as connection:
         for version, number in ((newer, "first"), (older, "second"), (newer, "third")):
-            reading = links.Reading(row.id, {"fields": {}}, version, number, {})
-            links.store_readings(connection, [reading], world.clock.now())
+            reading = readings.Reading(row.id, {"fields": {}}, version, number, {})
+            readings.store(connection, [reading], world.clock.now())
 
     assert world.link(ticket).ticket.version == newer
     assert world.link(ticket).ticket.number == "first"
