@@ -11,6 +11,7 @@ from typing import Any
 
 from . import zendesk_rules as rules
 from .zendesk_errors import conflict, invalid, not_found
+from .zendesk_index import Index
 from .zendesk_settings import Settings
 from .zendesk_stock import GROUPS, INTEGRATION, SUPPORT, USERS, statuses, system_fields
 
@@ -64,6 +65,7 @@ class Account:
         self.custom_fields: dict[int, Raw] = {}
         self.statuses = {one["id"]: one for one in statuses()}
         self.mails: list[Raw] = []
+        self.index = Index(now, lambda: settings.search_lag)
 
     def new_id(self) -> int:
         return next(self._ids)
@@ -158,6 +160,7 @@ class Account:
         if audit["events"]:
             ticket.changed_at = max(now, ticket.changed_at)
             ticket.audits.append(audit)
+            self.index.note(ticket.id, rules.snapshot(ticket))
         self._tell(ticket, changes, comment, actor, is_new=is_new)
         if audit["events"] and channel != "rule":
             self._run_triggers(ticket)
@@ -212,18 +215,28 @@ class Account:
 
     def delete(self, ticket: Ticket, actor: int) -> None:
         ticket.deleted, ticket.changed_at = True, self.now()
+        self.index.note(ticket.id, None)
         self._announce("soft_deleted", ticket, actor, {})
 
     def restore(self, ticket: Ticket, actor: int) -> None:
         ticket.deleted, ticket.changed_at = False, self.now()
+        self.index.note(ticket.id, rules.snapshot(ticket))
         self._announce("undeleted", ticket, actor, {})
 
     def merge(self, source: Ticket, target: Ticket, actor: int) -> None:
-        """The source is closed, the target gets a comment that nobody outside sees."""
+        """The source is closed and tagged, and its last comment names the target; nobody outside sees the comments.
+
+        Nothing else of the source tells of it, but for the audit's `via` where `merge_via` is on.
+        """
         told = {"status": "closed", "tags": sorted({*source.values["tags"], "closed_by_merge"})}
-        words = f"This request was closed and merged into request #{target.id}"
+        words = f'This request was closed and merged into request #{target.id} "{target.values["subject"]}".'
+        if self.settings.merge_via:
+            words = "Merged."
         source.merged_into = target.id
-        self._apply(source, {**told, "comment": {"body": words, "public": False}}, actor, is_new=False, channel="web")
+        comment = {"body": words, "public": False}
+        audit = self._apply(source, {**told, "comment": comment}, actor, is_new=False, channel="web")
+        if self.settings.merge_via:
+            audit["via"]["source"] |= {"rel": "merge", "to": {"ticket_id": target.id}}
         words = f"Request #{source.id} was closed and merged into this request."
         self._apply(target, {"comment": {"body": words, "public": False}}, actor, is_new=False, channel="web")
         self._announce("merged", source, actor, {"target_ticket_id": target.id, "source_ticket_ids": [source.id]})

@@ -52,6 +52,12 @@ def add_ticket_routes(api: Api, office: Callable[[], Office]) -> None:
         found = [one for one in office().account.live() if wanted in (None, one.values["external_id"])]
         return paged("tickets", [ticket_view(one) for one in found])
 
+    @api.route("GET", "/search", "tickets")
+    def search() -> Any:
+        found = office().account.index.search(request.args.get("query", ""))
+        size = min(int(request.args.get("per_page") or 100), 100)
+        return jsonify({"results": found[:size], "count": len(found), "next_page": None, "previous_page": None})
+
     @api.route("GET", "/tickets/<ticket_id>", "tickets")
     def show(ticket_id: str) -> Any:
         return jsonify({"ticket": ticket_view(office().account.ticket(ticket_id))})

@@ -27,6 +27,7 @@ class Settings(Knobs):
     custom_statuses       custom ticket statuses are activated
     assign_on_solve       who solves an unassigned ticket becomes its assignee
     search_lag            seconds until a change can be found by a search
+    merge_via             a merge names its target in the audit's `via`, and its comment has other words
     numeric_ids           ids in webhooks are numbers, not texts
     triggers              [{"when": {field: value}, "set": {field: value}}], run after every update of a ticket
     retry_factor          shrinks the time between tries of a delivery
@@ -48,6 +49,7 @@ class Settings(Knobs):
     custom_statuses: bool = False
     assign_on_solve: bool = False
     search_lag: float = 1.0
+    merge_via: bool = False
     numeric_ids: bool = False
     triggers: list[dict[str, Any]] = field(default_factory=list)
     retry_factor: float = 0.005

@@ -121,3 +121,14 @@ def test_a_ticket_made_in_zendesk_is_made_in_next_cap_with_its_customer(world: Z
     eventually(lambda: world.record(ticket["id"])["id"] == record, what="our id in Zendesk")
     assert ticket["description"] == "It is wrong"
     assert not said(world, ticket["id"])
+
+
+def test_a_ticket_merged_into_that_of_another_ticket_asks_a_person(world: ZendeskWorld) -> None:
+    """A ticket that Next Cap does not know yet is followed; one that is linked is not taken away."""
+    _, first = opened(world)
+    other, second = opened(world)
+
+    world.zendesk.merge_tickets(first["id"], second["id"])
+    eventually(lambda: "merged_into_another" in {code for _, code in world.parked()}, what="a person is asked")
+    world.zendesk.reply(second["id"], "We come")
+    eventually(partial(stands_once, world, other, "We come"))

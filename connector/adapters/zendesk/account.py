@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from email.utils import parsedate_to_datetime
-from typing import Final
+from functools import partial
 
 from connector.adapters.base import Check
+from connector.adapters.checks import SETUP, clock_told, judged, looked_at, ours_exist, readable, used
+from connector.adapters.people import person_of
 from connector.adapters.zendesk.api import Api
 from connector.adapters.zendesk.refusals import rate
 from connector.adapters.zendesk.schema import ensure_ours
@@ -15,19 +16,15 @@ from connector.adapters.zendesk.webhooks import Subscription
 from connector.domain.errors import ConnectorError
 from connector.domain.ticket import Person
 
-SKEW: Final = 60.0
-SETUP: Final = "run `connector setup` for this connection"
-NEARLY: Final = 0.1
-
 
 def people(api: Api) -> list[Person]:
     """Every agent and administrator, suspended ones as inactive."""
     found = api.listed("/users", "users", query={"role[]": ["agent", "admin"]})
     return [
-        Person(
-            str(one["id"]),
-            str(one.get("email") or "").strip().lower() or None,
-            str(one.get("name") or ""),
+        person_of(
+            one["id"],
+            one.get("email"),
+            one.get("name"),
             active=bool(one.get("active", True)) and not one.get("suspended"),
         )
         for one in found
@@ -45,49 +42,28 @@ class Doctor:
 
     def check(self) -> list[Check]:
         """One line or more each. A check that cannot be made is a line that is not well."""
-        lines: list[Check] = []
-        parts = {
-            "account": self._account,
-            "ticket fields": self._fields,
-            "webhook": self._webhook,
-            "reading tickets": self._tickets,
-        }
-        for what, look in parts.items():
-            try:
-                lines += look()
-            except ConnectorError as error:
-                advice = (
-                    "give the OAuth client's user the role of an administrator" if error.code == "forbidden" else ""
-                )
-                lines.append(Check(what, ok=False, detail=str(error), advice=advice))
-        return lines
+        looks = {"account": self._account, "ticket fields": self._fields, "webhook": self._webhook}
+        probes = {"tickets": partial(self._api.send, "GET", "/tickets", query={"page[size]": "1"})}
+        return [*looked_at(looks, advise=_about_role), *readable(probes, advise=_about_role)]
 
     def _account(self) -> Iterator[Check]:
         answer = self._api.send("GET", "/users/me")
         user = answer.json.get("user") or {}
-        is_admin = user.get("role") == "admin"
-        advice = "" if is_admin else "exports and webhooks need an administrator: give this user that role"
-        yield Check("account", ok=is_admin, detail=f"acts as {user.get('email')}, {user.get('role')}", advice=advice)
-        if date := answer.headers.get("date"):
-            skew = abs((parsedate_to_datetime(date) - self._clock()).total_seconds())
-            advice = "" if skew <= SKEW else "set this machine's clock: signatures older than five minutes are refused"
-            yield Check("clock", ok=skew <= SKEW, detail=f"{skew:.0f} s apart", advice=advice)
+        advice = "exports and webhooks need an administrator: give this user that role"
+        yield judged("account", user.get("role") == "admin", f"acts as {user.get('email')}", advice=advice)
+        yield from clock_told(answer, self._clock())
         if told := rate(answer):
-            limit, left = told.limit or 0, told.remaining or 0
-            well = left > limit * NEARLY
-            advice = "" if well else "other programs use up the account's calls: see Admin Center > API"
-            yield Check("calls a minute", ok=well, detail=f"{left} of {limit} left", advice=advice)
+            calls, limit = (told.limit or 0) - (told.remaining or 0), told.limit or 0
+            advice = "other programs use up the account's calls: see Admin Center > API"
+            yield used("calls a minute", calls, limit, advice=advice)
 
     def _fields(self) -> Iterator[Check]:
-        lacking = "; ".join(
-            f"{one.what} {one.advice}" for one in ensure_ours(self._api, dry_run=True) if one.state != "ok"
-        )
-        yield Check("ticket fields", ok=not lacking, detail=lacking or "ours exist", advice=SETUP if lacking else "")
+        yield ours_exist("ticket fields", ensure_ours(self._api, dry_run=True))
 
     def _webhook(self) -> Iterator[Check]:
         wrong = self._subscription.state(self._target)
-        yield Check("webhook", ok=not wrong, detail=wrong or f"posts to {self._target}", advice=SETUP if wrong else "")
+        yield judged("webhook", not wrong, wrong or f"posts to {self._target}", advice=SETUP)
 
-    def _tickets(self) -> Iterator[Check]:
-        self._api.send("GET", "/tickets", query={"page[size]": "1"})
-        yield Check("reading tickets", ok=True)
+
+def _about_role(error: ConnectorError) -> str:
+    return "give the OAuth client's user the role of an administrator" if error.code == "forbidden" else ""

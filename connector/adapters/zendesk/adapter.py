@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from functools import partial
 
 from connector.adapters.base import Capabilities, Change, Delivery, Event, taken
+from connector.adapters.calls import Sender
 from connector.adapters.zendesk.account import Doctor, people
-from connector.adapters.zendesk.api import BATCH, Api, Sender
+from connector.adapters.zendesk.api import BATCH, Api
 from connector.adapters.zendesk.comments import Comments, recognise
 from connector.adapters.zendesk.records import Records
 from connector.adapters.zendesk.schema import OUR_ID, Catalogue, ensure_ours
-from connector.adapters.zendesk.webhooks import Subscription, Verifier, parse
+from connector.adapters.zendesk.webhooks import Subscription, parse, verify
 from connector.adapters.zendesk.writing import Writing
 from connector.domain.ticket import Record
 
@@ -47,7 +48,7 @@ class Zendesk:
         writing, comments = Writing(api, records, catalogue), Comments(api, records)
         subscription = Subscription(api, webhook_secrets, keep_webhook_secret)
         self._writing = writing
-        self.verify = Verifier(webhook_secrets).verify
+        self._secrets = webhook_secrets
         self.answer = taken
         self.read, self.find, self.changes = records.read, records.find, records.changes
         self.fate, self.requesters = records.fate, records.requesters
@@ -59,6 +60,10 @@ class Zendesk:
         self.ensure_schema = partial(ensure_ours, api)
         self.subscribe = subscription.subscribe
         self.check = Doctor(api, subscription, clock, target).check
+
+    def verify(self, delivery: Delivery, *, now: datetime) -> None:
+        """Check the raw bytes. Raises BadDelivery for a signature that is wrong or missing, or not of now."""
+        verify(delivery, self._secrets, now=now)
 
     def parse(self, delivery: Delivery) -> list[Event]:
         """The events of a verified delivery. Makes no call."""

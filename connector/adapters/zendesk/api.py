@@ -1,55 +1,27 @@
-"""Zendesk's addresses and paging: calls by route, lists by cursor, and jobs waited for."""
+"""Zendesk's addresses and paging: calls by route, lists by cursor, and jobs waited for together."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, Protocol, TypeVar
-from urllib.parse import quote
+from typing import Final
 
+from connector.adapters import calls
 from connector.adapters.base import Json
-from connector.adapters.transport import Query, Request, Response
-from connector.domain.errors import RetryLater, UnknownOutcome
+from connector.adapters.transport import Query
+from connector.domain.errors import RetryLater
 
-T = TypeVar("T")
 BATCH: Final = 100
-BASE: Final = "/api/v2"
-PARAMETER = re.compile(r":(\w+)")
-WAITS: Final = (0.3, 0.4, 0.6, 1.0, 1.5, 2.0, 2.5)
-"""Seconds before each look at a job: a lease lasts longer than all of them."""
+WAITS: Final = (0.5, 1.0, 2.0, 2.5, 2.5)
+"""Seconds before each look at jobs: all of them together are less than a call's total time-out."""
+ENDED: Final = frozenset({"completed", "failed", "killed"})
 
 
-class Sender(Protocol):
-    """What the adapter needs of a transport."""
+class Api(calls.Api):
+    """Calls by route. `sleep` waits between two looks at jobs."""
 
-    def send(self, request: Request) -> Response:
-        """The answer, if it is a success; an error of `domain/errors.py` otherwise."""
-
-
-class Api:
-    """Calls by route; `:ticket` stands for a value given in `ids`. `sleep` waits between two looks at a job."""
-
-    def __init__(self, transport: Sender, sleep: Callable[[float], None]) -> None:
-        self._transport = transport
+    def __init__(self, transport: calls.Sender, sleep: Callable[[float], None]) -> None:
+        super().__init__(transport, "/api/v2")
         self._sleep = sleep
-
-    def send(
-        self,
-        method: str,
-        route: str,
-        *,
-        ids: Mapping[str, str] | None = None,
-        query: Query | None = None,
-        json: Json = None,
-        headers: Mapping[str, str] | None = None,
-        bucket: str = "default",
-    ) -> Response:
-        """One call."""
-        path = PARAMETER.sub(lambda name: quote((ids or {})[name[1]], safe=""), BASE + route)
-        asked = {"Accept": "application/json", **(headers or {})}
-        return self._transport.send(
-            Request(method, path, BASE + route, query=query or {}, json=json, headers=asked, bucket=bucket)
-        )
 
     def pages(
         self, route: str, name: str, *, ids: Mapping[str, str] | None = None, query: Query | None = None
@@ -59,8 +31,7 @@ class Api:
         while True:
             more = {"page[after]": after} if after else {}
             page = self.send("GET", route, ids=ids, query={**(query or {}), "page[size]": "100", **more}).json
-            if not isinstance(page, dict) or name not in page:
-                raise RetryLater(f"zendesk GET {route}: the answer has no {name}", code="unreadable_answer")
+            items_of(page, name)
             yield page
             meta = page.get("meta") or {}
             after = str(meta.get("after_cursor") or "")
@@ -71,23 +42,31 @@ class Api:
         """Everything in a list."""
         return [one for page in self.pages(route, name, query=query) for one in page[name]]
 
-    def finished(self, job: Json) -> Json:
-        """The results of a job, waited for. Raises UnknownOutcome where it takes too long: it may still be done."""
+    def shown(self, route: str, name: str, ids: Sequence[str]) -> list[Json]:
+        """Those of these things that are there, a hundred a call."""
+        found: list[Json] = []
+        for chunk in calls.chunks(ids, BATCH):
+            found += items_of(self.send("GET", route, query={"ids": ",".join(chunk)}).json, name)
+        return found
+
+    def finished(self, jobs: Sequence[Json]) -> dict[str, list[Json]]:
+        """The results of these jobs by job id, looked at together; one that does not end in time is left out."""
+        known = {str(one["id"]): one for one in jobs}
         for wait in WAITS:
-            if job.get("status") in ("completed", "failed", "killed"):
+            going = [one for one, job in known.items() if job.get("status") not in ENDED]
+            if not going:
                 break
             self._sleep(wait)
             try:
-                job = self.send("GET", "/job_statuses/:job", ids={"job": str(job["id"])}).json["job_status"]
-            except RetryLater as error:
-                raise UnknownOutcome(str(error), code=error.code, answered=True, system="zendesk") from error
-        results = job.get("results")
-        if job.get("status") != "completed" or not isinstance(results, list):
-            told = f"zendesk job: {job.get('status')}, so nobody knows what it changed"
-            raise UnknownOutcome(told, code="job_open", answered=True, system="zendesk")
-        return results
+                known |= {str(one["id"]): one for one in self.shown("/job_statuses/show_many", "job_statuses", going)}
+            except RetryLater:
+                break  # What they came to is for the next look at the tickets to find out.
+        ended = {key: job.get("results") for key, job in known.items() if job.get("status") == "completed"}
+        return {key: results for key, results in ended.items() if isinstance(results, list)}
 
 
-def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    """The items in order, in parts of at most `size`."""
-    return [items[start : start + size] for start in range(0, len(items), size)]
+def items_of(answer: Json, name: str) -> list[Json]:
+    """The list of that name. Raises RetryLater where the answer has none."""
+    if not isinstance(answer, dict) or not isinstance(answer.get(name), list):
+        raise RetryLater(f"zendesk: the answer has no {name}", code="unreadable_answer", scope="record")
+    return list(answer[name])

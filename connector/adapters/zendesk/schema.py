@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from connector.adapters.base import Json, Step
+from connector.adapters.catalogue import FieldCatalogue
+from connector.adapters.checks import ensured
 from connector.adapters.zendesk.api import Api
 from connector.domain.errors import Refused
 from connector.domain.schema import FieldSchema, Option, Schema
@@ -15,11 +18,9 @@ from connector.domain.ticket import Value, normal
 CUSTOM: Final = "custom_fields."
 OUR_ID: Final = "external_id"
 FIELDS: Final = "/ticket_fields"
-KEPT: Final = timedelta(minutes=10)
 NATIVE_OF: Final = {"tickettype": "type", "group": "group_id", "assignee": "assignee_id"}
 PEOPLE_IDS: Final = frozenset({"assignee_id", "group_id", "custom_status_id", "ticket_form_id", "brand_id"})
 WRITABLE: Final = ("subject", "status", "priority", "type", "group_id", "assignee_id")
-CHOICES: Final = frozenset({"tagger", "multiselect"})
 OURS: Final[Mapping[str, str]] = {
     "Next Cap status": "text",
     "Next Cap category": "text",
@@ -29,40 +30,34 @@ OURS: Final[Mapping[str, str]] = {
 }
 
 
-class Catalogue:
+class Catalogue(FieldCatalogue):
     """What is known of the account's ticket fields, so that custom ones are told from those that are not there."""
 
     def __init__(self, api: Api, clock: Callable[[], datetime]) -> None:
+        super().__init__(clock)
         self._api = api
-        self._clock = clock
-        self._fields: Mapping[str, FieldSchema] = {}
-        self._missed: frozenset[str] = frozenset()
-        self._stale_at = clock()
 
     def refresh(self) -> Schema:
         """Fields, their options and the account's groups and statuses as they are now."""
-        listed = self._api.listed(FIELDS, "ticket_fields")
         groups = [Option(str(one["id"]), str(one["name"])) for one in self._api.listed("/groups", "groups")]
-        fields = [_field(one, groups) for one in listed if one.get("active", True)]
-        found = Schema((*fields, *self._further()))
+        shown = self._api.send("GET", "/custom_statuses").json.get("custom_statuses") or ()
+        statuses = [Option(str(one["id"]), str(one["agent_label"])) for one in shown if one.get("active", True)]
+        found = self._read(groups, statuses)
         self.learn(found)
         return found
 
-    def learn(self, schema: Schema) -> None:
-        """Take a schema that was read before, so that no call is needed."""
-        self._fields = {one.name: one for one in schema.fields}
-        self._stale_at = self._clock() + KEPT
+    def look(self) -> Schema:
+        """The fields; their values are read right without groups and statuses."""
+        return self._read([], [])
 
-    def expect(self, names: Iterable[str]) -> None:
+    def check(self, names: Iterable[str]) -> None:
         """Refuse a field that tickets do not have: Zendesk passes over such values without a word."""
-        new = [one for one in names if one not in self._fields and one not in self._missed]
-        if new and (not self._fields or self._clock() >= self._stale_at or any(one.startswith(CUSTOM) for one in new)):
-            self.refresh()
-        unknown = [one for one in names if one not in self._fields]
-        self._missed |= frozenset(unknown)
-        if unknown:
-            told = f"zendesk: tickets have no field {unknown[0]}"
-            raise Refused(told, code="unknown_field", field=unknown[0], status=422)
+        names = list(names)
+        self.expect(names)
+        for name in names:
+            if self.field(name) is None:
+                told = f"zendesk: tickets have no field {name}"
+                raise Refused(told, code="unknown_field", field=name, status=422)
 
     def native(self, name: str, told: object) -> Value:
         """A field's value in normal form: ids are texts, tags and multiple choices are sets. Makes no call."""
@@ -70,16 +65,16 @@ class Catalogue:
             return normal(told)
         return str(told) if name in PEOPLE_IDS or name.startswith(CUSTOM) else normal(told)
 
-    def _further(self) -> list[FieldSchema]:
-        """What is no ticket field but can be written."""
-        statuses = self._api.send("GET", "/custom_statuses").json.get("custom_statuses") or ()
-        options = [Option(str(one["id"]), str(one["agent_label"])) for one in statuses if one.get("active", True)]
-        return [
+    def _read(self, groups: list[Option], statuses: list[Option]) -> Schema:
+        """All fields, those included that can be written and are no ticket fields."""
+        listed = self._api.listed(FIELDS, "ticket_fields")
+        further = (
             FieldSchema("tags", "Tags", multiple=True),
-            FieldSchema("custom_status_id", "Custom status", options=tuple(options)),
+            FieldSchema("custom_status_id", "Custom status", options=tuple(statuses)),
             FieldSchema(OUR_ID, "External id"),
             FieldSchema("due_at", "Due date", type="datetime"),
-        ]
+        )
+        return Schema((*(_field(one, groups) for one in listed if one.get("active", True)), *further))
 
 
 def _field(told: Json, groups: list[Option]) -> FieldSchema:
@@ -129,26 +124,30 @@ def shown_as(name: str, value: Value) -> Value:
 
 def ensure_ours(api: Api, *, dry_run: bool) -> list[Step]:
     """Make our ticket fields exist, found by their titles."""
-    present = {one["title"]: one for one in api.listed(FIELDS, "ticket_fields")}
-    steps = []
-    for title, kind in OURS.items():
-        what = f"ticket field {title}"
-        if held := present.get(title):
-            steps.append(_judged(what, held, kind))
-        elif dry_run:
-            steps.append(Step(what, "would", "would be created"))
-        else:
-            try:
-                api.send("POST", FIELDS, json={"ticket_field": {"type": kind, "title": title}})
-                steps.append(Step(what, "done"))
-            except Refused as error:
-                steps.append(Step(what, "problem", f"{error}; only administrators make ticket fields"))
-    return steps
+    found = _by_title(api)
+    return [
+        ensured(
+            f"ticket field {title}",
+            found.get(title),
+            make=partial(api.send, "POST", FIELDS, json={"ticket_field": {"type": kind, "title": title}}),
+            look=partial(_held, api, title),
+            judge=partial(_problem, kind),
+            refused=lambda error: f"{error}; only administrators make ticket fields",
+            dry_run=dry_run,
+        )
+        for title, kind in OURS.items()
+    ]
 
 
-def _judged(what: str, held: Json, kind: str) -> Step:
+def _by_title(api: Api) -> dict[str, Json]:
+    return {str(one["title"]): one for one in api.listed(FIELDS, "ticket_fields")}
+
+
+def _held(api: Api, title: str) -> Json:
+    return _by_title(api).get(title)
+
+
+def _problem(kind: str, held: Json) -> str:
     if held.get("type") != kind:
-        return Step(what, "problem", f"it exists with the type {held.get('type')}, not {kind}: rename that field")
-    if not held.get("active", True):
-        return Step(what, "problem", "it is switched off: activate it in Admin Center > Ticket fields")
-    return Step(what, "ok")
+        return f"it exists with the type {held.get('type')}, not {kind}: rename that field"
+    return "" if held.get("active", True) else "it is switched off: activate it in Admin Center > Ticket fields"

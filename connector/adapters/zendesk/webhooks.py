@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import base64
 import hmac
-import json
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Delivery, Event, EventKind, Json, Step
+from connector.adapters.signing import check_signature, check_time, json_of
+from connector.adapters.times import moment
 from connector.adapters.zendesk.api import Api
-from connector.adapters.zendesk.records import moment
 from connector.adapters.zendesk.schema import CUSTOM
 from connector.domain.errors import BadDelivery, Refused
 from connector.domain.ticket import Value, normal
 
-TOLERANCE: Final = timedelta(minutes=5)
 PREFIX: Final = "zen:event-type:"
 SUBJECT: Final = "zen:ticket:"
 HOOKS: Final = "/webhooks"
@@ -46,36 +45,21 @@ KINDS: Final = {
 WATCHED: Final = tuple(f"{PREFIX}ticket.{one}" for one in KINDS)
 
 
-class Verifier:
-    """Checks signatures: base64 of HMAC-SHA256 over the time as sent and the raw body, nothing between them."""
+def verify(delivery: Delivery, secrets: Sequence[str], *, now: datetime) -> None:
+    """Raises BadDelivery unless one of the secrets signed the body within five minutes of now.
 
-    def __init__(self, secrets: Sequence[str]) -> None:
-        self._secrets = secrets
-
-    def verify(self, delivery: Delivery, *, now: datetime) -> None:
-        """Raises BadDelivery unless one of our secrets made the signature within five minutes of now."""
-        told = delivery.headers.get("x-zendesk-webhook-signature-timestamp", "")
-        given = delivery.headers.get("x-zendesk-webhook-signature", "")
-        secrets = [one for one in self._secrets if one]
-        if not secrets:
-            raise BadDelivery("no signing secret is known yet: run `connector setup`", code="no_secret")
-        if not given:
-            raise BadDelivery("there is no signature", code="signature_missing")
-        at = moment(told)
-        if at is None or abs(now - at) > TOLERANCE:
-            raise BadDelivery("the time of the signature is missing or not of now", code="signature_time")
-        signed = told.encode("utf-8", "replace") + delivery.body
-        ours = [base64.b64encode(hmac.digest(one.encode(), signed, "sha256")) for one in secrets]
-        if not any(hmac.compare_digest(one, given.encode("utf-8", "replace")) for one in ours):
-            raise BadDelivery("the signature does not match", code="signature_wrong")
+    A signature is base64 of HMAC-SHA256 over the time as sent and the raw body, with nothing between them.
+    """
+    told = delivery.headers.get("x-zendesk-webhook-signature-timestamp", "")
+    signed = told.encode("utf-8", "replace") + delivery.body
+    given = delivery.headers.get("x-zendesk-webhook-signature", "")
+    check_signature(given, secrets, lambda key: base64.b64encode(hmac.digest(key, signed, "sha256")))
+    check_time(moment(told), now)
 
 
 def parse(body: bytes) -> list[Event]:
     """The one event of a delivery. What we have no use for comes as OTHER."""
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadDelivery("the body is not JSON", code="unreadable") from error
+    told = json_of(body)
     if not isinstance(told, dict):
         raise BadDelivery("the body is not an event", code="unreadable")
     name = str(told.get("type") or "unknown").removeprefix(PREFIX)

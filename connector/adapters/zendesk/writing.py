@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC
 from typing import Any, Final
 
-from connector.adapters.base import Change, ChangeKind, Json, Written
-from connector.adapters.zendesk.api import BATCH, Api, chunks
+from connector.adapters.base import Change, Json, Written
+from connector.adapters.calls import chunks, lost
+from connector.adapters.times import iso
+from connector.adapters.turns import one_by_one, write_changes
+from connector.adapters.zendesk.api import BATCH, Api
 from connector.adapters.zendesk.records import Records
 from connector.adapters.zendesk.refusals import CONFLICT, GONE, conflict
 from connector.adapters.zendesk.schema import OUR_ID, Catalogue, as_json, shown_as
-from connector.domain.errors import ConnectorError, Gone, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
 from connector.domain.text import text_to_html
 from connector.domain.ticket import Record, Requester
 
 EMPTY: Final = "(no description)"
 FEW: Final = 3
 """Fewer updates than this go one by one: a job costs two calls, and its outcome comes later."""
+TOGETHER: Final = 1000
+"""Updates whose jobs are looked at together; Zendesk takes thirty jobs at a time."""
 
 
 def idempotency_key(change: Change) -> str:
@@ -38,18 +41,9 @@ class Writing:
 
     def write(self, changes: Sequence[Change]) -> list[Written]:
         """One outcome for each. Changes of one ticket go in order; after one that is open, the later are held back."""
-        outcomes: list[Written] = []
-        open_ends: set[str] = set()
-        for turn in _turns(changes):
-            for one in turn:
-                if _target(one) in open_ends:
-                    held = RetryLater("an earlier change of this ticket is open", code="held_back", scope="record")
-                    outcomes.append(Written(one.key, error=held))
-            for change, written in self._send([one for one in turn if _target(one) not in open_ends]):
-                outcomes.append(written)
-                if isinstance(written.error, RetryLater | UnknownOutcome):
-                    open_ends.add(_target(change))
-        return outcomes
+        return write_changes(
+            changes, create=one_by_one(self._create), update=self._updates, size=TOGETHER, system="zendesk"
+        )
 
     def probe(self, change: Change) -> Record | None:
         """The ticket that a CREATE of unknown outcome left behind, by our id; a follow-up, among its source's."""
@@ -60,38 +54,10 @@ class Writing:
             found = self._records.find(OUR_ID, [ours], fields)[ours]
         return next((one for one in found if one.get(OUR_ID) == ours), None)
 
-    def _send(self, changes: Sequence[Change]) -> list[tuple[Change, Written]]:
-        done: list[tuple[Change, Written]] = []
-        updates: list[Change] = []
-        for one in changes:
-            try:
-                self._catalogue.expect(one.values)
-            except ConnectorError as error:
-                done.append((one, Written(one.key, error=error)))
-                continue
-            if one.kind is ChangeKind.CREATE and one.external_id:
-                done.append((one, self._caught(one, self._create)))
-            elif one.kind is ChangeKind.UPDATE and one.record_id:
-                updates.append(one)
-            else:
-                told = NotSupported(
-                    "zendesk takes a CREATE with our id and an UPDATE with its own", code="not_supported"
-                )
-                done.append((one, Written(one.key, error=told)))
-        if len(updates) < FEW:
-            return done + [(one, self._caught(one, self._update)) for one in updates]
-        return done + [pair for chunk in chunks(updates, BATCH) for pair in self._update_many(chunk)]
-
-    def _caught(self, change: Change, act: Any) -> Written:
-        try:
-            done: Written = act(change)
-        except (RetryLater, Refused, UnknownOutcome) as error:
-            return Written(change.key, id=change.record_id or "", error=error)
-        return done
-
     def _create(self, change: Change) -> Written:
         """Make the ticket once, whatever is repeated: by the key for two hours, by our id where it was sent before."""
         ours = str(change.external_id)
+        self._catalogue.check(change.values)
         if change.repeated and (found := self.probe(change)):
             return Written(change.key, id=found.id, record=found, created=False)
         description = change.values.get("description")
@@ -111,26 +77,46 @@ class Writing:
         is_new = answer.headers.get("x-idempotency-lookup") != "hit"
         return self._written(change, answer.json["ticket"], created=is_new)
 
+    def _updates(self, changes: Sequence[Change]) -> list[Written]:
+        """A few one by one; many as jobs of a hundred tickets, which are looked at together."""
+        done = {one.key: self._problem(one) for one in changes}
+        ready = [one for one in changes if done[one.key] is None]
+        jobs: list[tuple[Sequence[Change], Json]] = []
+        told = [written for written in done.values() if written is not None]
+        trouble: ConnectorError | None = None
+        for chunk in chunks(ready, BATCH):
+            try:
+                if trouble is not None:
+                    raise trouble
+                if len(chunk) < FEW:
+                    told += one_by_one(self._update)(chunk)
+                    continue
+                body = {"tickets": [{"id": int(str(one.record_id)), **_update_body(one)} for one in chunk]}
+                jobs.append((chunk, self._api.send("PUT", "/tickets/update_many", json=body).json["job_status"]))
+            except (RetryLater, Refused, UnknownOutcome) as error:
+                told += [Written(one.key, id=str(one.record_id), error=error) for one in chunk]
+                trouble = error if isinstance(error, RetryLater) and error.scope == "connection" else None
+        ended = self._api.finished([job for _, job in jobs])
+        for chunk, job in jobs:
+            results = ended.get(str(job["id"]))
+            by_id = {str(one.get("id")): one for one in results or () if isinstance(one, dict)}
+            told += [_outcome(one, by_id.get(str(one.record_id))) for one in chunk]
+        return told
+
+    def _problem(self, change: Change) -> Written | None:
+        """Why this change cannot be sent, if it cannot."""
+        try:
+            self._catalogue.check(change.values)
+        except (RetryLater, Refused) as error:
+            return Written(change.key, id=str(change.record_id), error=error)
+        return None
+
     def _update(self, change: Change) -> Written:
+        told = {"ticket": {**_update_body(change), "metadata": _origin(change)}}
         answer = self._api.send(
-            "PUT",
-            "/tickets/:ticket",
-            ids={"ticket": str(change.record_id)},
-            json={"ticket": {**_update_body(change), "metadata": _origin(change)}},
-            bucket="updates",
+            "PUT", "/tickets/:ticket", ids={"ticket": str(change.record_id)}, json=told, bucket="updates"
         )
         return self._written(change, answer.json["ticket"])
-
-    def _update_many(self, changes: Sequence[Change]) -> list[tuple[Change, Written]]:
-        """One job for all; its results are told by place, and by id where that is shown."""
-        body = [{"id": int(str(one.record_id)), **_update_body(one)} for one in changes]
-        try:
-            answer = self._api.send("PUT", "/tickets/update_many", json={"tickets": body}).json
-            results = self._api.finished(answer["job_status"])
-        except (RetryLater, Refused, UnknownOutcome) as error:
-            return [(one, Written(one.key, id=str(one.record_id), error=error)) for one in changes]
-        by_id = {str(one.get("id")): one for one in results if isinstance(one, dict)}
-        return [(one, _outcome(one, by_id.get(str(one.record_id)))) for one in changes]
 
     def _written(self, change: Change, shown: Json, *, created: bool = True) -> Written:
         names = [name for name in change.values if name != "description"]
@@ -141,8 +127,7 @@ class Writing:
 def _outcome(change: Change, told: Json | None) -> Written:
     ticket = str(change.record_id)
     if told is None:
-        lost = UnknownOutcome("zendesk: the job does not say what became of this", code="no_outcome", answered=True)
-        return Written(change.key, id=ticket, error=lost)
+        return Written(change.key, id=ticket, error=lost("zendesk", "no job said in time what became of this"))
     if told.get("success"):
         shown = {name: shown_as(name, value) for name, value in change.values.items()}
         return Written(change.key, id=ticket, record=Record(ticket, shown))
@@ -166,8 +151,7 @@ def _update_body(change: Change) -> dict[str, Any]:
     """The values, guarded by the version that they were decided on where that is known."""
     body = as_json(change.values)
     if change.version is not None:
-        stamp = change.version.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        body |= {"safe_update": True, "updated_stamp": stamp}
+        body |= {"safe_update": True, "updated_stamp": iso(change.version)}
     return body
 
 
@@ -180,17 +164,3 @@ def _requester(requester: Requester) -> dict[str, Any]:
         return {}
     told = {"name": requester.name or requester.email, "email": requester.email, "phone": requester.phone}
     return {"requester": {name: value for name, value in told.items() if value}}
-
-
-def _turns(changes: Sequence[Change]) -> list[list[Change]]:
-    """Rounds in which each ticket comes once."""
-    turns: defaultdict[int, list[Change]] = defaultdict(list)
-    seen: defaultdict[str, int] = defaultdict(int)
-    for change in changes:
-        turns[seen[_target(change)]].append(change)
-        seen[_target(change)] += 1
-    return list(turns.values())
-
-
-def _target(change: Change) -> str:
-    return f"id {change.record_id}" if change.record_id else f"ours {change.external_id}"

@@ -26,7 +26,7 @@ def test_a_hundred_changes_are_one_job_and_one_look(arena: ZendeskArena) -> None
 
     assert [one.error for one in written] == [None] * 100
     assert len(arena.calls()) == 2
-    assert arena.naps == [0.3]
+    assert arena.naps == [0.5]
 
 
 def test_a_lonely_change_needs_no_job(arena: ZendeskArena) -> None:

@@ -324,3 +324,41 @@ def test_people_act_through_the_control_api(zendesk: Zendesk) -> None:
 
     assert [one["body"] for one in state["tickets"][0]["comments"]] == ["At all", "Hello"]
     assert state["mails"][0]["to"] == "a@b.example"
+
+
+def test_a_search_is_late_and_a_list_by_external_id_is_not(zendesk: Zendesk, api: httpx.Client) -> None:
+    zendesk.configure(search_lag=30.0)
+    ticket = made(api, subject="Printer on fire", external_id="outside-1")["id"]
+    query = {"query": 'type:ticket subject:"printer on fire"'}
+
+    found = [api.get("/search", params=query).json()["results"]]
+    listed = api.get("/tickets", params={"external_id": "outside-1"}).json()["tickets"]
+    zendesk.clock.advance(31)
+    put(api, ticket, subject="Put out")
+    found.append(api.get("/search", params=query).json()["results"])
+    zendesk.clock.advance(31)
+    found.append(api.get("/search", params=query).json()["results"])
+
+    assert [[one["subject"] for one in each] for each in found] == [[], ["Printer on fire"], []]
+    assert [one["id"] for one in listed] == [ticket]
+
+
+@pytest.mark.parametrize("query", ["printer", 'subject:"a"', "type:ticket colour:red"])
+def test_a_search_that_cannot_be_understood_is_refused(api: httpx.Client, query: str) -> None:
+    assert api.get("/search", params={"query": query}).status_code == 422
+
+
+@pytest.mark.parametrize("via", [True, False])
+def test_a_merged_ticket_stays_and_says_where_it_went_in_its_audits(
+    zendesk: Zendesk, api: httpx.Client, via: bool
+) -> None:
+    zendesk.configure(merge_via=via)
+    source, target = made(api)["id"], made(api)["id"]
+
+    zendesk.merge_tickets(str(source), str(target))
+    shown = api.get(f"/tickets/{source}").json()["ticket"]
+    audit = api.get(f"/tickets/{source}/audits").json()["audits"][-1]
+
+    assert (shown["status"], shown["tags"]) == ("closed", ["closed_by_merge"])
+    assert (audit["via"]["source"]["rel"] == "merge") is via
+    assert any(f"#{target}" in str(one.get("body")) for one in audit["events"]) is not via

@@ -1,0 +1,64 @@
+"""Finding tickets although the search is late, and following those that were merged."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.adapters.testing.zendesk import ZendeskArena
+from connector.domain.errors import Gone, NotSupported
+
+
+def test_our_id_is_found_at_once_whatever_the_search_knows(arena: ZendeskArena) -> None:
+    arena.sandbox.configure(search_lag=3600.0)
+    ticket = arena.create("key-1", "outside-1").id
+
+    found = arena.adapter.find("external_id", ["outside-1", "outside-2"], arena.fields)
+
+    assert {value: [one.id for one in each] for value, each in found.items()} == {
+        "outside-1": [ticket],
+        "outside-2": [],
+    }
+
+
+@pytest.mark.parametrize("value", ["It does not work", 'It "does not" work'])
+def test_another_field_is_searched_and_what_is_found_is_read(arena: ZendeskArena, value: str) -> None:
+    """The index shows a ticket as it was, and words that are only contained."""
+    good, longer, moved, gone = (arena.new_ticket(subject=value) for _ in range(4))
+    arena.sandbox.change(longer, {"subject": f"{value} at all"})
+    arena.imitation.clock.advance(60)
+    arena.sandbox.change(moved, {"subject": "It works"})
+    arena.sandbox.delete_ticket(gone)
+
+    found = arena.adapter.find("subject", [value], arena.fields)
+
+    assert [one.id for one in found[value]] == [good]
+
+
+def test_a_field_that_no_search_knows_is_not_supported(arena: ZendeskArena) -> None:
+    with pytest.raises(NotSupported):
+        arena.adapter.find("description", ["At all"], arena.fields)
+
+
+@pytest.mark.parametrize("via", [True, False])
+def test_a_merged_ticket_is_gone_into_its_survivor(arena: ZendeskArena, via: bool) -> None:
+    arena.sandbox.configure(merge_via=via)
+    since, source, target = arena.now(), arena.new_ticket(), arena.new_ticket(subject="See #999999")
+    arena.sandbox.merge_tickets(source, target)
+    arena.imitation.clock.advance(120)
+
+    assert set(arena.adapter.read([source, target], arena.fields)) == {target}
+    assert isinstance(fate := arena.adapter.fate(source), Gone)
+    assert fate.survivor == target
+    assert source in {one for part in arena.swept(since) for one in part.gone}
+
+
+def test_a_tag_that_somebody_copied_makes_no_merge(arena: ZendeskArena) -> None:
+    """A follow-up inherits it too."""
+    ticket = arena.new_ticket(tags=["closed_by_merge"], assignee_id=9002, status="solved")
+    arena.sandbox.note(ticket, "Like #12")
+    arena.sandbox.close_ticket(ticket)
+    arena.forget_calls()
+
+    assert set(arena.adapter.read([ticket], arena.fields)) == {ticket}
+    assert set(arena.adapter.read([ticket], arena.fields)) == {ticket}
+    assert len([one for one in arena.calls() if one.endswith("/audits")]) == 1
