@@ -10,7 +10,7 @@ A capability may be missing only where the vendor lacks it. Calling a missing on
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -220,13 +220,26 @@ class Capabilities:
     idempotent_create: bool = True
     follow_ups: bool = False
     """Whether a record can be made that follows one closed for good. It is repeatable where creates are."""
-    field_history: bool = False
     webhooks: bool = True
+    dated_webhooks: bool = False
+    """Whether a delivery vouches for its time, so that one that is posted again much later is refused."""
     batch_comments: bool = False
     lag: float = 60.0
     """Seconds by which a change may come late in `changes`, so that every sweep must go back so far again."""
     lists_comments: bool = False
     """Whether `changes` names the tickets with changed comments; where not, a slow rotation finds them."""
+    merges: bool = False
+    """Whether a record that was merged into another is left out by `read`, and `fate` names the survivor."""
+    checks_versions: bool = False
+    """Whether a write that was decided on a stale reading (`Change.version`) is turned down as a conflict."""
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    """Why each of the above that is missing is missing: what the vendor lacks, and where its documentation says so."""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The capabilities that are not there; `batch` where a call takes one record."""
+        flags = [one.name for one in fields(self) if getattr(self, one.name) is False]
+        return tuple(flags if self.batch > 1 else ["batch", *flags])
 
 
 class Adapter(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector.adapters.base import Adapter
+from connector.adapters.base import Adapter, Capabilities
 from connector.adapters.budget import Limit
 from connector.adapters.oauth import Anonymous, Grant, OAuthCredentials, TokenStore
 from connector.adapters.settings import ConnectionSettings
@@ -91,12 +91,12 @@ class Kind:
     """A kind of CRM: what people call it, what its connections configure, and how their adapters are built.
 
     `forms` are what the entries of a conversation can be there beside its usual comments.
+    `capabilities` are those of every account of this kind; None where they depend on its mapping.
     """
 
     label: str
     settings: type[ConnectionSettings]
     build: Callable[[Parts, Any], Adapter]
     asks: tuple[Ask, ...] = ()
-    follow_ups: bool = False
-    """Whether its adapters have the capability of that name: what a mapping is held to before there is an account."""
+    capabilities: Capabilities | None = None
     forms: tuple[Form, ...] = ()

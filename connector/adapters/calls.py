@@ -47,6 +47,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
         reads: bool = False,
         bucket: str = "",
+        shape: type = dict,
     ) -> Response:
         """One call. `reads` marks a POST that changes nothing; `bucket` is given where `bucket_of` does not say it."""
         route = self._base + route.format_map(self._versions)
@@ -62,6 +63,7 @@ class Api:
                 headers=headers or {},
                 repeatable=reads,
                 bucket=bucket,
+                shape=shape,
             )
         )
 

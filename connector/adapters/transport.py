@@ -22,6 +22,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop
 
 from connector.adapters import lanes
 from connector.adapters.lanes import Lane
+from connector.adapters.told import Told
 from connector.domain.errors import OUT_OF_TURN, ConfigError, ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
 
 READ_TRIES: Final = 3
@@ -67,6 +68,8 @@ class Request:
     timeout: float = 10.0
     """Seconds for all of it: waiting for the budget, every try, the answer's last byte."""
     bucket: str = "default"
+    shape: type = dict
+    """What the answer's JSON is where somebody looks at it: an object, a `list`, or any (`object`)."""
 
     @property
     def is_read(self) -> bool:
@@ -86,11 +89,17 @@ class Response:
 
     @cached_property
     def json(self) -> Any:
-        """The body as JSON. An unreadable one raises RetryLater after a read, UnknownOutcome after a write."""
+        """The body as JSON. An unreadable one raises RetryLater after a read, UnknownOutcome after a write.
+
+        So does one of another shape than was asked for, and so does looking up what an object should have and has not.
+        """
         try:
-            return jsonlib.loads(self.content)
+            told = jsonlib.loads(self.content)
         except (ValueError, RecursionError) as error:
             raise self._unreadable() from error
+        if self.request is not None and not isinstance(told, self.request.shape):
+            raise self._unreadable()
+        return Told(told, self._unreadable) if isinstance(told, dict) else told
 
     @property
     def maybe_json(self) -> Any:
@@ -101,7 +110,7 @@ class Response:
             return None
 
     def _unreadable(self) -> ConnectorError:
-        told = f"{_about(self.system, self.request)}: the answer with status {self.status} is not JSON"
+        told = f"{_about(self.system, self.request)}: the answer with status {self.status} is not what was asked for"
         if self.request is not None and not self.request.is_read:
             return UnknownOutcome(told, code="unreadable_answer", answered=True, system=self.system)
         return RetryLater(told, code="unreadable_answer", scope="record", system=self.system)

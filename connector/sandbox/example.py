@@ -141,6 +141,11 @@ class Example(Imitation):
         self.desk.delete(self.desk.live(ticket))
 
     @action
+    def restore_ticket(self, ticket: str) -> None:
+        """Take a deleted ticket out of the bin."""
+        self.desk.restore(self.desk.tickets[int(ticket)])
+
+    @action
     def merge_tickets(self, ticket: str, into: str) -> None:
         """Merge a ticket into another."""
         self.desk.merge(self.desk.live(ticket), self.desk.live(into))

@@ -159,6 +159,10 @@ class Desk:
         ticket.deleted = True
         self._touch(ticket, "ticket.deleted")
 
+    def restore(self, ticket: Ticket) -> None:
+        ticket.deleted = False
+        self._touch(ticket, "ticket.updated")
+
     def merge(self, ticket: Ticket, into: Ticket) -> None:
         ticket.merged_into = into.id
         self._touch(ticket, "ticket.merged")

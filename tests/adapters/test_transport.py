@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -180,7 +181,7 @@ def test_a_silent_read_is_repeated_three_times_at_most(read: Request) -> None:
 
 
 def test_a_read_that_is_answered_the_second_time_succeeds() -> None:
-    assert Sender(NoAnswer("a"), Response(200, {}, b"[]")).send(READ).json == []
+    assert Sender(NoAnswer("a"), Response(200, {}, b"{}")).send(READ).json == {}
 
 
 def test_a_silent_write_is_sent_once_and_its_outcome_is_unknown() -> None:
@@ -331,6 +332,24 @@ def test_an_answer_that_is_not_json_is_late_after_a_read_and_unknown_after_a_wri
 
     assert read.value.code == write.value.code == "unreadable_answer"
     assert "log in" not in str(read.value)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"{}"])
+def test_an_answer_of_another_shape_is_no_answer(body: bytes) -> None:
+    """A proxy's polite nothing must not read as: there is no such record."""
+    answer = Response(200, {}, body)
+
+    with pytest.raises(RetryLater):
+        _ = Sender(answer).send(READ).json["results"]
+    with pytest.raises(UnknownOutcome):
+        _ = Sender(answer).send(WRITE).json["results"]
+
+
+def test_a_call_that_is_answered_with_a_list_says_so() -> None:
+    answer = Response(200, {}, b"[1]")
+
+    assert Sender(answer).send(replace(READ, shape=list)).json == [1]
+    assert Sender(answer).send(replace(READ, shape=object)).json == [1]
 
 
 def test_nothing_secret_is_in_a_repr_or_a_message() -> None:

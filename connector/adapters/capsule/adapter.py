@@ -20,7 +20,27 @@ from connector.adapters.capsule.records import Records
 from connector.adapters.capsule.writing import Writing
 from connector.adapters.entries import recognise
 
-CAPABILITIES: Final = Capabilities(batch=BATCH, spacing=1.0, idempotent_create=False, lag=60.0, lists_comments=True)
+CAPABILITIES: Final = Capabilities(
+    batch=BATCH,
+    spacing=1.0,
+    idempotent_create=False,
+    lag=60.0,
+    lists_comments=True,
+    lacks={
+        "follow_ups": "needed by none: what is closed can be opened again (developer.capsulecrm.com/v2/models/project)",
+        "public_comments": "entries are never shown to customers (developer.capsulecrm.com/v2/operations/Entry)",
+        "idempotent_create": "no call takes an idempotency key (developer.capsulecrm.com/v2/operations/Project)",
+        "dated_webhooks": "hooks are not signed (developer.capsulecrm.com/v2/overview/avoid-polling-with-rest-hooks)",
+        "batch_comments": "entries are listed a record at a time (developer.capsulecrm.com/v2/operations/Entry)",
+        "merges": "only parties can be merged (developer.capsulecrm.com/v2/operations/Project)",
+        "checks_versions": "there is no ETag and no version (developer.capsulecrm.com/v2/operations/Project)",
+    },
+)
+
+WITHOUT_HOOKS: Final = {
+    **CAPABILITIES.lacks,
+    "webhooks": "only an OAuth application can register hooks (developer.capsulecrm.com/v2/operations/REST_Hook)",
+}
 
 
 class Capsule:
@@ -55,7 +75,7 @@ class Capsule:
         notes = Notes(api, catalogue.target)
         hooks = Hooks(api, catalogue.target, tokens, managed=has_hooks)
         ladder = Ladder(catalogue, wanted or Wanted())
-        self.capabilities = replace(CAPABILITIES, webhooks=has_hooks)
+        self.capabilities = CAPABILITIES if has_hooks else replace(CAPABILITIES, webhooks=False, lacks=WITHOUT_HOOKS)
         self._hooks, self._records, self._watched = hooks, records, watched
         self._ensure_ours, self._ladder = partial(ensure_ours, api, catalogue.target), ladder
         self.verify, self.subscribe = hooks.verify, hooks.subscribe

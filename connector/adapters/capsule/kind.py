@@ -9,7 +9,7 @@ from ruamel.yaml.error import YAMLError
 
 from connector.adapters.building import Ask, Kind, Parts
 from connector.adapters.capsule.account import Wanted
-from connector.adapters.capsule.adapter import Capsule
+from connector.adapters.capsule.adapter import CAPABILITIES, Capsule
 from connector.adapters.capsule.refusals import LIMITS, rate, sort
 from connector.adapters.settings import TokenSettings
 from connector.adapters.wires import HttpxWire
@@ -71,5 +71,6 @@ KIND = Kind(
     label="Capsule",
     settings=Settings,
     build=build,
+    capabilities=CAPABILITIES,
     asks=(Ask("access_token", "Capsule personal access token", "CAPSULE_TOKEN"),),
 )

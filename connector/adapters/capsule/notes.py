@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Json, NewComment, Written
-from connector.adapters.capsule.api import Api, Target
+from connector.adapters.capsule.api import ID, Api, Target
 from connector.adapters.capsule.refusals import UNPROCESSABLE
 from connector.adapters.entries import files_named, heading, reference
 from connector.adapters.times import EPOCH, iso, moment
@@ -61,6 +61,8 @@ class Notes:
     def _post(self, entry: Json, ticket: str) -> str:
         """Make the note. Accounts differ in what the reference to a project is called; a refusal tells."""
         try:
+            if not ID.fullmatch(ticket):
+                raise Gone(f"capsule POST /entries: that is no {self._target.singular}")
             body = {"entry": {**entry, self._link: {"id": int(ticket)}}}
             return str(self._api.send("POST", "/entries", json=body).json["entry"]["id"])
         except Refused as error:

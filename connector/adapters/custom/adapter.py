@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from connector.adapters.base import Capabilities, Change, Check, Step, taken
@@ -27,6 +28,21 @@ LACKS: Mapping[str, str] = {
     "webhook": "changes are found by asking, minutes later",
 }
 """What a block may leave out, and what that means."""
+
+UNDECLARED: Mapping[str, str] = {
+    "batch": "`read` declares no {ids}",
+    "creates": "`create` is not declared",
+    "public_comments": "`comments` declares no way to show one to the customer",
+    "idempotent_create": "`create` is not declared as repeatable",
+    "follow_ups": "a declared CRM is asked for none",
+    "webhooks": "`webhook` is not declared",
+    "dated_webhooks": "`webhook` declares no timestamp",
+    "batch_comments": "a declared CRM is asked for the comments of one ticket at a time",
+    "lists_comments": "a declared CRM lists no changed comments",
+    "merges": "`record` declares no merged_into",
+    "checks_versions": "a declared CRM is told no expected version",
+}
+"""What a declaration leaves out, or has no words for, by capability."""
 
 
 class Custom:
@@ -64,16 +80,19 @@ class Custom:
         """What is declared. Without a mapping that can be read: nothing."""
         grammar = self._grammar()
         if grammar is None:
-            return Capabilities(creates=False, webhooks=False)
+            return Capabilities(creates=False, webhooks=False, lacks=UNDECLARED)
         is_batched = "ids" in slots(grammar.read.parts)
-        return Capabilities(
+        declared = Capabilities(
             batch=grammar.read.batch if is_batched else 1,
             creates=grammar.create is not None,
             public_comments=bool(grammar.comments and grammar.comments.shows_customers),
             idempotent_create=bool(grammar.create and grammar.create.is_repeatable),
             webhooks=grammar.webhook is not None,
             lag=grammar.changes.lag if grammar.changes else 60.0,
+            merges=grammar.record.merged_into is not None,
+            dated_webhooks=bool(grammar.webhook and (grammar.webhook.timestamp or grammar.webhook.kind == "standard")),
         )
+        return replace(declared, lacks={name: UNDECLARED[name] for name in declared.missing})
 
     def _grammar(self) -> Grammar | None:
         try:

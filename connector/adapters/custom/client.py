@@ -143,6 +143,7 @@ class Client:
                 json=filled(call.body, given),
                 headers=_texts(filled(call.headers, given)),
                 repeatable=reads,
+                shape=object,
             )
         )
 
@@ -153,7 +154,7 @@ class Client:
         query = at_page.query if at_page else {**_texts(filled(call.query, given)), **_first(call.paging)}
         path = at_page.path if at_page else path_of(call.path, given)
         body = filled(call.body, given)
-        request = Request(call.method, path, route_of(call.path), query=query, json=body, repeatable=True)
+        request = Request(call.method, path, route_of(call.path), query=query, json=body, repeatable=True, shape=object)
         response = self._transport.send(request)
         told = response.json
         items = listed(call.items, told)

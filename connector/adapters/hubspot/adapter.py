@@ -32,7 +32,20 @@ class HubSpot:
 
     name = "hubspot"
     external_id = OUR_ID
-    capabilities = Capabilities(batch=BATCH, spacing=0.25, batch_comments=True, lag=900.0, lists_comments=True)
+    capabilities = Capabilities(
+        batch=BATCH,
+        spacing=0.25,
+        batch_comments=True,
+        lag=900.0,
+        lists_comments=True,
+        merges=True,
+        dated_webhooks=True,
+        lacks={
+            "follow_ups": "needed by none: no ticket is closed for good (developers.hubspot.com, CRM API: tickets)",
+            "public_comments": "notes are seen by users of the account only (developers.hubspot.com, CRM API: notes)",
+            "checks_versions": "no write takes an expected version (developers.hubspot.com, CRM API: tickets)",
+        },
+    )
 
     def __init__(
         self,

@@ -69,7 +69,7 @@ class Api(calls.Api):
                 missed = refusal(error, told=f"hubspot batch read of {kind}", status=207)
                 if not isinstance(missed, Gone):
                     raise RetryLater(str(missed), code=missed.code, scope="record", system="hubspot")
-            found += answer.get("results") or ()
+            found += answer["results"]
         return found
 
     def linked(self, source: str, target: str, ids: Iterable[str]) -> dict[str, list[str]]:

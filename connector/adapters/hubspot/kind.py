@@ -53,6 +53,7 @@ KIND = Kind(
     label="HubSpot",
     settings=Settings,
     build=build,
+    capabilities=HubSpot.capabilities,
     asks=(
         Ask("access_token", "HubSpot access token", "HUBSPOT_TOKEN"),
         Ask("webhook_secrets", "HubSpot app's client secret", "HUBSPOT_CLIENT_SECRET", is_list=True),

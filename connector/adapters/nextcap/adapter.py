@@ -19,6 +19,7 @@ from connector.adapters.base import (
     Written,
     taken,
 )
+from connector.adapters.calls import bad_place
 from connector.adapters.nextcap.answers import TICKET, TICKETS, Api, Raw, hidden, moment_of, pick, ticket_path
 from connector.adapters.nextcap.events import parse
 from connector.adapters.nextcap.records import comment_of, is_whole, person_of, record_of
@@ -37,6 +38,19 @@ MEMBERS: Final = "/external/crm/members"
 NEWEST_FIRST: Final = {"sort_by": "updatedAt", "sort_order": "desc"}
 
 
+SOURCE: Final = "nextcap.ai/docs/crm-integration"
+LACKS: Final = {
+    "follow_ups": f"needed by none: what is closed can be opened again ({SOURCE})",
+    "batch": f"no call takes several tickets ({SOURCE})",
+    "idempotent_create": f"no idempotency key is documented ({SOURCE})",
+    "dated_webhooks": "the layouts of signatures that may be in use do not all sign a time (nextcap.ai/docs/webhooks)",
+    "batch_comments": f"a timeline is read a ticket at a time ({SOURCE})",
+    "lists_comments": f"the list of tickets does not show that a note was added ({SOURCE})",
+    "merges": f"tickets are not merged ({SOURCE})",
+    "checks_versions": f"no conditional update is documented ({SOURCE})",
+}
+
+
 class NextCap:
     """The adapter of Next Cap's CRM API.
 
@@ -46,7 +60,7 @@ class NextCap:
 
     name = "nextcap"
     external_id = ""
-    capabilities = Capabilities(public_comments=True, idempotent_create=False)
+    capabilities = Capabilities(public_comments=True, idempotent_create=False, lacks=LACKS)
 
     def __init__(
         self,
@@ -147,6 +161,8 @@ class NextCap:
 
         A ticket that moves meanwhile pushes others to later pages, never to earlier ones, so none is passed over.
         """
+        if after and not after.isdecimal():
+            raise bad_place(self.name, after)
         number = int(after or 1)
         found, is_last = self._api.page(TICKETS, "", NEWEST_FIRST, "tickets", number=number)
         recent = [raw for raw in found if (moment_of(pick(raw, "updated_at")) or since) >= since]

@@ -39,7 +39,7 @@ class Api:
 
     def get(self, path: str, route: str = "", query: Query | None = None) -> Response:
         """One read."""
-        return self.transport.send(Request("GET", path, route or path, query=query or {}))
+        return self.transport.send(Request("GET", path, route or path, query=query or {}, shape=object))
 
     def write(self, method: str, path: str, route: str, *, json: Any = None, effect: str = "") -> Response:
         """One write. A named effect carries an idempotency key, which Next Cap may or may not heed.
@@ -48,14 +48,18 @@ class Api:
         """
         key = str(uuid5(NAMESPACE, f"{effect}\0{path}\0{jsonlib.dumps(json, sort_keys=True)}"))
         headers = {"idempotency-key": key} if effect and self._idempotency else {}
-        return self.transport.send(Request(method, path, route, json=json, headers=headers))
+        return self.transport.send(Request(method, path, route, json=json, headers=headers, shape=object))
 
     def ticket(self, ticket_id: str) -> Raw:
-        """One ticket. Raises Gone where our seat does not see it."""
+        """One ticket. Raises Gone where our seat does not see it, RetryLater where the answer holds none."""
         try:
-            return resource(self.get(ticket_path(ticket_id), TICKET), "ticket")
+            found = resource(self.get(ticket_path(ticket_id), TICKET), "ticket")
         except Refused as refusal:
             raise hidden(refusal) from refusal
+        if pick(found, "id") is None:
+            told = f"{self.transport.system} GET {TICKET}: the answer holds no ticket"
+            raise RetryLater(told, code="unreadable_answer", scope="record", system=self.transport.system)
+        return found
 
     def pages(self, path: str, route: str = "", query: Query | None = None, *names: str) -> Iterator[Sequence[Raw]]:
         """The pages of a list, without what an earlier page held; ends after the last, whatever says that it is.

@@ -29,7 +29,18 @@ class Salesforce:
     name = "salesforce"
     external_id = OUR_ID
     capabilities = Capabilities(
-        batch=BATCH, spacing=1.5, public_comments=True, batch_comments=True, lag=300.0, lists_comments=True
+        batch=BATCH,
+        spacing=1.5,
+        public_comments=True,
+        batch_comments=True,
+        lag=300.0,
+        lists_comments=True,
+        merges=True,
+        dated_webhooks=True,
+        lacks={
+            "follow_ups": "needed by none: no case is closed for good (Object Reference: Case)",
+            "checks_versions": "collections take no If-Unmodified-Since (REST API guide: conditional requests)",
+        },
     )
 
     def __init__(

@@ -50,10 +50,18 @@ class Api:
         json: Json = None,
         reads: bool = False,
         headers: Mapping[str, str] | None = None,
+        shape: type = dict,
     ) -> Response:
         """One call. `reads` marks a POST that changes nothing."""
         request = Request(
-            method, self.base + route, route, query=query or {}, json=json, repeatable=reads, headers=headers or {}
+            method,
+            self.base + route,
+            route,
+            query=query or {},
+            json=json,
+            repeatable=reads,
+            headers=headers or {},
+            shape=shape,
         )
         return self._transport.send(request)
 
@@ -115,7 +123,7 @@ class Api:
         """
         body = {"allOrNone": all_or_none, "records": list(records.values())}
         try:
-            told = self.send(method, route, json=body, headers=headers).json
+            told = self.send(method, route, json=body, headers=headers, shape=list).json
         except Refused as error:
             if len(records) == 1 or all_or_none or error.status != 400:
                 return dict.fromkeys(records, error)

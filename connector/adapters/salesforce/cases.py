@@ -34,6 +34,8 @@ class Cases:
 
         After one that may still be repeated or is unknown, the later ones of that case are held back.
         """
+        if not changes:
+            return []
         try:
             self._catalogue.expect([name for change in changes for name in change.values])
         except ConnectorError as error:

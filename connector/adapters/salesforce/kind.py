@@ -175,6 +175,7 @@ KIND = Kind(
     label="Salesforce",
     settings=Settings,
     build=build,
+    capabilities=Salesforce.capabilities,
     asks=(
         Ask("client_id", "Salesforce app's consumer key", "SALESFORCE_CLIENT_ID", hidden=False),
         Ask("client_secret", "Salesforce app's consumer secret", "SALESFORCE_CLIENT_SECRET"),

@@ -48,7 +48,7 @@ class Records:
         known = [*self._catalogue.known(fields), STAMP, "IsDeleted"]
         body = {"ids": list(ids), "fields": list(dict.fromkeys(["Id", *known]))}
         try:
-            return list(self._api.send("POST", "/composite/sobjects/Case", json=body, reads=True).json)
+            return list(self._api.send("POST", "/composite/sobjects/Case", json=body, reads=True, shape=list).json)
         except Refused as error:
             if error.code != "invalid_field" or anew:
                 raise

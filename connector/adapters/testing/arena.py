@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any, ClassVar, Protocol
 
 from connector.adapters.base import Adapter, Change, ChangeKind, Delivery, NewComment, Sweep, Written
-from connector.adapters.transport import Request, Response
+from connector.adapters.transport import NoAnswer, Request, Response, Wire
 from connector.adapters.wires import HttpxWire
 from connector.domain.text import fingerprint
 from connector.domain.ticket import Comment, CommentKind, Record, Value
@@ -19,21 +20,39 @@ GREETING = "Grüße aus 東京 👋 — “quoted” <b>not bold</b> & more"
 MOST_PARTS = 50
 
 
-class RecordingWire:
-    """A real wire that remembers where it was sent."""
+class ClosableWire(Wire, Protocol):
+    """What carries bytes, and can be let go of."""
 
-    def __init__(self) -> None:
-        self.wire = HttpxWire()
+    def close(self) -> None:
+        """Let go of what is held."""
+
+
+class RecordingWire:
+    """A wire that remembers where it was sent; pooled httpx unless another is given."""
+
+    def __init__(self, wire: ClosableWire | None = None) -> None:
+        self.wire: ClosableWire = wire or HttpxWire()
         self.urls: list[str] = []
+        self.is_slow = False
+        """Whether every answer comes too late from now on."""
 
     def send(self, request: Request, *, url: str, headers: Mapping[str, str], timeout: float) -> Response:
         self.urls.append(url)
-        return self.wire.send(request, url=url, headers=headers, timeout=timeout)
+        answer = self.wire.send(request, url=url, headers=headers, timeout=timeout)
+        if self.is_slow:
+            raise NoAnswer(f"none within {timeout:g} s")
+        return answer
 
 
 class Arena(ABC):
     """An adapter joined to an imitation of its vendor, and what people do there."""
 
+    @abstractmethod
+    def __init__(self, imitation: Any) -> None:
+        """Join a new adapter to an imitation that `imitate` made and that remembers nothing."""
+
+    imitate: ClassVar[Callable[[], Imitation]]
+    """Makes the imitation, which is started once and reset before each promise."""
     adapter: Adapter
     imitation: Imitation
     wire: RecordingWire
@@ -63,9 +82,29 @@ class Arena(ABC):
     def new_ticket(self) -> str:
         """A ticket that people made; its id."""
 
+    def set_up(self) -> None:
+        """What an administrator and `connector setup` do before anything is promised; its calls are not counted."""
+        self.wire.urls.clear()
+
+    def close(self) -> None:
+        """Let go of what one promise held."""
+        self.wire.wire.close()
+
     @abstractmethod
     def gone_ticket(self) -> str:
         """The id of a ticket that we cannot see, or not any more."""
+
+    @abstractmethod
+    def restore(self, ticket_id: str) -> None:
+        """Undo what made that ticket one that we cannot see."""
+
+    def merge(self, ticket_id: str, into: str) -> str:
+        """Merge a ticket into another as people do; the id of what remains. Asked where `merges` is claimed."""
+        raise NotImplementedError(f"`merges` is claimed: tell how people merge {ticket_id} into {into}")
+
+    def close_for_good(self, ticket_id: str) -> None:
+        """Make a ticket one that takes no change any more. Asked where `follow_ups` is claimed."""
+        raise NotImplementedError(f"`follow_ups` is claimed: tell how {ticket_id} is closed for good")
 
     @abstractmethod
     def creation(self, key: str, external_id: str) -> Change:
@@ -113,6 +152,10 @@ class Arena(ABC):
     def fault(self, kind: str, **rule: object) -> None:
         """What happens to coming calls."""
         self.imitation.faults.add(kind, **rule)
+
+    def has(self, ticket_id: str) -> bool:
+        """Whether a read shows the ticket."""
+        return ticket_id in self.adapter.read([ticket_id], self.fields)
 
     def read(self, ticket_id: str) -> Record:
         return self.adapter.read([ticket_id], self.fields)[ticket_id]

@@ -29,6 +29,7 @@ KINDS = {"projects": "kases", "opportunities": "opportunities"}
 class CapsuleArena(Arena):
     """An adapter and an account. The index is up to date unless a test asks for its lag."""
 
+    imitate = imitation.Capsule
     text_field = "name"
     option_field = "custom:Next Cap priority"
     option = "High"
@@ -95,8 +96,11 @@ class CapsuleArena(Arena):
 
     def gone_ticket(self) -> str:
         ticket = self.new_ticket()
-        self.sandbox.delete(ticket, kind=self.kind)
+        self.sandbox.restrict(ticket, kind=self.kind)
         return ticket
+
+    def restore(self, ticket_id: str) -> None:
+        self.sandbox.unrestrict(ticket_id, kind=self.kind)
 
     def creation(self, key: str, external_id: str) -> Change:
         values = {"name": "From Next Cap", self.step: self.step_id("New"), "custom:Next Cap status": "New"}

@@ -23,6 +23,7 @@ PATH = "/webhooks/example"
 class CustomArena(Arena):
     """The example CRM as `mappings/custom-example.yaml` declares it; `text` may declare it otherwise."""
 
+    imitate = Example
     fields = ("subject", "description", "stage", "priority", "labels")
     text_field = "subject"
     option_field = "priority"
@@ -60,6 +61,13 @@ class CustomArena(Arena):
         ticket = self.new_ticket()
         self.example.delete_ticket(ticket)
         return ticket
+
+    def restore(self, ticket_id: str) -> None:
+        self.example.restore_ticket(ticket_id)
+
+    def merge(self, ticket_id: str, into: str) -> str:
+        self.example.merge_tickets(ticket_id, into)
+        return into
 
     def creation(self, key: str, external_id: str) -> Change:
         values: dict[str, Value] = {"subject": "From Next Cap", "stage": "new", "labels": ("a", "b")}

@@ -27,6 +27,7 @@ VERSION = re.compile(r"/\d{4}-\d{2}")
 class HubSpotArena(Arena):
     """An adapter and a portal. Search is up to date unless a test asks for its lag."""
 
+    imitate = imitation.HubSpot
     fields = ("subject", "content", "hs_pipeline_stage", "hs_ticket_priority", "hs_ticket_category")
     text_field = "subject"
     option_field = "hs_ticket_priority"
@@ -78,6 +79,12 @@ class HubSpotArena(Arena):
         ticket = self.new_ticket()
         self.sandbox.archive_ticket(ticket)
         return ticket
+
+    def restore(self, ticket_id: str) -> None:
+        self.sandbox.restore_ticket(ticket_id)
+
+    def merge(self, ticket_id: str, into: str) -> str:
+        return self.sandbox.merge_tickets(into, ticket_id)
 
     def creation(self, key: str, external_id: str) -> Change:
         values = {"subject": "From Next Cap", "hs_pipeline_stage": "1", "nextcap_status": "new"}

@@ -48,6 +48,7 @@ class KeptToken:
 class SalesforceArena(Arena):
     """An adapter and an org in which an administrator has deployed our fields."""
 
+    imitate = imitation.Salesforce
     fields = ("Subject", "Description", "Status", "Priority", "Origin")
     text_field = "Subject"
     option_field = "Priority"
@@ -123,6 +124,12 @@ class SalesforceArena(Arena):
         case = self.new_ticket()
         self.sandbox.delete_case(case)
         return case
+
+    def restore(self, ticket_id: str) -> None:
+        self.sandbox.undelete_case(ticket_id)
+
+    def merge(self, ticket_id: str, into: str) -> str:
+        return self.sandbox.merge_cases(into, ticket_id)
 
     def creation(self, key: str, external_id: str) -> Change:
         values = {"Subject": "From Next Cap", "Status": "New", "NextCap_Status__c": "new"}

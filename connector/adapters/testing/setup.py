@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from connector.adapters.base import EventKind
 from connector.adapters.testing.arena import Arena
-from connector.domain.errors import BadDelivery, NotSupported
+from connector.domain.errors import BadDelivery, ConnectorError, NotSupported
 
 
 class WebhookPromises:
@@ -44,7 +45,29 @@ class WebhookPromises:
         with pytest.raises(BadDelivery):
             arena.adapter.verify(arena.bare(delivery), now=arena.now())
 
-    @pytest.mark.parametrize("body", [b"", b"not json", b"\xff\xfe", b"3", b"null", b'"text"'])
+    def test_a_delivery_of_another_time_is_refused_where_times_are_signed(self, arena: Arena) -> None:
+        """Else a delivery that somebody recorded could be posted for ever."""
+        delivery = arena.delivery(arena.new_ticket())
+        if not arena.adapter.capabilities.dated_webhooks:
+            arena.adapter.verify(delivery, now=arena.now() + timedelta(days=1))
+            return
+
+        for away in (timedelta(hours=1), -timedelta(hours=1)):
+            with pytest.raises(BadDelivery):
+                arena.adapter.verify(delivery, now=arena.now() + away)
+
+    def test_what_vouches_for_one_delivery_vouches_for_no_other(self, arena: Arena) -> None:
+        """A forged one with a genuine one's headers, or at a wrong address, is nobody's."""
+        ticket, other = arena.new_ticket(), arena.new_ticket()
+        genuine, wanted = arena.delivery(ticket), arena.delivery(other)
+
+        with pytest.raises(BadDelivery):
+            arena.adapter.verify(arena.forged(replace(genuine, body=wanted.body)), now=arena.now())
+
+    def test_a_genuine_delivery_is_answered_as_taken(self, arena: Arena) -> None:
+        assert 200 <= arena.adapter.answer(arena.delivery(arena.new_ticket())).status < 300
+
+    @pytest.mark.parametrize("body", [b"", b"not json", b"\xff\xfe", b"3", b"null", b'"text"', b"[" * 100_000])
     def test_bytes_that_say_nothing_are_a_bad_delivery(self, arena: Arena, body: bytes) -> None:
         with pytest.raises(BadDelivery):
             arena.adapter.parse(replace(arena.delivery(arena.new_ticket()), body=body))
@@ -58,6 +81,25 @@ class WebhookPromises:
             return
 
         assert all(event.kind is EventKind.OTHER for event in events)
+
+
+class CapabilityPromises:
+    """What is claimed is so, and what is missing is missing at the vendor."""
+
+    def test_whatever_is_missing_has_its_reason(self, arena: Arena) -> None:
+        """`connector adapters list` tells it; where the vendor has it, it must not be missing."""
+        can = arena.adapter.capabilities
+
+        assert set(can.lacks) == set(can.missing)
+        assert all(can.lacks.values())
+
+    def test_its_sizes_are_sizes(self, arena: Arena) -> None:
+        can = arena.adapter.capabilities
+
+        assert 1 <= can.batch <= 1000
+        assert 0 <= can.spacing <= 60
+        assert 0 <= can.lag <= 3600
+        assert arena.adapter.name == arena.adapter.name.strip() != ""
 
 
 class SetupPromises:
@@ -113,8 +155,23 @@ class SetupPromises:
         assert checks
         assert [check for check in checks if not check.ok] == []
 
-    def test_a_check_of_an_account_in_trouble_says_so_and_does_not_raise(self, arena: Arena) -> None:
-        arena.fault("status", status=401, times=None)
+    def test_setting_up_an_account_in_trouble_raises_or_tells_a_problem(self, arena: Arena) -> None:
+        """Never a step that was done."""
+        arena.fault("status", status=403, times=None, body={"message": "forbidden"})
+        try:
+            steps = [
+                *arena.adapter.ensure_schema(dry_run=False),
+                *arena.adapter.subscribe("https://connector.example.test/webhooks/other", dry_run=False),
+            ]
+        except ConnectorError:
+            return
+
+        assert "done" not in {step.state for step in steps}
+        assert all(step.advice for step in steps if step.state in ("manual", "problem"))
+
+    @pytest.mark.parametrize("status", [401, 403, 500])
+    def test_a_check_of_an_account_in_trouble_says_so_and_does_not_raise(self, arena: Arena, status: int) -> None:
+        arena.fault("status", status=status, times=None)
 
         checks = arena.adapter.check()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
 from connector.adapters.testing.arena import Arena
-from connector.domain.errors import Refused, RetryLater, UnknownOutcome
+from connector.domain.errors import Gone, Refused, RetryLater, UnknownOutcome
 
 WRITES = ("POST", "PATCH", "PUT")
 
@@ -69,6 +70,52 @@ class TroublePromises:
         assert isinstance(error, RetryLater)
         assert error.scope == "connection"
 
+    def test_credentials_that_are_wrong_leave_a_write_certainly_undone(self, arena: Arena) -> None:
+        ticket = arena.new_ticket()
+        arena.fault("status", status=401, times=None, body={"message": "expired"})
+
+        error = arena.update(ticket, {arena.text_field: "never"}).error
+
+        assert isinstance(error, RetryLater)
+        assert (error.code, error.scope) == ("unauthorized", "connection")
+
+    def test_a_write_that_is_forbidden_is_refused(self, arena: Arena) -> None:
+        ticket = arena.new_ticket()
+        for method in WRITES:
+            arena.fault("status", method=method, status=403, times=None, body={"message": "forbidden"})
+
+        error = arena.update(ticket, {arena.text_field: "never"}).error
+
+        assert isinstance(error, Refused)
+        assert not isinstance(error, Gone)
+
+    def test_a_slow_read_is_only_late(self, arena: Arena) -> None:
+        ticket = arena.new_ticket()
+        arena.wire.is_slow = True
+
+        with pytest.raises(RetryLater):
+            arena.read(ticket)
+
+    def test_a_write_whose_answer_is_too_late_is_unknown(self, arena: Arena) -> None:
+        ticket = arena.new_ticket()
+        arena.read(ticket)
+        arena.wire.is_slow = True
+
+        error = arena.update(ticket, {arena.text_field: "perhaps"}).error
+
+        assert isinstance(error, UnknownOutcome | RetryLater)
+        assert isinstance(error, UnknownOutcome) or arena.imitation.calls.count(method="GET")
+
+    def test_an_answer_from_elsewhere_is_not_followed(self, arena: Arena) -> None:
+        """The next host would be given our credentials."""
+        ticket = arena.new_ticket()
+        arena.fault("status", status=302, times=None, headers={"Location": "http://127.0.0.1:9/elsewhere"})
+
+        with pytest.raises((RetryLater, Refused)):
+            arena.read(ticket)
+
+        assert all(url.startswith(arena.base_url) for url in arena.wire.urls)
+
     def test_a_broken_read_is_only_late(self, arena: Arena) -> None:
         ticket = arena.new_ticket()
         arena.fault("status", status=502, times=None)
@@ -113,6 +160,36 @@ class TroublePromises:
         with pytest.raises(RetryLater):
             arena.read(ticket)
 
+    @pytest.mark.parametrize("body", [{}, [], "null", {"unexpected": True}])
+    def test_an_answer_that_makes_no_sense_is_not_believed(self, arena: Arena, body: object) -> None:
+        """Least of all is a record thought deleted because of it."""
+        ticket = arena.new_ticket()
+        arena.fault("status", status=200, times=None, headers={"Content-Type": "application/json"}, body=body)
+
+        with pytest.raises(RetryLater):
+            arena.read(ticket)
+
+    def test_a_sweep_and_a_timeline_that_break_are_only_late(self, arena: Arena) -> None:
+        """Never a short list that looks like a whole one."""
+        ticket = arena.new_ticket()
+        arena.say(ticket, "A note")
+        arena.fault("status", status=502, times=None)
+
+        with pytest.raises(RetryLater):
+            arena.swept(arena.now() - timedelta(minutes=5))
+        with pytest.raises(RetryLater):
+            arena.timeline(ticket)
+
+    def test_a_create_that_is_answered_with_an_error_of_theirs_is_unknown(self, arena: Arena) -> None:
+        if not arena.adapter.capabilities.creates:
+            return
+        arena.fault("error_after", **arena.create_call, status=503)
+
+        error = arena.create("key-1", "outside-1").error
+
+        assert isinstance(error, UnknownOutcome)
+        assert error.answered
+
 
 class SecrecyPromises:
     """No secret is shown, and nobody else is called."""
@@ -142,8 +219,24 @@ class SecrecyPromises:
         assert arena.wire.urls
         assert all(url.startswith(arena.base_url) for url in arena.wire.urls)
 
+    def test_no_address_and_no_log_line_holds_a_secret(
+        self, arena: Arena, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        ticket = arena.new_ticket()
+        with caplog.at_level("DEBUG"):
+            arena.update(ticket, {arena.text_field: "customer's words"})
+            arena.add(arena.note(ticket, "key", "customer's words"))
+            arena.adapter.check()
+        told = [*arena.wire.urls, caplog.text, *capsys.readouterr()]
+
+        assert not [secret for secret in (*arena.secrets, "customer's words") if any(secret in one for one in told)]
+
     @pytest.mark.parametrize("hostile", ["../members", "..", "a/../../b", "//evil.test", "x?y=z", "a#b", "%2e%2e"])
     def test_an_id_cannot_lead_elsewhere(self, arena: Arena, hostile: str) -> None:
         """An id comes from outside: it names nothing, or the call is refused, but it never becomes a path."""
         with suppress(Refused):
             assert dict(arena.adapter.read([hostile], arena.fields)) == {}
+        with suppress(Refused):
+            assert not any(arena.adapter.comments([hostile]).values())
+        assert isinstance(arena.update(hostile, {arena.text_field: "x"}).error, Refused)
+        assert isinstance(arena.add(arena.note(hostile, "key", "x"))["key"].error, Refused)

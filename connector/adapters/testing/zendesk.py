@@ -24,6 +24,7 @@ TARGET = "https://connector.example.test/webhooks/acme"
 class ZendeskArena(Arena):
     """An adapter and an account."""
 
+    imitate = imitation.Zendesk
     fields = ("subject", "description", "status", "priority", "tags", "assignee_id", "external_id")
     text_field = "subject"
     option_field = "priority"
@@ -90,6 +91,12 @@ class ZendeskArena(Arena):
         ticket = self.new_ticket()
         self.sandbox.delete_ticket(ticket)
         return ticket
+
+    def restore(self, ticket_id: str) -> None:
+        self.sandbox.restore_ticket(ticket_id)
+
+    def close_for_good(self, ticket_id: str) -> None:
+        self.sandbox.close_ticket(ticket_id)
 
     def creation(self, key: str, external_id: str) -> Change:
         values = {"subject": "From Next Cap", "description": "Help", "status": "new", "priority": "normal"}

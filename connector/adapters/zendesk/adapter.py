@@ -28,7 +28,18 @@ class Zendesk:
     name = "zendesk"
     external_id = OUR_ID
     capabilities = Capabilities(
-        batch=BATCH, spacing=1.5, public_comments=True, follow_ups=True, lag=61.0, lists_comments=True
+        batch=BATCH,
+        spacing=1.5,
+        public_comments=True,
+        follow_ups=True,
+        lag=61.0,
+        lists_comments=True,
+        dated_webhooks=True,
+        checks_versions=True,
+        lacks={
+            "batch_comments": "comments are listed a ticket at a time (developer.zendesk.com: ticket comments)",
+            "merges": "a merged ticket stays, closed (developer.zendesk.com: tickets)",
+        },
     )
 
     def __init__(

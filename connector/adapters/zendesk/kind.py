@@ -88,7 +88,7 @@ KIND = Kind(
     label="Zendesk",
     settings=Settings,
     build=build,
-    follow_ups=Zendesk.capabilities.follow_ups,
+    capabilities=Zendesk.capabilities,
     asks=(
         Ask("client_id", "OAuth client's unique identifier", "ZENDESK_CLIENT_ID", hidden=False),
         Ask("client_secret", "OAuth client's secret", "ZENDESK_CLIENT_SECRET"),

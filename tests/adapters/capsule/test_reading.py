@@ -37,8 +37,8 @@ def test_the_board_is_known_whether_the_stage_tells_it_or_not(arena: CapsuleAren
 
 
 def test_what_became_of_a_record(arena: CapsuleArena) -> None:
-    gone, hidden = arena.gone_ticket(), arena.new_ticket()
-    arena.sandbox.restrict(hidden)
+    gone, hidden = arena.new_ticket(), arena.gone_ticket()
+    arena.sandbox.delete(gone)
 
     assert arena.capsule.fate(gone).code == "deleted"
     assert arena.capsule.fate(hidden).code == "restricted"

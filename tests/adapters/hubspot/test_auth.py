@@ -13,8 +13,9 @@ from connector.adapters.budget import MemoryBudget
 from connector.adapters.hubspot import rate, sort
 from connector.adapters.hubspot.kind import ADVICE, TOKEN
 from connector.adapters.oauth import Anonymous, OAuthCredentials, StaticCredentials, Token, refresh_grant
-from connector.adapters.testing import AdapterContract
 from connector.adapters.testing.hubspot import HubSpotArena
+from connector.adapters.testing.setup import SetupPromises
+from connector.adapters.testing.trouble import SecrecyPromises, TroublePromises
 from connector.adapters.transport import Transport
 from connector.adapters.wires import HttpxWire
 from connector.domain.errors import RetryLater
@@ -69,8 +70,8 @@ def make(portal: Imitation, store: MemoryStore) -> Iterator[Make]:
     wire.close()
 
 
-class TestHubSpotByOAuth(AdapterContract):
-    """The same promises hold with an OAuth app."""
+class TestHubSpotByOAuth(TroublePromises, SecrecyPromises, SetupPromises):
+    """What depends on the credentials holds with an OAuth app too."""
 
     @pytest.fixture
     def arena(self, portal: Imitation, make: Make) -> Iterator[HubSpotArena]:

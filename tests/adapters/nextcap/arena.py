@@ -22,6 +22,7 @@ SECRET = "nxc-webhook-secret"
 class NextCapArena(Arena):
     """Next Cap with its default settings and no rate limit in the way."""
 
+    imitate = imitation.NextCap
     fields = (
         "subject",
         "description",
@@ -85,6 +86,9 @@ class NextCapArena(Arena):
     def gone_ticket(self) -> str:
         self.imitation.configure(widgets=["widget-main"])
         return str(self.imitation.create_ticket(subject="Elsewhere", widget="widget-shop")["id"])
+
+    def restore(self, ticket_id: str) -> None:
+        self.imitation.configure(widgets=["widget-main", "widget-shop"])
 
     def creation(self, key: str, external_id: str) -> Change:
         values = {"subject": "From a CRM", "description": "words", "priority": "high", "tags": ("crm",)}
