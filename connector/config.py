@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
 from pydantic_settings import SettingsConfigDict as SettingsConfig
 
-from connector.adapters.registry import CRMS, kind
+from connector.adapters.registry import CRMS, kind, known
 from connector.adapters.settings import ConnectionSettings, Secret, Secrets, Section, listed, shown
 from connector.adapters.transport import UNSAFE_PATH, is_loopback
 from connector.domain.errors import ConfigError
@@ -132,9 +132,9 @@ def _of_its_kind(value: object) -> object:
     if not isinstance(value, dict):
         return value
     crm = value.get("crm")
-    if crm not in CRMS:
+    if crm not in CRMS and crm not in known():
         told = "is missing" if crm is None else f"{crm!r} is not known"
-        raise ValueError(f"crm {told}; there are {', '.join(sorted(CRMS))}")
+        raise ValueError(f"crm {told}; there are {', '.join(sorted(known()))}")
     return kind(str(crm)).settings.model_validate(value)
 
 

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import click
 
-from connector.cli import doctor, events, mappings, parked, run, setup, status, tickets
+from connector.cli import adapters, doctor, events, mappings, parked, run, setup, status, tickets
 from connector.cli.common import Commands
 
 
@@ -22,6 +22,6 @@ def main() -> None:
     """
 
 
-for module in (run, setup, doctor, status, mappings, tickets, parked, events):
+for module in (run, setup, doctor, status, mappings, adapters, tickets, parked, events):
     for command in module.COMMANDS:
         main.add_command(command)

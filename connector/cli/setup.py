@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from connector.adapters.registry import CRMS, kind
+from connector.adapters.registry import kind, known
 from connector.cli import common, show
 from connector.domain.errors import ConfigError
 
@@ -24,6 +24,12 @@ NEXTCAP = "nextcap"
 dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 
 
+def _known(_context: click.Context, _parameter: click.Parameter, crm: str) -> str:
+    if crm not in (there := known()):
+        raise click.BadParameter(f"{crm!r} is not known; there are {', '.join(sorted(there))}")
+    return crm
+
+
 @click.command()
 @click.option("--yes", is_flag=True, help="Ask nothing: take the options, and their defaults.")
 @click.option("--file", type=click.Path(path_type=Path), help="Where to write it.  [default: as it is looked for]")
@@ -33,7 +39,13 @@ dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, 
 @click.option("--nextcap-data-key", help="The Data key, sk_live_…, with which webhooks are registered.")
 @click.option("--nextcap-webhook-secret", help="Where the webhook was made by hand.")
 @click.option("--connection", help="The connection's name.  [default: as the CRM]")
-@click.option("--crm", type=click.Choice(sorted(CRMS)), default="hubspot", show_default=True)
+@click.option(
+    "--crm",
+    callback=_known,
+    default="hubspot",
+    show_default=True,
+    help="Its word, see `connector adapters list`.",
+)
 @click.option("--crm-address", help="The address of the CRM account, where it is not the same for everybody.")
 @click.option(
     "--set", "keys", multiple=True, metavar="KEY=VALUE", help="A key of the connection, as docs/crm/ names it."
