@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from connector.adapters.base import Capabilities, Change, Delivery, Event, Step
+from connector.adapters.calls import Sender
 from connector.adapters.salesforce import webhooks
-from connector.adapters.salesforce.account import Doctor, People
-from connector.adapters.salesforce.api import BATCH, Api, Sender
+from connector.adapters.salesforce.account import Doctor, people
+from connector.adapters.salesforce.api import BATCH, Api
 from connector.adapters.salesforce.cases import Cases
 from connector.adapters.salesforce.comments import Comments, recognise
 from connector.adapters.salesforce.records import Records
@@ -65,7 +67,7 @@ class Salesforce:
         gives what the mapping in force reads or writes beside comments.
         """
         api = Api(transport, version)
-        catalogue, people = Catalogue(api, clock, nobody), People(api)
+        catalogue = Catalogue(api, clock, nobody)
         records = Records(api, catalogue, forms)
         self._cases, self._path_tokens = Cases(api, records, catalogue, auto_assign=auto_assign), path_tokens
         comments = Comments(api, forms)
@@ -76,7 +78,7 @@ class Salesforce:
         self.write = self._cases.write
         self.comments, self.add_comments, self.tickets_of = comments.comments, comments.add, comments.tickets_of
         self.recognise = recognise
-        self.people = people.all
+        self.people = partial(people, api)
         self.schema, self.learn = catalogue.refresh, catalogue.learn
         self.ensure_schema = ensure = Fields(api, user).ensure
         target = public_url.rstrip("/") + path

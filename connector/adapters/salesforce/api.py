@@ -4,70 +4,46 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final
 from urllib.parse import quote_plus
 
 from simple_salesforce.format import format_soql
 
+from connector.adapters import calls
 from connector.adapters.base import Json
+from connector.adapters.calls import Outcome, Sender, chunks, halved, lost
 from connector.adapters.salesforce.refusals import cause_of, first_of, refusal
-from connector.adapters.transport import Query, Request, Response
-from connector.domain.errors import ConfigError, ConnectorError, Refused, RetryLater, UnknownOutcome
+from connector.adapters.transport import Request
+from connector.domain.errors import ConfigError, ConnectorError, Refused
 
-T = TypeVar("T")
 BATCH: Final = 200
+COLLECTION: Final = "/composite/sobjects"
 CHECK: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?", re.ASCII)
-OFFSET = re.compile(r"([+-]\d{2})(\d{2})$")
 NEXT = re.compile(r"/services/data/v\d+\.0/query/[\w-]+", re.ASCII)
 VERSION = re.compile(r"\d{2}\.0")
 
 
-class Sender(Protocol):
-    """What the adapter needs of a transport."""
-
-    def send(self, request: Request) -> Response:
-        """The answer, if it is a success; an error of `domain/errors.py` otherwise."""
-
-
-class Api:
+class Api(calls.Api):
     """Calls below one version's address."""
 
     def __init__(self, transport: Sender, version: str) -> None:
         if not VERSION.fullmatch(version):
             raise ConfigError(f"api_version = {version!r}: write it as 62.0")
-        self._transport = transport
+        super().__init__(transport, f"/services/data/v{version}")
         self.version = version
-        self.base = f"/services/data/v{version}"
-
-    def send(
-        self,
-        method: str,
-        route: str,
-        *,
-        query: Query | None = None,
-        json: Json = None,
-        reads: bool = False,
-        headers: Mapping[str, str] | None = None,
-        shape: type = dict,
-    ) -> Response:
-        """One call. `reads` marks a POST that changes nothing."""
-        request = Request(
-            method,
-            self.base + route,
-            route,
-            query=query or {},
-            json=json,
-            repeatable=reads,
-            headers=headers or {},
-            shape=shape,
-        )
-        return self._transport.send(request)
 
     def rows(self, soql: str, *, deleted: bool = False) -> list[Json]:
         """Every row of a query, page after page."""
         return self._whole(self.send("GET", "/queryAll" if deleted else "/query", query={"q": soql}).json)
+
+    def rows_of(self, soql: str, ids: Iterable[str], **values: Any) -> list[Json]:
+        """Every row of a query that names `{ids}`, two hundred of them a call."""
+        return [
+            row
+            for part in chunks(list(dict.fromkeys(ids)), BATCH)
+            for row in self.rows(format_soql(soql, ids=list(part), **values))
+        ]
 
     def rows_together(self, queries: Sequence[str]) -> list[list[Json]]:
         """Every row of at most five queries, the first pages of all in one call. Raises what one is refused with."""
@@ -85,19 +61,11 @@ class Api:
             found += page.get("records") or ()
         return found
 
-    def rows_of(self, soql: str, ids: Iterable[str], **values: Any) -> list[Json]:
-        """Every row of a query that names `{ids}`, two hundred of them a call."""
-        return [
-            row
-            for part in chunks(list(dict.fromkeys(ids)), BATCH)
-            for row in self.rows(format_soql(soql, ids=list(part), **values))
-        ]
-
-    def together(self, parts: Sequence[str]) -> list[Json | ConnectorError]:
+    def together(self, parts: Sequence[str]) -> list[Outcome]:
         """The answers to several GET addresses in one call, or what each was refused with."""
         asked = [{"method": "GET", "url": url, "referenceId": f"part{place}"} for place, url in enumerate(parts)]
         told = self.send("POST", "/composite", json={"allOrNone": False, "compositeRequest": asked}, reads=True).json
-        answers: list[Json | ConnectorError] = []
+        answers: list[Outcome] = []
         for one in told["compositeResponse"]:
             status, body = int(one["httpStatusCode"]), one["body"]
             about = f"salesforce GET {one['referenceId']} of /composite: {status}"
@@ -106,7 +74,7 @@ class Api:
 
     def query_url(self, soql: str, *, deleted: bool = False) -> str:
         """The address of a query, as a part of `together`."""
-        return f"{self.base}/{'queryAll' if deleted else 'query'}?q={quote_plus(soql)}"
+        return f"{self._base}/{'queryAll' if deleted else 'query'}?q={quote_plus(soql)}"
 
     def write(
         self,
@@ -116,36 +84,22 @@ class Api:
         *,
         all_or_none: bool = False,
         headers: Mapping[str, str] | None = None,
-    ) -> dict[str, Json | ConnectorError]:
-        """Write at most 200 records, each under a key of its own, and tell of every key what became of it.
+    ) -> dict[str, Outcome]:
+        """Write at most 200 records, each under a key of its own, and tell of every key what became of it."""
 
-        A call that is refused as a whole is halved until the culprits stand alone.
-        """
-        body = {"allOrNone": all_or_none, "records": list(records.values())}
-        try:
+        def send(part: Mapping[str, Json]) -> dict[str, Outcome]:
+            body = {"allOrNone": all_or_none, "records": list(part.values())}
             told = self.send(method, route, json=body, headers=headers, shape=list).json
-        except Refused as error:
-            if len(records) == 1 or all_or_none or error.status != 400:
-                return dict.fromkeys(records, error)
-            return {
-                key: outcome
-                for half in chunks(list(records), (len(records) + 1) // 2)
-                for key, outcome in self.write(
-                    method, route, {one: records[one] for one in half}, headers=headers
-                ).items()
-            }
-        except (RetryLater, UnknownOutcome) as error:
-            return dict.fromkeys(records, error)
-        return _outcomes(told, records, f"salesforce {method} {route}")
+            return _outcomes(told, part, f"{method} {route}")
+
+        return halved(records, send, splits=lambda error: error.status == 400 and not all_or_none)
 
 
-def _outcomes(told: Json, records: Mapping[str, Json], about: str) -> dict[str, Json | ConnectorError]:
+def _outcomes(told: Json, records: Mapping[str, Json], about: str) -> dict[str, Outcome]:
     """The items of an answer come in the order of the request."""
     if not isinstance(told, list) or len(told) != len(records):
-        lost = UnknownOutcome(
-            f"{about}: the answer does not fit", code="no_outcome", answered=True, system="salesforce"
-        )
-        return dict.fromkeys(records, lost)
+        return dict.fromkeys(records, lost("salesforce", f"the answer to {about} does not fit"))
+    about = f"salesforce {about}"
     return {
         key: item if item.get("success") else refusal(cause_of(item.get("errors") or ()), told=about, status=200)
         for key, item in zip(records, told, strict=True)
@@ -164,27 +118,12 @@ def is_id(told: object) -> bool:
     return ID.fullmatch(str(told)) is not None
 
 
-def long_id(told: str) -> str:
-    """The eighteen characters of an id: the last three say which of the others are capitals."""
-    groups = (told[start : start + 5] for start in range(0, 15, 5))
-    check = "".join(CHECK[sum(1 << place for place, one in enumerate(group) if one.isupper())] for group in groups)
-    return told[:15] + check if is_id(told) else told
-
-
-def moment(told: object) -> datetime | None:
-    """A time as Salesforce writes it, with or without a colon in its offset. None where it cannot be read."""
-    try:
-        read = datetime.fromisoformat(OFFSET.sub(r"\1:\2", str(told)))
-        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def literal(at: datetime) -> str:
-    """A moment as SOQL takes it, without quotes."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    """The items in order, in parts of at most `size`."""
-    return [items[start : start + size] for start in range(0, len(items), size)]
+def long_id(told: object) -> str:
+    """The eighteen characters of an id: the last three say which of the others are capitals. Empty of nothing."""
+    text = str(told or "")
+    if not is_id(text):
+        return text
+    groups = (text[start : start + 5] for start in range(0, 15, 5))
+    return text[:15] + "".join(
+        CHECK[sum(1 << place for place, one in enumerate(group) if one.isupper())] for group in groups
+    )

@@ -7,7 +7,6 @@ Neither has an external id, and the text of a comment can never be changed, so a
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,11 +15,12 @@ from typing import Final
 from simple_salesforce.format import format_soql
 
 from connector.adapters.base import Json, NewComment, Written
-from connector.adapters.salesforce.api import BATCH, Api, chunks, is_id, long_id
-from connector.adapters.salesforce.cases import COLLECTION
-from connector.adapters.salesforce.entries import EMAIL, POST, VISIBILITY, Shape, in_force
-from connector.domain.errors import ConnectorError, NotSupported, Refused, RetryLater
-from connector.domain.text import fingerprint
+from connector.adapters.calls import Outcome, chunks
+from connector.adapters.entries import files_named, heading, in_order, recognise_words
+from connector.adapters.salesforce.api import BATCH, COLLECTION, Api, is_id, long_id
+from connector.adapters.salesforce.forms import POST, VISIBILITY, Shape, in_force
+from connector.adapters.turns import add_in_order
+from connector.domain.errors import ConnectorError, NotSupported, Refused
 from connector.domain.ticket import Comment, CommentKind
 
 LONGEST: Final = 4_000
@@ -30,9 +30,11 @@ PART = re.compile(r"\n\((\d{1,2})/(\d{1,2})\)\Z")
 EARLIER: Final = timedelta(minutes=10)
 """How far Salesforce's clock may be behind ours."""
 
+UNSEEN: Final = ("PendingReview", "Isolated")
+
 
 class Comments:
-    """`forms` gives those of `entries.FORMS` that the mapping in force reads or writes."""
+    """`forms` gives those of `forms.FORMS` that the mapping in force reads or writes."""
 
     def __init__(self, api: Api, forms: Callable[[], frozenset[str]]) -> None:
         self._api = api
@@ -51,11 +53,9 @@ class Comments:
         asked = {long_id(one): one for one in ids if is_id(one)}
         for part in chunks(list(asked), BATCH):
             for shape, row in self._rows(part):
-                if row.get("Status") not in ("PendingReview", "Isolated"):
-                    found[asked[long_id(str(row["ParentId"]))]].append(shape.comment(row))
-        return {
-            one: _whole(sorted(each, key=lambda entry: (entry.created_at, entry.id))) for one, each in found.items()
-        }
+                if row.get("Status") not in UNSEEN:
+                    found[asked[long_id(row["ParentId"])]].append(shape.comment(row))
+        return {one: _whole(in_order(each)) for one, each in found.items()}
 
     def _rows(self, ids: Sequence[str]) -> list[tuple[Shape, Json]]:
         shapes = in_force(self._forms())
@@ -76,34 +76,21 @@ class Comments:
             named = [one for one in comment_ids if is_id(one) and one.startswith(shape.prefix)]
             if named or not shape.form:
                 rows = self._api.rows_of(shape.parents(), named or [f"{shape.prefix}000000000000"])
-                found |= {long_id(str(row["Id"])): [long_id(str(row["ParentId"]))] for row in rows}
+                found |= {long_id(row["Id"]): [long_id(row["ParentId"])] for row in rows}
         return found
 
     def add(self, comments: Sequence[NewComment]) -> list[Written]:
         """One entry for each, one a case and call; after one that failed, its case's later ones are held back."""
-        outcomes: list[Written] = []
-        stopped: set[str] = set()
-        for turn in _turns(comments):
-            ready = [one for one in turn if one.ticket_id not in stopped]
-            held = RetryLater("an earlier comment of this case is open", code="held_back", scope="record")
-            outcomes += [Written(one.key, error=held) for one in turn if one not in ready]
-            for one in self._make(ready):
-                outcomes.append(one)
-                if one.error is not None:
-                    stopped |= {comment.ticket_id for comment in ready if comment.key == one.key}
-        return outcomes
+        return add_in_order(comments, self._make, size=BATCH, system="salesforce")
 
     def _make(self, comments: Sequence[NewComment]) -> list[Written]:
         """Comments before posts, so that a call holds each kind once; those in parts have a call each."""
-        parts = {one.key: parts_of(one) for one in comments}
-        short = sorted((one for one in comments if len(parts[one.key]) == 1), key=lambda one: one.form)
-        told = "an e-mail that nobody sent is not written into Salesforce"
-        refused = NotSupported(told, code="not_supported")
-        outcomes: dict[str, Json | ConnectorError] = {one.key: refused for one in comments if one.form == EMAIL}
-        short = [one for one in short if one.key not in outcomes]
-        for some in chunks(short, BATCH):
-            inputs = {one.key: self._input(one, parts[one.key][0]) for one in some}
-            outcomes |= self._api.write("POST", COLLECTION, inputs)
+        told = NotSupported("salesforce: only comments and posts are written", code="not_supported")
+        outcomes: dict[str, Outcome] = {one.key: told for one in comments if one.form not in ("", POST)}
+        parts = {one.key: parts_of(one) for one in comments if one.key not in outcomes}
+        short = [one for one in comments if len(parts.get(one.key, ())) == 1]
+        inputs = {one.key: self._input(one, *parts[one.key]) for one in sorted(short, key=lambda one: one.form)}
+        outcomes |= self._api.write("POST", COLLECTION, inputs) if inputs else {}
         for one in comments:
             if one.key not in outcomes:
                 inputs = {str(place): self._input(one, text) for place, text in enumerate(parts[one.key])}
@@ -113,39 +100,30 @@ class Comments:
         written = [_written(one.key, outcomes[one.key]) for one in comments if one not in again]
         return written + (self._make(again) if again else [])
 
-    def _lacks_visibility(self, comment: NewComment, outcome: Json | ConnectorError) -> bool:
+    def _lacks_visibility(self, comment: NewComment, outcome: Outcome) -> bool:
         """Whether a note was refused only because there is nobody outside from whom to keep it."""
         lacks = isinstance(outcome, Refused) and outcome.field == VISIBILITY and not self._hidden
-        self._hidden = VISIBILITY if lacks else self._hidden
-        return lacks and comment.kind is CommentKind.NOTE
+        if lacks and comment.kind is CommentKind.NOTE:
+            self._hidden = VISIBILITY
+            return True
+        return False
 
     def _input(self, comment: NewComment, text: str) -> Json:
         is_note = comment.kind is CommentKind.NOTE
-        if comment.form != POST:
-            kind = {"attributes": {"type": "CaseComment"}, "CommentBody": text, "IsPublished": not is_note}
-            return {**kind, "ParentId": comment.ticket_id}
-        seen = {VISIBILITY: "InternalUsers" if is_note else "AllUsers"}
-        kind = {"attributes": {"type": "FeedItem"}, "Type": "TextPost", "Body": text}
-        return {**kind, "ParentId": comment.ticket_id, **({} if is_note and self._hidden else seen)}
+        told: Json = {"attributes": {"type": "CaseComment"}, "CommentBody": text, "IsPublished": not is_note}
+        if comment.form == POST:
+            told = {"attributes": {"type": "FeedItem"}, "Type": "TextPost", "Body": text}
+            told |= {} if is_note and self._hidden else {VISIBILITY: "InternalUsers" if is_note else "AllUsers"}
+        return {**told, "ParentId": comment.ticket_id}
 
 
 def recognise(
     comment: NewComment, timeline: Sequence[Comment], *, sent_at: datetime, taken: frozenset[str]
 ) -> str | None:
     """The first entry that says what we sent, in its form and to whom we sent it, and is none of `taken`."""
-    wanted, is_note = fingerprint(_body(comment)), comment.kind is CommentKind.NOTE
-    return next(
-        (
-            one.id
-            for one in timeline
-            if one.id not in taken
-            and one.form == comment.form
-            and one.created_at >= sent_at - EARLIER
-            and (one.kind is CommentKind.NOTE) == is_note
-            and fingerprint(one.text) == wanted
-        ),
-        None,
-    )
+    of_form = [one for one in timeline if one.form == comment.form]
+    is_note = comment.kind is CommentKind.NOTE
+    return recognise_words(_body(comment), of_form, is_note=is_note, earliest=sent_at - EARLIER, taken=taken)
 
 
 def parts_of(comment: NewComment) -> list[str]:
@@ -164,16 +142,7 @@ def parts_of(comment: NewComment) -> list[str]:
 
 
 def _body(comment: NewComment) -> str:
-    ticket = f" ({comment.ticket_number})" if comment.ticket_number else ""
-    author = comment.author
-    headings = {
-        CommentKind.REPLY: f"{author or 'An agent'} replied in Next Cap",
-        CommentKind.CUSTOMER_REPLY: f"{f'Customer {author}' if author else 'The customer'} wrote in Next Cap",
-        CommentKind.NOTE: f"Internal note{f' by {author}' if author else ''} in Next Cap",
-    }
-    files = ", ".join(one.name for one in comment.attachments)
-    tail = f"\n\nFiles in Next Cap: {files}" if files else ""
-    return f"{headings[comment.kind]}{ticket}:\n\n{comment.text.strip()}{tail}".strip()
+    return f"{heading(comment)}:\n\n{comment.text.strip()}\n\n{files_named(comment)}".strip()
 
 
 def _whole(entries: Sequence[Comment]) -> list[Comment]:
@@ -195,16 +164,7 @@ def _whole(entries: Sequence[Comment]) -> list[Comment]:
     return whole
 
 
-def _written(key: str, outcome: Json | ConnectorError) -> Written:
+def _written(key: str, outcome: Outcome) -> Written:
     if isinstance(outcome, ConnectorError):
         return Written(key, error=outcome)
-    return Written(key, id=long_id(str(outcome["id"])))
-
-
-def _turns(comments: Sequence[NewComment]) -> list[list[NewComment]]:
-    turns: defaultdict[int, list[NewComment]] = defaultdict(list)
-    seen: defaultdict[str, int] = defaultdict(int)
-    for one in comments:
-        turns[seen[one.ticket_id]].append(one)
-        seen[one.ticket_id] += 1
-    return list(turns.values())
+    return Written(key, id=long_id(outcome["id"]))

@@ -15,7 +15,7 @@ from connector.adapters.building import Ask, Kind, Parts
 from connector.adapters.oauth import Anonymous, Grant, OAuthCredentials, TokenStore
 from connector.adapters.salesforce.adapter import VERSION, Salesforce
 from connector.adapters.salesforce.api import long_id
-from connector.adapters.salesforce.entries import FORMS
+from connector.adapters.salesforce.forms import FORMS
 from connector.adapters.salesforce.refusals import rate, sort
 from connector.adapters.salesforce.wire import SalesforceWire
 from connector.adapters.settings import ConnectionSettings, Secret, shown

@@ -10,10 +10,13 @@ from typing import Final
 from simple_salesforce.format import format_soql
 
 from connector.adapters.base import Commented, Json, Sweep
-from connector.adapters.salesforce.api import BATCH, Api, chunks, is_id, literal, long_id, moment, next_path
-from connector.adapters.salesforce.entries import SHAPES, in_force
-from connector.adapters.salesforce.schema import OUR_ID, Catalogue
-from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
+from connector.adapters.calls import bad_place, chunks, still_there
+from connector.adapters.people import requester_of
+from connector.adapters.salesforce.api import BATCH, Api, is_id, long_id, next_path
+from connector.adapters.salesforce.forms import SHAPES, in_force
+from connector.adapters.salesforce.schema import Catalogue
+from connector.adapters.times import iso, moment
+from connector.domain.errors import ConnectorError, Gone, Refused
 from connector.domain.ticket import Record, Requester
 
 STAMP: Final = "SystemModstamp"
@@ -91,18 +94,18 @@ class Records:
         return Sweep(
             [self.record(one, fields) for one in cases],
             [Commented(long_id(case), long_id(entry)) for case, entry in entries if case.startswith(PREFIX)],
-            [long_id(str(one["Id"])) for one in gone],
+            [long_id(one["Id"]) for one in gone],
             json.dumps(going_on) if going_on else "",
         )
 
     def _places(self, since: datetime, fields: Sequence[str]) -> dict[str, str]:
         self._catalogue.expect(fields)
-        span = f"{STAMP} >= {literal(since)}"
+        span = f"{STAMP} >= {iso(since)}"
         order = f"ORDER BY {STAMP}, Id"
         columns = self._columns(self._catalogue.known(fields))
         cases = f"SELECT {columns} FROM Case WHERE {span} {order}"  # noqa: S608 - names of the schema
         url = self._api.query_url
-        entries = {one.name: url(one.since(literal(since))) for one in in_force(self._forms())}
+        entries = {one.name: url(one.since(iso(since))) for one in in_force(self._forms())}
         return {CASE: url(cases), **entries, GONE: url(_deleted(since), deleted=True)}
 
     def fate(self, record_id: str) -> Gone:
@@ -114,47 +117,38 @@ class Records:
         if not rows:
             return Gone(f"salesforce has no case {record_id}, or hides it from our user")
         if rows[0].get("MasterRecordId"):
-            survivor = long_id(str(rows[0]["MasterRecordId"]))
+            survivor = long_id(rows[0]["MasterRecordId"])
             return Gone(f"salesforce case {record_id} was merged into {survivor}", code="merged", survivor=survivor)
         if rows[0].get("IsDeleted"):
             return Gone(f"salesforce case {record_id} is in the recycle bin", code="archived")
-        told = f"salesforce case {record_id} is there, although a read left it out"
-        raise RetryLater(told, code="read_incomplete", scope="record", system="salesforce")
+        raise still_there("salesforce", f"case {record_id}")
 
     def requesters(self, ids: Sequence[str]) -> dict[str, Requester]:
         """Each case's contact; where it has none, who was given when it was made."""
-        return {long_id(str(row["Id"])): _requester(row) for row in self._api.rows_of(CUSTOMERS, filter(is_id, ids))}
-
-    def by_our_id(self, our_id: str, fields: Sequence[str]) -> Record | None:
-        """The case that carries this id of the other side."""
-        return next(iter(self.find(OUR_ID, [our_id], fields)[our_id]), None)
+        return {long_id(row["Id"]): _requester(row) for row in self._api.rows_of(CUSTOMERS, filter(is_id, ids))}
 
     def record(self, row: Mapping[str, Json], fields: Sequence[str]) -> Record:
         """A case as Salesforce shows it. What is not in the row is left out, not empty. Makes no call."""
         values = {name: self._catalogue.native(name, row[name]) for name in fields if name in row}
-        return Record(long_id(str(row["Id"])), values, version=moment(row.get(STAMP)))
+        return Record(long_id(row["Id"]), values, version=moment(row.get(STAMP)))
 
     def _columns(self, fields: Sequence[str]) -> str:
         return ", ".join(dict.fromkeys(["Id", *fields, STAMP]))
 
 
 def _deleted(since: datetime) -> str:
-    return f"SELECT Id FROM Case WHERE IsDeleted = true AND {STAMP} >= {literal(since)}"  # noqa: S608 - a moment
+    return f"SELECT Id FROM Case WHERE IsDeleted = true AND {STAMP} >= {iso(since)}"  # noqa: S608 - a moment
 
 
 def _read_places(after: str) -> dict[str, str]:
     try:
         told = dict(json.loads(after))
     except (ValueError, TypeError) as error:
-        raise Refused(f"salesforce: {after[:60]!r} is no place in a sweep", code="bad_place") from error
+        raise bad_place("salesforce", after) from error
     known = {CASE, GONE, *(one.name for one in SHAPES.values())}
     return {str(name): next_path(url) for name, url in told.items() if name in known}
 
 
 def _requester(row: Mapping[str, Json]) -> Requester:
     contact = row.get("Contact") or {}
-    email = str(contact.get("Email") or row.get("SuppliedEmail") or "").strip().lower()
-    name = contact.get("Name") or row.get("SuppliedName")
-    return Requester(
-        email=email or None, name=name or None, phone=contact.get("Phone") or row.get("SuppliedPhone") or None
-    )
+    return requester_of(*(contact.get(one) or row.get(f"Supplied{one}") for one in ("Email", "Name", "Phone")))

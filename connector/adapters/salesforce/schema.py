@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Json
-from connector.adapters.salesforce.api import Api, long_id, moment
+from connector.adapters.catalogue import FieldCatalogue
+from connector.adapters.salesforce.api import Api, long_id
+from connector.adapters.times import iso, moment
 from connector.domain.errors import Refused
 from connector.domain.schema import FieldSchema, Option, Schema
 from connector.domain.ticket import Value, normal
@@ -17,40 +19,32 @@ RECORD_TYPE: Final = "RecordTypeId"
 STATUS: Final = "Status"
 OWNER: Final = "OwnerId"
 NUMBERS: Final = frozenset({"double", "int", "currency", "percent"})
-KEPT: Final = timedelta(minutes=10)
+TEXTS: Final = frozenset({"string", "textarea", "url", "phone"})
+DESCRIBE: Final = "/sobjects/Case/describe"
 
 
-class Catalogue:
+class Catalogue(FieldCatalogue):
     """What is known of Case, so that only fields that are there are asked for, and values have their type."""
 
     def __init__(self, api: Api, clock: Callable[[], datetime], nobody: Callable[[], str]) -> None:
         """`nobody` gives the id of the owner that stands for none: a case is never without one."""
+        super().__init__(clock)
         self._api = api
         self._nobody = nobody
-        self._clock = clock
-        self._fields: Mapping[str, FieldSchema] = {}
         self._lengths: Mapping[str, int] = {}
-        self._stale_at = clock()
-        self._missed: frozenset[str] = frozenset()
 
     def refresh(self) -> Schema:
         """The fields as they are now, the statuses by record type."""
-        told = self._describe()
+        told = self._api.send("GET", DESCRIBE).json
         types = [one for one in told.get("recordTypeInfos") or () if one.get("available") and not one.get("master")]
         types.sort(key=lambda one: not one.get("defaultRecordTypeMapping"))
-        return self._learn(told, [(long_id(str(one["recordTypeId"])), str(one["name"])) for one in types])
+        found = self._read(told, [(long_id(one["recordTypeId"]), str(one["name"])) for one in types])
+        self.learn(found)
+        return found
 
-    def learn(self, schema: Schema) -> None:
-        """Take a schema that was read before, so that no call is needed."""
-        self._fields = {one.name: one for one in schema.fields}
-        self._stale_at = self._clock() + KEPT
-
-    def expect(self, names: Iterable[str], *, anew: bool = False) -> None:
-        """Read the fields if what is known is old, or if one of these is new; an unknown name is asked for once."""
-        new = set(names) - self._fields.keys() - self._missed
-        if anew or new or self._clock() >= self._stale_at:
-            self._learn(self._describe(), [])
-            self._missed |= new - self._fields.keys()
+    def look(self) -> Schema:
+        """The fields; their values are read right without the statuses of each record type."""
+        return self._read(self._api.send("GET", DESCRIBE).json, [])
 
     def known(self, names: Iterable[str]) -> list[str]:
         """Those of the names that Case has and our user may see. Makes no call."""
@@ -65,7 +59,7 @@ class Catalogue:
         if isinstance(raw, int | float):
             return str(int(raw)) if float(raw).is_integer() else str(raw)
         if kind == "datetime" and (at := moment(raw)):
-            return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            return iso(at, timespec="milliseconds")
         if kind == "reference" and isinstance(raw, str):
             return None if name == OWNER and long_id(raw) == self._nobody() else long_id(raw)
         if field is not None and field.multiple and isinstance(raw, str):
@@ -97,16 +91,14 @@ class Catalogue:
             return text
         return encoded[: 2 * (longest - 1)].decode("utf-16-le", "ignore").rstrip() + "…"
 
-    def _describe(self) -> Json:
-        return self._api.send("GET", "/sobjects/Case/describe").json
-
-    def _learn(self, told: Json, types: list[tuple[str, str]]) -> Schema:
-        found = Schema(tuple(_field(one, types, self._statuses(types)) for one in told.get("fields") or ()))
-        texts = ("string", "textarea", "url", "phone")
-        lengths = {str(one["name"]): int(one.get("length") or 0) for one in told["fields"] if one.get("type") in texts}
-        self._lengths = {name: length for name, length in lengths.items() if name != OUR_ID}
-        self.learn(found)
-        return found
+    def _read(self, told: Json, types: list[tuple[str, str]]) -> Schema:
+        listed, statuses = told.get("fields") or (), self._statuses(types)
+        self._lengths = {
+            str(one["name"]): int(one.get("length") or 0)
+            for one in listed
+            if one.get("type") in TEXTS and one["name"] != OUR_ID
+        }
+        return Schema(tuple(_field(one, types, statuses) for one in listed))
 
     def _statuses(self, types: list[tuple[str, str]]) -> list[Option]:
         """The statuses that each record type has."""

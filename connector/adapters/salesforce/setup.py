@@ -13,8 +13,8 @@ from typing import Final
 from simple_salesforce.format import format_soql
 
 from connector.adapters.base import Json, Step
-from connector.adapters.salesforce.api import Api
-from connector.adapters.salesforce.schema import OUR_ID
+from connector.adapters.salesforce.api import COLLECTION, Api
+from connector.adapters.salesforce.schema import DESCRIBE, OUR_ID
 from connector.domain.errors import ConnectorError, Refused, UnknownOutcome
 
 FIELDS: Final[Mapping[str, Mapping[str, Json]]] = {
@@ -72,7 +72,7 @@ class Fields:
 
     def _look(self) -> dict[str, str | None]:
         """By field: None where it serves, why not, or nothing where it is not there, or hidden from our user."""
-        told = self._api.send("GET", "/sobjects/Case/describe").json.get("fields") or ()
+        told = self._api.send("GET", DESCRIBE).json.get("fields") or ()
         found = {str(one["name"]): one for one in told}
         return {name: _judged(name, found[name]) if name in found else "" for name in FIELDS}
 
@@ -112,7 +112,7 @@ class Fields:
             for name in names
             if f"Case.{name}" not in shown
         }
-        outcomes = self._api.write("POST", "/composite/sobjects", inputs) if inputs else {}
+        outcomes = self._api.write("POST", COLLECTION, inputs) if inputs else {}
         user = self._user()
         assigned = {"PermissionSetId": held, "AssigneeId": user}
         self._held(format_soql(ASSIGNED, id=held, user=user), "PermissionSetAssignment", assigned)

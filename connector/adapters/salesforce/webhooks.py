@@ -7,24 +7,30 @@ sforce_api_om_outboundmessaging.htm (2026-11)
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from connector.adapters.base import TAKEN, Answer, Delivery, Event, EventKind, Step
-from connector.adapters.salesforce.api import is_id, long_id, moment
-from connector.adapters.salesforce.entries import SHAPES
-from connector.adapters.signing import WRONG_PATH, check_path_token
+from connector.adapters.salesforce.api import is_id, long_id
+from connector.adapters.salesforce.forms import SHAPES
+from connector.adapters.signing import (
+    WRONG_PATH,
+    check_path_token,
+    check_signature,
+    check_size,
+    check_time,
+    digest,
+    json_of,
+)
+from connector.adapters.times import moment
 from connector.domain.errors import BadDelivery
 
 SIGNATURE: Final = "x-connector-signature"
-TOLERANCE: Final = timedelta(minutes=5)
-LARGEST: Final = 1024 * 1024
 KINDS: Final = {"500": EventKind.TICKET} | {one.prefix: EventKind.COMMENT for one in SHAPES.values()}
 """By how the ids of cases and of the entries of their conversations begin."""
 
@@ -69,8 +75,7 @@ class Verifier:
 
     def verify(self, delivery: Delivery, *, now: datetime) -> None:
         """Raises BadDelivery unless it is our trigger's, or a message of our org at our secret address."""
-        if len(delivery.body) > LARGEST:
-            raise BadDelivery("the delivery is larger than 1 MiB", code="too_large")
+        check_size(delivery.body)
         if is_soap(delivery):
             self._verify_soap(delivery)
         else:
@@ -86,18 +91,11 @@ class Verifier:
             raise BadDelivery("the message is of another org", code=WRONG_PATH)
 
     def _verify_signed(self, delivery: Delivery, now: datetime) -> None:
-        keys = [one.encode() for one in self._secrets if one]
-        if not keys:
-            raise BadDelivery("no webhook secret is configured, so no delivery can be trusted", code="no_secret")
-        given = delivery.headers.get(SIGNATURE, "").strip().lower().encode()
-        if not given:
-            raise BadDelivery("there is no signature", code="signature_missing")
-        signed = [hmac.compare_digest(hmac.digest(key, delivery.body, "sha256").hex().encode(), given) for key in keys]
-        if not any(signed):
-            raise BadDelivery("the signature does not match", code="signature_wrong")
-        sent_at = moment(_field(delivery.body, "sent_at"))
-        if sent_at is not None and abs(now - sent_at) > TOLERANCE:
-            raise BadDelivery("the signed time is more than five minutes away", code="stale")
+        given = delivery.headers.get(SIGNATURE, "").strip().lower()
+        check_signature(given, self._secrets, lambda key: hmac.digest(key, delivery.body, "sha256").hex())
+        told = json_of(delivery.body)
+        if isinstance(told, dict) and "sent_at" in told:
+            check_time(moment(told["sent_at"]), now)
 
 
 def parse(delivery: Delivery) -> list[Event]:
@@ -106,7 +104,7 @@ def parse(delivery: Delivery) -> list[Event]:
 
 
 def _from_json(body: bytes) -> Iterator[Event]:
-    told = _json(body)
+    told = json_of(body)
     if not isinstance(told, dict | list):
         raise BadDelivery("the body is neither an object nor a list", code="unreadable")
     sent_at = moment(told.get("sent_at")) if isinstance(told, dict) else None
@@ -117,7 +115,7 @@ def _from_json(body: bytes) -> Iterator[Event]:
         for place, one in enumerate(dict.fromkeys(str(each or "") for each in ids[:MOST])):
             kind = KINDS.get(one[:3], EventKind.OTHER) if is_id(one) else EventKind.OTHER
             subject = long_id(one) if kind is not EventKind.OTHER else ""
-            key = f"trigger:{when or hash_of(body)}:{subject or place}"
+            key = f"trigger:{when or digest(body)}:{subject or place}"
             case = subject if kind is EventKind.TICKET else None
             yield Event("trigger", kind, subject, key, ticket_id=case, moment=sent_at)
 
@@ -154,31 +152,11 @@ def _notifications(body: bytes) -> Element:
     return found
 
 
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadDelivery("the body is not JSON", code="unreadable") from error
-
-
-def _field(body: bytes, name: str) -> object:
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return told.get(name) if isinstance(told, dict) else None
-
-
 def _named(item: object) -> object:
     """The case that an object names alone."""
     if not isinstance(item, dict):
         return ""
     return next((item[name] for name in ("id", "Id", "caseId", "recordId") if item.get(name)), "")
-
-
-def hash_of(body: bytes) -> str:
-    """What repeats of one body have in common."""
-    return hmac.digest(b"", body, "sha256").hex()[:32]
 
 
 def subscribe_by_hand(url: str, tokens: Sequence[str]) -> list[Step]:

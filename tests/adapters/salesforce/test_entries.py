@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector.adapters.base import Change, ChangeKind, Commented, EventKind, NewComment
-from connector.adapters.salesforce.entries import FORMS
+from connector.adapters.salesforce.forms import FORMS
 from connector.adapters.testing.salesforce import SalesforceArena
 from connector.domain.errors import NotSupported, Refused, UnknownOutcome
 from connector.domain.ticket import CommentKind

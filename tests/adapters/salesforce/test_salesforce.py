@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
 from connector.adapters.base import Change, ChangeKind, Commented, NewComment
-from connector.adapters.salesforce.api import long_id, moment
+from connector.adapters.salesforce.api import long_id
 from connector.adapters.salesforce.comments import LONGEST, parts_of
 from connector.adapters.salesforce.refusals import refusal
 from connector.adapters.salesforce.wire import SalesforceWire
 from connector.adapters.testing.salesforce import SalesforceArena
+from connector.adapters.times import moment
 from connector.adapters.transport import Request
 from connector.domain.errors import ConnectorError, Gone, NeedsReview, Refused, RetryLater
 from connector.domain.ticket import CommentKind, Requester
@@ -73,7 +74,7 @@ def test_a_vendor_that_says_nothing_ends_in_time(arena: SalesforceArena) -> None
 
     request = Request("GET", "/services/data/v62.0/limits", "/limits", timeout=0.3)
     with pytest.raises(RetryLater) as caught:
-        arena.salesforce.people.__self__._api._transport.send(request)  # type: ignore[attr-defined]
+        arena.salesforce.people.args[0]._transport.send(request)
 
     assert caught.value.code in ("no_answer", "unreachable")
 

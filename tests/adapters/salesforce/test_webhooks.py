@@ -93,7 +93,7 @@ def test_a_callout_is_believed_by_its_signature_and_time(arena: SalesforceArena)
     arena.salesforce.verify(delivery, now=arena.now())
 
     assert arena.salesforce.answer(delivery).status == 202
-    assert refused(arena, arena.signed({"ids": [case]}, secret="wrong")) == "signature_wrong"
+    assert refused(arena, arena.signed({"ids": [case]}, secret="wrong")) == "bad_signature"
     arena.imitation.clock.advance(400)
     assert refused(arena, delivery) == "stale"
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from connector.adapters.base import Json
-from connector.adapters.salesforce.api import long_id, moment
+from connector.adapters.salesforce.api import long_id
+from connector.adapters.times import EPOCH, moment
 from connector.domain.schema import Form
 from connector.domain.text import html_to_text
 from connector.domain.ticket import Comment, CommentKind
@@ -28,7 +28,6 @@ VISIBILITY: Final = "Visibility"
 COMMON: Final = "Id, ParentId, CreatedDate, CreatedById, CreatedBy.Name, CreatedBy.UserType"
 STAFF: Final = "Standard"
 SENT: Final = "3"
-EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +65,11 @@ class Shape:
         author = row.get("CreatedBy") or {}
         sender = (row.get("FromName") or row.get("FromAddress")) if row.get("Incoming") else None
         return Comment(
-            id=long_id(str(row["Id"])),
+            id=long_id(row["Id"]),
             kind=self.seen(row),
             text=self.told(row).strip(),
             created_at=moment(row.get("CreatedDate")) or EPOCH,
-            author_id=None if sender else long_id(str(row.get("CreatedById") or "")) or None,
+            author_id=None if sender else long_id(row.get("CreatedById")) or None,
             author_name=str(sender or author.get("Name") or ""),
             form=self.form,
         )
