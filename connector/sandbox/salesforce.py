@@ -21,6 +21,7 @@ from .salesforce_query import Queries
 from .salesforce_record_routes import add_record_routes
 from .salesforce_settings import Settings
 from .salesforce_state import case_view, org_view
+from .salesforce_stock import RIGHTS
 from .salesforce_tooling import add_tooling_routes
 from .salesforce_troubles import trouble
 
@@ -93,9 +94,10 @@ class Salesforce(People):
             self.org.furnish()
 
     def introduce(self, connector: str) -> dict[str, str | list[str]]:
-        """Deploy our fields and the Apex trigger; its secret, the address to log in at, the app's key and secret."""
-        self.install_fields()
-        self.configure(trigger_url=f"{connector}/webhooks/salesforce")
+        """Deploy the Apex triggers, and let the app's user change the org; what the configuration needs to know."""
+        objects = ["Case", "CaseComment", "EmailMessage", "FeedItem"]
+        self.configure(trigger_url=f"{connector}/webhooks/salesforce", trigger_objects=objects)
+        self.configure(rights=list(RIGHTS), tells_ours=False)
         return {
             "login_url": self.url,
             "client_id": self.credentials.client_id,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .salesforce_api import Api, ApiCall, Reply
-from .salesforce_errors import Failure
+from .salesforce_errors import Failure, not_found
 from .salesforce_ids import looks_like_id, normal_id
 from .salesforce_org import Org
 from .salesforce_record_routes import external_field, row
@@ -201,6 +201,8 @@ def _part(api: Api, call: ApiCall, part: Item, done: Mapping[str, tuple[int, Any
     except KeyError as missing:
         told = f"Invalid reference specified. No value for {missing} found in previous responses"
         return 400, [Failure("PROCESSING_HALTED", told).body()]
+    if "/queryAll" in url and not call.org.settings.composite_queryall:
+        return 404, [not_found().body()]
     return api.part(call, str(part["method"]), url, body, part.get("httpHeaders") or {})
 
 

@@ -80,7 +80,8 @@ class Outbound:
         is_heard = record.kind.name in self.settings.trigger_objects
         if heard.what in ("created", "updated", "undeleted") and self.settings.outbound_url and is_heard:
             self._waiting.append((self._ids.make("04l"), record))
-        if self.settings.trigger_url and is_heard:
+        is_ours = record.kind.name != "Case" and record.values["CreatedById"] == self.org().user_id
+        if self.settings.trigger_url and is_heard and not (is_ours and not self.settings.tells_ours):
             self._called.append((record.kind.name, record.id))
         if (self._waiting or self._called) and self._timer is None:
             self._timer = threading.Timer(self.window, self.flush)

@@ -35,6 +35,7 @@ class Settings(Knobs):
     flows              [{"field": …, "becomes": …, "set": {name: value}}], run under the writer's name
     contact_duplicates the duplicate rule of Contact, by e-mail address
     unknown_field      in a collection, an unknown field fails its `item` or the whole `call`
+    composite_queryall whether a composite call takes a queryAll as a part
     enhanced_email     whether EmailMessage exists
     experiences        whether outsiders see anything, and so whether FeedItem has Visibility
     rights             of our user, out of `RIGHTS`
@@ -43,6 +44,7 @@ class Settings(Knobs):
     trigger_url        where the Apex trigger's callout goes; empty sends none
     trigger_objects    the objects that have such a trigger, or a flow that sends an outbound message
     trigger_secret     signs the callout
+    tells_ours         whether the trigger tells of entries that our own user wrote
     retry_factor       shrinks the time between tries of an outbound message
     """
 
@@ -78,12 +80,14 @@ class Settings(Knobs):
     flows: list[dict[str, Any]] = field(default_factory=list)
     contact_duplicates: str = "allow"
     unknown_field: str = "item"
+    composite_queryall: bool = True
     enhanced_email: bool = True
     experiences: bool = True
     rights: list[str] = field(default_factory=list)
     outbound_url: str = ""
     outbound_ids: str = "long"
     trigger_url: str = ""
+    tells_ours: bool = True
     trigger_objects: list[str] = field(default_factory=lambda: ["Case", "CaseComment"])
     trigger_secret: str = "sandbox-salesforce-trigger-secret"
     retry_factor: float = 0.005

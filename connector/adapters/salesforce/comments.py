@@ -71,13 +71,11 @@ class Comments:
 
     def tickets_of(self, comment_ids: Sequence[str]) -> dict[str, list[str]]:
         """The case of each entry, of those forms that are read."""
-        found: dict[str, list[str]] = {}
+        rows: list[Json] = []
         for shape in in_force(self._forms()):
-            named = [one for one in comment_ids if is_id(one) and one.startswith(shape.prefix)]
-            if named or not shape.form:
-                rows = self._api.rows_of(shape.parents(), named or [f"{shape.prefix}000000000000"])
-                found |= {long_id(row["Id"]): [long_id(row["ParentId"])] for row in rows}
-        return found
+            if named := [one for one in comment_ids if is_id(one) and one.startswith(shape.prefix)]:
+                rows += self._api.rows_of(shape.parents(), named)
+        return {long_id(row["Id"]): [long_id(row["ParentId"])] for row in rows}
 
     def add(self, comments: Sequence[NewComment]) -> list[Written]:
         """One entry for each, one a case and call; after one that failed, its case's later ones are held back."""

@@ -14,6 +14,7 @@ import pytest
 from connector.sandbox.kernel import Answer, Delivery, Environ, HttpServer
 from connector.sandbox.salesforce import Salesforce
 from connector.sandbox.salesforce_outbound import is_acknowledged
+from tests.sandbox.salesforce.conftest import Client
 
 SAMPLES = Path(__file__).parents[3].parent / "shared" / "specs" / "salesforce" / "outbound"
 ACK = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -137,3 +138,16 @@ def test_nothing_is_sent_where_nobody_listens(org: Salesforce) -> None:
     sent(org)
 
     assert org.deliveries.all() == []
+
+
+def test_a_trigger_that_names_our_user_keeps_our_own_entries_to_itself(org: Salesforce, api: Client) -> None:
+    org.configure(trigger_url="http://127.0.0.1:9/hooks", tells_ours=False)
+    case = api.case()
+    org.outbound.flush()
+    api("POST", "/sobjects/CaseComment", {"ParentId": case, "CommentBody": "Ours"})
+    theirs = org.comment(case, "Theirs")
+
+    org.outbound.flush()
+
+    told = [json.loads(one.body)["ids"] for one in org.deliveries.all()]
+    assert told == [[case], [theirs]]
