@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -46,6 +47,37 @@ def _address(told: object) -> str:
 
 def _joined(parts: Sequence[object]) -> str:
     return " ".join(str(one).strip() for one in parts if one and str(one).strip())
+
+
+class People:
+    """Everybody, by each id that the vendor shows of them; somebody not met before is asked for once.
+
+    `listed` reads them all: each with the further ids that stand for the same person.
+    """
+
+    def __init__(self, listed: Callable[[], Iterable[tuple[Person, Sequence[str]]]]) -> None:
+        self._listed = listed
+        self._known: dict[str, Person] = {}
+        self._missed: set[str] = set()
+
+    def all(self) -> list[Person]:
+        """Everybody as they are now. Where one is listed twice, the later counts."""
+        people: dict[str, Person] = {}
+        known: dict[str, Person] = {}
+        for person, further in self._listed():
+            people[person.id] = person
+            known |= dict.fromkeys((person.id, *further), person)
+        self._known, self._missed = known, set()
+        return list(people.values())
+
+    def find(self, told: str) -> Person | None:
+        """The person of this id; None where there is none, or our access does not show people."""
+        if told not in self._known and told not in self._missed:
+            missed = self._missed | {told}
+            with suppress(Refused):
+                self.all()
+            self._missed = missed
+        return self._known.get(told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,6 +21,11 @@ def moment(told: object) -> datetime | None:
         return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def first_of(told: Iterable[object]) -> datetime:
+    """The first of these times that can be read; the beginning of 1970 where none can."""
+    return next((at for one in told if one and (at := moment(one))), EPOCH)
 
 
 def iso(at: datetime, *, timespec: str = "seconds") -> str:

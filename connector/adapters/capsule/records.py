@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from connector.adapters.base import Commented, Json, Sweep
-from connector.adapters.calls import bad_place, still_there
 from connector.adapters.capsule.api import WITH_LISTS, Api, has_more
 from connector.adapters.capsule.catalogue import CLOSED, CUSTOM, Catalogue, native
 from connector.adapters.people import requester_of
+from connector.adapters.reading import bad_place, still_there
 from connector.adapters.times import iso, moment
 from connector.domain.errors import Gone, NotSupported
 from connector.domain.ticket import Record, Requester, Value, normal

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -11,10 +10,10 @@ from typing import Final
 from connector.adapters.base import Check
 from connector.adapters.checks import clock_told, judged, looked_at, ours_exist, readable, used
 from connector.adapters.hubspot.api import Api
-from connector.adapters.hubspot.schema import PIPELINE, PIPELINES, ensure_ours
+from connector.adapters.hubspot.schema import PIPELINES, ensure_ours
 from connector.adapters.people import person_of
-from connector.domain.errors import ConnectorError, Refused
-from connector.domain.ticket import Person, Value
+from connector.domain.errors import ConnectorError
+from connector.domain.ticket import Person
 
 OWNERS: Final = "/crm/owners/{owners}"
 PROBES: Final = {
@@ -25,47 +24,20 @@ PROBES: Final = {
 }
 
 
-class People:
-    """HubSpot's owners, remembered by owner id and by user id."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._known: dict[str, Person] = {}
-        self._missed: set[str] = set()
-
-    def all(self) -> list[Person]:
-        """Everybody who can own a ticket, and those who have left as inactive."""
-        known: dict[str, Person] = {}
-        people: dict[str, Person] = {}
-        for archived in ("true", "false"):
-            for item in self._api.pages(OWNERS, {"archived": archived}):
-                names = (item.get("firstName"), item.get("lastName"))
-                person = person_of(item["id"], item.get("email"), *names, active=not item.get("archived"))
-                people[person.id] = known[person.id] = person
-                known[f"user {item.get('userId') or item.get('userIdIncludingInactive')}"] = person
-        self._known, self._missed = known, set()
-        return list(people.values())
-
-    def find(self, told: str) -> Person | None:
-        """The person of an owner or user id. One not met before is asked for once; None without the scope."""
-        person = self._known.get(told) or self._known.get(f"user {told}")
-        if person is None and told not in self._missed:
-            missed = self._missed | {told}
-            with suppress(Refused):
-                self.all()
-            self._missed = missed
-            person = self._known.get(told) or self._known.get(f"user {told}")
-        return person
+def owners(api: Api) -> Iterator[tuple[Person, Sequence[str]]]:
+    """Everybody who can own a ticket, and those who have left as inactive; with their id as users."""
+    for archived in ("true", "false"):
+        for item in api.pages(OWNERS, {"archived": archived}):
+            names = (item.get("firstName"), item.get("lastName"))
+            person = person_of(item["id"], item.get("email"), *names, active=not item.get("archived"))
+            yield person, [f"user {item.get('userId') or item.get('userIdIncludingInactive')}"]
 
 
 class Doctor:
     """The checks of one connection."""
 
-    def __init__(
-        self, api: Api, scope: Mapping[str, Value], clock: Callable[[], datetime], *, target: str, has_secret: bool
-    ) -> None:
+    def __init__(self, api: Api, clock: Callable[[], datetime], *, target: str, has_secret: bool) -> None:
         self._api = api
-        self._scope = scope
         self._clock = clock
         advice = "put the app's client secret into webhook_secrets"
         self._webhooks = judged("webhooks", has_secret, f"HubSpot must call {target}", advice=advice)
@@ -88,10 +60,9 @@ class Doctor:
 
     def _pipeline(self) -> Iterator[Check]:
         listed = self._api.send("GET", PIPELINES).json.get("results") or []
-        wanted = self._scope.get(PIPELINE) or (listed[0]["id"] if listed else "")
-        stages = [len(one.get("stages") or ()) for one in listed if str(one["id"]) == str(wanted)]
-        detail = f"{wanted} has {sum(stages)} stages" if stages else f"there is no ticket pipeline {wanted}"
-        yield judged("pipeline", any(stages), detail, advice="name a ticket pipeline of this account in the mapping")
+        stages = {str(one["label"]): len(one.get("stages") or ()) for one in listed}
+        detail = ", ".join(f"{name}: {count} stages" for name, count in stages.items()) or "there is none"
+        yield judged("pipeline", any(stages.values()), detail, advice="make a ticket pipeline in HubSpot's settings")
 
     def _usage(self) -> Iterator[Check]:
         usages = self._api.send("GET", "/account-info/{account}/api-usage/daily/private-apps").json.get("results")

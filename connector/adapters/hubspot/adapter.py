@@ -7,19 +7,18 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from connector.adapters.base import Capabilities, Change, Delivery, Event, Step, taken
+from connector.adapters.base import Capabilities, taken
 from connector.adapters.calls import Sender
 from connector.adapters.entries import recognise
-from connector.adapters.hubspot.account import Doctor, People
-from connector.adapters.hubspot.api import BATCH, DEFAULT_VERSIONS, Api
+from connector.adapters.hubspot.account import Doctor, owners
+from connector.adapters.hubspot.api import BATCH, VERSIONS, Api
+from connector.adapters.hubspot.comments import Comments
 from connector.adapters.hubspot.contacts import HubSpotContacts
-from connector.adapters.hubspot.notes import Notes
 from connector.adapters.hubspot.records import Records
 from connector.adapters.hubspot.schema import OUR_ID, Catalogue, ensure_ours
-from connector.adapters.hubspot.sweeps import Sweeps
-from connector.adapters.hubspot.tickets import Tickets
-from connector.adapters.hubspot.webhooks import Verifier, parse, subscribe_by_hand
-from connector.domain.ticket import Record, Value
+from connector.adapters.hubspot.webhooks import Webhooks
+from connector.adapters.hubspot.writing import Writing
+from connector.adapters.people import People
 
 V3_ONLY: Final = frozenset({"v3"})
 
@@ -54,45 +53,30 @@ class HubSpot:
         webhook_secrets: Sequence[str],
         public_url: str,
         path: str = "/webhooks/hubspot",
-        versions: Mapping[str, str] = DEFAULT_VERSIONS,
+        versions: Mapping[str, str] = VERSIONS,
         signatures: frozenset[str] = V3_ONLY,
-        scope: Mapping[str, Value] | None = None,
         watched: Callable[[], Iterable[str]] = tuple,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`public_url` is our address as HubSpot calls it, which signatures cover; `path` is where our hook is.
 
-        `scope` is what every ticket of the connection has (its pipeline). `watched` names the properties that the
-        mapping reads now, for the subscriptions.
+        `watched` names the properties that the mapping reads now, for the subscriptions.
         """
-        api = Api(transport, versions)
-        catalogue, people = Catalogue(api, clock), People(api)
-        records = Records(api, catalogue)
-        tickets = Tickets(api, records, HubSpotContacts(api), scope or {})
-        notes = Notes(api, people.find, clock)
-        self._catalogue, self._tickets, self._watched = catalogue, tickets, watched
-        self.verify = Verifier(webhook_secrets, public_url, signatures).verify
+        api = Api(transport, versions={**VERSIONS, **versions})
+        catalogue, people = Catalogue(api, clock), People(partial(owners, api))
+        comments = Comments(api, people.find, clock)
+        records = Records(api, catalogue, comments.tickets_of)
+        writing = Writing(api, records, HubSpotContacts(api))
+        webhooks = Webhooks(webhook_secrets, public_url, signatures, native=catalogue.native, watched=watched)
+        target = public_url.rstrip("/") + path
+        self.verify, self.parse, self.subscribe = webhooks.verify, webhooks.parse, webhooks.subscribe
         self.answer = taken
-        self.read, self.find = records.read, records.find
-        self.changes = Sweeps(api, records, notes.tickets_of).changes
+        self.read, self.find, self.changes = records.read, records.find, records.changes
         self.fate, self.requesters = records.fate, records.requesters
-        self.write = tickets.write
-        self.comments, self.add_comments, self.tickets_of = notes.comments, notes.add, notes.tickets_of
+        self.write, self.probe_create = writing.write, writing.probe
+        self.comments, self.add_comments, self.tickets_of = comments.comments, comments.add, comments.tickets_of
         self.recognise = recognise
         self.people = people.all
         self.schema, self.learn = catalogue.refresh, catalogue.learn
         self.ensure_schema = partial(ensure_ours, api)
-        target = public_url.rstrip("/") + path
-        self.check = Doctor(api, scope or {}, clock, target=target, has_secret=any(webhook_secrets)).check
-
-    def parse(self, delivery: Delivery) -> list[Event]:
-        """The events of a verified delivery. Makes no call."""
-        return parse(delivery.body, self._catalogue.native)
-
-    def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:  # noqa: ARG002 - our id says it all
-        """The ticket that a CREATE of unknown outcome left behind; repeating the CREATE is as safe."""
-        return self._tickets.probe(change)
-
-    def subscribe(self, url: str, *, dry_run: bool) -> list[Step]:  # noqa: ARG002 - nothing here writes
-        """What a person must do: no call registers the webhooks of a project app."""
-        return subscribe_by_hand(url, self._watched())
+        self.check = Doctor(api, clock, target=target, has_secret=any(webhook_secrets)).check

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from connector.adapters import calls
 from connector.adapters.base import Json
-from connector.adapters.calls import Outcome, Sender, chunks, halved, lost
+from connector.adapters.calls import Outcome, chunks, halved, lost
 from connector.adapters.hubspot.refusals import refusal
-from connector.domain.errors import ConfigError, Gone, Refused, RetryLater
+from connector.domain.errors import Gone, Refused, RetryLater
 
 BATCH: Final = 100
 PAIRS: Final = 1000
-DATE = re.compile(r"\d{4}-\d{2}")
 SPLITTABLE: Final = frozenset({400, 404, 409, 413, 414})
 
-DEFAULT_VERSIONS: Final[Mapping[str, str]] = {
+VERSIONS: Final[Mapping[str, str]] = {
     "objects": "2026-09",
     "associations": "2026-09",
     "properties": "2026-09",
@@ -34,13 +32,6 @@ Recognise = Callable[[Json], str | None]
 
 class Api(calls.Api):
     """Calls by route: `{objects}` stands for that API's version."""
-
-    def __init__(self, transport: Sender, versions: Mapping[str, str]) -> None:
-        super().__init__(transport, versions={**DEFAULT_VERSIONS, **versions})
-        for name, version in versions.items():
-            if name not in DEFAULT_VERSIONS or not DATE.fullmatch(version):
-                known = ", ".join(DEFAULT_VERSIONS)
-                raise ConfigError(f"versions.{name} = {version!r}: give a date like 2026-09 for one of {known}")
 
     def bucket_of(self, route: str) -> str:
         """Associations and searches have limits of their own."""

@@ -10,12 +10,12 @@ from pydantic_settings import NoDecode
 from connector.adapters.budget import Limit
 from connector.adapters.building import Ask, Kind, Parts
 from connector.adapters.hubspot.adapter import HubSpot
-from connector.adapters.hubspot.api import DEFAULT_VERSIONS
+from connector.adapters.hubspot.api import VERSIONS
 from connector.adapters.hubspot.refusals import LIMITS, rate, sort
 from connector.adapters.hubspot.wire import HubSpotWire
 from connector.adapters.settings import TokenSettings, listed, shown
 
-TOKEN = f"/oauth/{DEFAULT_VERSIONS['oauth']}/token"  # an address
+TOKEN = f"/oauth/{VERSIONS['oauth']}/token"  # an address
 ADVICE = "install the app again and configure its new refresh token"
 
 

@@ -1,36 +1,45 @@
-"""Reading tickets: by id, by value, and what became of one that is no longer shown."""
+"""Reading tickets: by id, by value, what changed, and what became of one that is no longer shown."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Final
 
-from connector.adapters.base import Json
-from connector.adapters.calls import still_there
+from connector.adapters.base import Commented, Json, Sweep
 from connector.adapters.hubspot.api import BATCH, Api, next_page
 from connector.adapters.hubspot.schema import OUR_ID, Catalogue
 from connector.adapters.people import requester_of
+from connector.adapters.reading import by_value, place_in, place_text, still_there
 from connector.adapters.times import moment
 from connector.domain.errors import Gone, Refused
 from connector.domain.ticket import Record, Requester, Value
 
 MERGED: Final = "hs_merged_object_ids"
 MODIFIED: Final = "hs_lastmodifieddate"
-SEARCH: Final = "/crm/objects/{objects}/tickets/search"
+TICKETS: Final = "tickets"
+NOTES: Final = "notes"
+SEARCH: Final = "/crm/objects/{{objects}}/{kind}/search"
 SEARCH_PAGE: Final = 200
 SEARCH_END: Final = 9_800
 SEARCH_BODY: Final = 2_500
 """Characters of values in one search: HubSpot takes 3,000 for the whole body."""
 
+Linked = Mapping[str, Sequence[str]]
+
 
 class Records:
-    """Tickets as records. Values always come from a read by id: the search index is late."""
+    """Tickets as records. Values always come from a read by id: the search index is late.
 
-    def __init__(self, api: Api, catalogue: Catalogue) -> None:
+    `tickets_of` tells which tickets each of some notes is on.
+    """
+
+    def __init__(self, api: Api, catalogue: Catalogue, tickets_of: Callable[[Sequence[str]], Linked]) -> None:
         self._api = api
         self._catalogue = catalogue
+        self._tickets_of = tickets_of
 
     def read(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Record]:
         """The live tickets by id. Archived, merged away and unknown ones are left out: `fate` says which it is."""
@@ -49,13 +58,7 @@ class Records:
             words = values if self._catalogue.is_choice(field) else [value.lower() for value in values]
             ids = [one for part in _parts(words) for one in self._search(_filter(field, "IN", values=part))]
             found = list(self.read(ids, [*fields, field]).values())
-        by_value: dict[str, list[Record]] = {value: [] for value in values}
-        for record in found:
-            held = record.fields.get(field)
-            for value in values:
-                if value.casefold() in _folded(held):
-                    by_value[value].append(record)
-        return by_value
+        return by_value(found, field, values)
 
     def fate(self, record_id: str) -> Gone:
         """What became of a ticket that `read` left out: merged (with its survivor), archived, or gone.
@@ -89,6 +92,46 @@ class Records:
         """Know how these properties are written before their values come: a set and a text look the same."""
         self._catalogue.expect(fields)
 
+    def changes(self, since: datetime, fields: Sequence[str], after: str = "") -> Sweep:
+        """One page of changed tickets as the index knows them, or the tickets of one page of changed notes.
+
+        Tickets of every pipeline come first, as one that left ours must be seen too. Archived records are in no index.
+        """
+        begin = int(since.timestamp() * 1000)
+        start = after or place_text(TICKETS, begin, 0)
+        kind, (oldest, passed) = place_in(start, parts=(TICKETS, NOTES), numbers=2, system="hubspot")
+        if kind == NOTES:
+            items, going_on = self._page(kind, oldest, passed, ())
+            owners = self._tickets_of([str(item["id"]) for item in items]) if items else {}
+            pairs = [Commented(ticket, note) for note, tickets in owners.items() for ticket in tickets]
+            return Sweep(commented=pairs, after=going_on)
+        self.expect(fields)
+        fits = len(json.dumps(list(fields))) <= SEARCH_BODY
+        items, going_on = self._page(kind, oldest, passed, fields if fits else ())
+        if fits:
+            found = [self.record(one, fields) for one in items]
+        else:
+            found = list(self.read([str(one["id"]) for one in items], fields).values())
+        return Sweep(found, after=going_on or place_text(NOTES, begin, 0))
+
+    def _page(self, kind: str, oldest: int, passed: int, fields: Sequence[str]) -> tuple[list[Json], str]:
+        """One page of hits behind the first `passed` of those changed since `oldest` (ms), and where the next begins.
+
+        It begins at the last hit's own time, so that records which move to the end while we look shift none past us;
+        only where a whole page has one time are its hits counted off. Empty text: that was the last.
+        """
+        changed = {"propertyName": MODIFIED, "operator": "GTE", "value": str(oldest)}
+        body = {"filterGroups": [{"filters": [changed]}], "properties": [*fields, MODIFIED], "limit": SEARCH_PAGE}
+        body |= {"sorts": [{"propertyName": MODIFIED, "direction": "ASCENDING"}], "after": str(passed)}
+        answer = self._api.send("POST", SEARCH.format(kind=kind), json=body, reads=True).json
+        items = list(answer["results"])
+        if not items or next_page(answer) is None:
+            return items, ""
+        times = [moment((item.get("properties") or {}).get(MODIFIED)) for item in items]
+        newest = max((int(one.timestamp() * 1000) for one in times if one), default=oldest)
+        passed = 0 if newest > oldest else passed + len(items)
+        return items, place_text(kind, newest, passed) if passed < SEARCH_END else place_text(kind, oldest + 1, 0)
+
     def record(self, item: Json, fields: Sequence[str]) -> Record:
         """A ticket as HubSpot shows it. What is not among its properties is left out, not empty. Makes no call."""
         shown: Mapping[str, object] = item.get("properties") or {}
@@ -115,7 +158,7 @@ class Records:
         after = "0"
         while after and int(after) < SEARCH_END:
             body = {**asked, "properties": [MODIFIED], "limit": SEARCH_PAGE, "after": after}
-            answer = self._api.send("POST", SEARCH, json=body, reads=True).json
+            answer = self._api.send("POST", SEARCH.format(kind=TICKETS), json=body, reads=True).json
             ids += [str(item["id"]) for item in answer["results"]]
             after = next_page(answer) or ""
         return ids
@@ -128,10 +171,6 @@ def _requester(shown: Mapping[str, str | None]) -> Requester:
 
 def _filter(field: str, operator: str, **operand: object) -> dict[str, Json]:
     return {"filterGroups": [{"filters": [{"propertyName": field, "operator": operator, **operand}]}]}
-
-
-def _folded(held: Value) -> set[str]:
-    return {str(one).casefold() for one in (held if isinstance(held, tuple) else (held,)) if one is not None}
 
 
 def _parts(values: Sequence[str]) -> list[list[str]]:

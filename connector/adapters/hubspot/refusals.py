@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from connector.adapters.answers import LONGEST_WAIT, about, first_mapping, mapping_of, number_in
 from connector.adapters.budget import Limit
 from connector.adapters.transport import Rate, Request, Response, retry_after, vendor_message
 from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
 
-LONGEST_WAIT: Final = 3600.0
 LIMITS: Final = {"default": Limit(100, 10.0), "associations": Limit(100, 10.0), "search": Limit(5, 1.0)}
 """The smallest plan's limits by bucket; answers teach the real ones, except for search, which tells none."""
 
@@ -25,8 +25,7 @@ NAMED = re.compile(r"""propert(?:y|ies)\b[^"'\[]*["'\[]([A-Za-z0-9_]+)["'\],]"""
 
 def sort(request: Request, response: Response) -> ConnectorError | None:
     """The error that an answer of 400 or more stands for; None leaves it to the transport."""
-    body = response.maybe_json if isinstance(response.maybe_json, dict) else {}
-    status, told = response.status, f"hubspot {request.method} {request.route}: {response.status}"
+    body, status, told = mapping_of(response.maybe_json), response.status, about("hubspot", request, response)
     asked = retry_after(response)
     if status == 429:
         policy = str(body.get("policyName") or "")
@@ -49,7 +48,7 @@ def refusal(body: Mapping[str, Any], *, told: str, status: int) -> Refused:
     category = str(body.get("category") or "").upper()
     message = str(body.get("message") or "")
     first = _first_complaint(body, message)
-    context = {**_mapping(body.get("context")), **_mapping(first.get("context"))}
+    context = {**mapping_of(body.get("context")), **mapping_of(first.get("context"))}
     if category == "OBJECT_NOT_FOUND":
         return Gone(f"{told}: {vendor_message(message)}")
     if category == "MISSING_SCOPES":
@@ -65,8 +64,7 @@ def refusal(body: Mapping[str, Any], *, told: str, status: int) -> Refused:
 def rate(response: Response) -> Rate | None:
     """The limits as the answer tells them; places of the rolling one come free again within a second."""
     names = ("max", "remaining", "daily", "daily-remaining")
-    told = [response.headers.get(f"x-hubspot-ratelimit-{name}", "") for name in names]
-    limit, remaining, daily, left = (int(text) if text.isdecimal() else None for text in told)
+    limit, remaining, daily, left = (number_in(response, f"x-hubspot-ratelimit-{name}") for name in names)
     if limit is None and remaining is None:
         return None
     return Rate(limit, remaining, reset_in=1.0, day_limit=daily, day_remaining=left)
@@ -78,7 +76,7 @@ def _first_complaint(body: Mapping[str, Any], message: str) -> Mapping[str, Any]
     if inside := VERDICTS.search(message):
         with suppress(ValueError):
             listed = json.loads(inside[0])
-    return _mapping(listed[0]) if isinstance(listed, list) and listed else {}
+    return first_mapping(listed)
 
 
 def _field(first: Mapping[str, Any], context: Mapping[str, Any], message: str) -> str | None:
@@ -87,7 +85,3 @@ def _field(first: Mapping[str, Any], context: Mapping[str, Any], message: str) -
     if not named and (found := NAMED.search(message)):
         named = found[1]
     return str(named) if named else None
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+from connector.adapters.answers import mapping_of
 from connector.adapters.base import Delivery, Event, EventKind, Json, Step
 from connector.adapters.signing import check_signature, check_time, digest, json_of
 from connector.adapters.times import moment
@@ -35,17 +36,31 @@ STOCK_PROPERTIES: Final = (
     *("hs_ticket_category", "hubspot_owner_id"),
 )
 NOT_OFFERED: Final = frozenset({"hs_lastmodifieddate", "createdate"})
+Native = Callable[[str, object], Value]
 
 
-class Verifier:
-    """Checks signatures. Only v3 names a time; v1 and v2 can be replayed and are off unless asked for."""
+class Webhooks:
+    """Only signatures of v3 name a time; v1 and v2 can be replayed and are off unless asked for.
 
-    def __init__(self, secrets: Sequence[str], public_url: str, accepted: frozenset[str]) -> None:
+    `native` turns a property's value; `watched` names the properties that the mapping reads now.
+    """
+
+    def __init__(
+        self,
+        secrets: Sequence[str],
+        public_url: str,
+        accepted: frozenset[str],
+        *,
+        native: Native,
+        watched: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
         if unknown := accepted - {"v1", "v2", "v3"}:
             raise ConfigError(f"signatures: unknown {', '.join(sorted(unknown))}; there are v1, v2 and v3")
         self._secrets = secrets
         self._public_url = public_url.rstrip("/")
         self._accepted = accepted
+        self._native = native
+        self._watched = watched
 
     def verify(self, delivery: Delivery, *, now: datetime) -> None:
         """Raises BadDelivery unless a secret of ours made the signature, within five minutes where it has a time."""
@@ -64,6 +79,23 @@ class Verifier:
         if version == "v3":
             check_time(moment(told) if MILLISECONDS.fullmatch(told) else None, now)
 
+    def parse(self, delivery: Delivery) -> list[Event]:
+        """The events of a delivery: an array, or one object. What we have no use for comes as OTHER. Makes no call."""
+        told = json_of(delivery.body)
+        items = [told] if isinstance(told, dict) else told
+        if not isinstance(items, list):
+            raise BadDelivery("the body is neither an event nor a list of events", code="unreadable")
+        return [event for item in items for event in _events(mapping_of(item), self._native)]
+
+    def subscribe(self, url: str, *, dry_run: bool) -> list[Step]:  # noqa: ARG002 - nothing here writes
+        """What a person does: no call registers the webhooks of a project app."""
+        app = json.dumps(component(url, self._watched()), indent=2)
+        told = "Save what follows as src/app/webhooks/nextcap-hsmeta.json in your HubSpot project and run"
+        return [
+            Step("webhooks", "manual", f"{told} `hs project upload`:\n{app}"),
+            Step("client secret", "manual", "Copy the app's client secret (its Auth tab) into webhook_secrets"),
+        ]
+
 
 def _signature(version: str, secret: bytes, signed: bytes) -> bytes:
     if version == "v3":
@@ -76,16 +108,7 @@ def _decoded(uri: bytes) -> bytes:
     return DECODED.sub(lambda escape: chr(int(escape[0][1:], 16)), uri.decode()).encode()
 
 
-def parse(body: bytes, native: Callable[[str, object], Value]) -> list[Event]:
-    """The events of a delivery: an array, or one object. What we have no use for comes as OTHER."""
-    told = json_of(body)
-    items = [told] if isinstance(told, dict) else told
-    if not isinstance(items, list):
-        raise BadDelivery("the body is neither an event nor a list of events", code="unreadable")
-    return [event for item in items for event in _events(item if isinstance(item, dict) else {}, native)]
-
-
-def _events(item: Json, native: Callable[[str, object], Value]) -> Iterable[Event]:
+def _events(item: Json, native: Native) -> Iterable[Event]:
     name = str(item.get("subscriptionType") or item.get("eventType") or "unknown")
     kind, _, what = name.partition(".")
     kind = TYPE_IDS.get(str(item.get("objectTypeId")), kind) if kind == "object" else kind
@@ -102,7 +125,7 @@ def _events(item: Json, native: Callable[[str, object], Value]) -> Iterable[Even
         yield Event(name, EventKind.COMMENT if heard else EventKind.OTHER, subject, key, moment=_moment(item))
 
 
-def _ticket(item: Json, name: str, what: str, native: Callable[[str, object], Value]) -> Event:
+def _ticket(item: Json, name: str, what: str, native: Native) -> Event:
     subject = _id(item.get("objectId"))
     field = str(item["propertyName"]) if item.get("propertyName") else None
     told = field is not None and "propertyValue" in item and not item.get("isSensitive")
@@ -166,8 +189,8 @@ def _moment(item: Json) -> datetime | None:
     return moment(item.get("occurredAt"))
 
 
-def subscribe_by_hand(url: str, properties: Iterable[str]) -> list[Step]:
-    """What a person does: HubSpot lets nobody register the webhooks of a project app by a call."""
+def component(url: str, properties: Iterable[str]) -> Json:
+    """The webhooks component of a HubSpot project: what it subscribes to, and where that is sent."""
     events = [
         {"subscriptionType": f"object.{what}", "objectType": kind, "active": True}
         for kind, events in WATCHED.items()
@@ -178,20 +201,8 @@ def subscribe_by_hand(url: str, properties: Iterable[str]) -> list[Step]:
         {"subscriptionType": "object.propertyChange", "objectType": kind, "propertyName": one, "active": True}
         for kind, one in [*watched, ("note", "hs_note_body")]
     ]
-    component = {
-        "uid": "nextcap-webhooks",
-        "type": "webhooks",
-        "config": {
-            "settings": {"targetUrl": url, "maxConcurrentRequests": 10},
-            "subscriptions": {"crmObjects": events, "legacyCrmObjects": [], "hubEvents": []},
-        },
+    config = {
+        "settings": {"targetUrl": url, "maxConcurrentRequests": 10},
+        "subscriptions": {"crmObjects": events, "legacyCrmObjects": [], "hubEvents": []},
     }
-    return [
-        Step(
-            "webhooks",
-            "manual",
-            "Save what follows as src/app/webhooks/nextcap-hsmeta.json in your HubSpot project and run "
-            f"`hs project upload`:\n{json.dumps(component, indent=2)}",
-        ),
-        Step("client secret", "manual", "Copy the app's client secret (its Auth tab) into webhook_secrets"),
-    ]
+    return {"uid": "nextcap-webhooks", "type": "webhooks", "config": config}

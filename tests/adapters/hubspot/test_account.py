@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from connector.adapters.hubspot import DEFAULT_VERSIONS, rate, sort
+from connector.adapters.hubspot import VERSIONS, rate, sort
 from connector.adapters.testing.hubspot import HubSpotArena
 from connector.adapters.transport import Request, Response
-from connector.domain.errors import ConfigError, Gone, Refused, RetryLater
+from connector.domain.errors import Gone, Refused, RetryLater
 from connector.domain.schema import Option
 from connector.sandbox.hubspot import HubSpot as Imitation
 
@@ -158,12 +158,11 @@ def test_doctor_names_the_missing_scope(arena: HubSpotArena, portal: Imitation) 
 def test_doctor_finds_what_would_fail_later(arena: HubSpotArena, portal: Imitation) -> None:
     portal.archive_property("nextcap_tags")
 
-    found = unwell(arena, scope={"hs_pipeline": "77"}, webhook_secrets=[""])
+    found = unwell(arena, webhook_secrets=[""])
 
-    assert set(found) == {"properties", "pipeline", "webhooks"}
+    assert set(found) == {"properties", "webhooks"}
     assert "nextcap_tags" in found["properties"]
     assert "connector setup" in found["properties"]
-    assert "77" in found["pipeline"]
     assert "https://connector.example.test/webhooks/hubspot" in found["webhooks"]
 
 
@@ -225,7 +224,7 @@ def test_every_line_of_the_doctor_is_in_the_manual(arena: HubSpotArena) -> None:
 
 
 def test_every_path_takes_its_version_from_the_map(arena: HubSpotArena, portal: Imitation) -> None:
-    versions = {name: f"20{20 + place}-03" for place, name in enumerate(sorted(DEFAULT_VERSIONS))}
+    versions = {name: f"20{20 + place}-03" for place, name in enumerate(sorted(VERSIONS))}
     adapter = arena.new_adapter(versions=versions)
     arena.forget_calls()
     portal.faults.add("status", status=200, body={"results": []}, times=None)
@@ -247,14 +246,6 @@ def test_every_path_takes_its_version_from_the_map(arena: HubSpotArena, portal: 
     for name, prefix in prefixes.items():
         used = {path.removeprefix(prefix).split("/")[0] for path in seen if path.startswith(prefix)}
         assert used == {versions[name]}
-
-
-@pytest.mark.parametrize("versions", [{"objects": "v3"}, {"objects": ""}, {"tickets": "2026-09"}])
-def test_a_version_that_is_no_date_is_a_mistake_in_the_configuration(
-    arena: HubSpotArena, versions: dict[str, str]
-) -> None:
-    with pytest.raises(ConfigError, match="2026-09"):
-        arena.new_adapter(versions=versions)
 
 
 # -- refusals

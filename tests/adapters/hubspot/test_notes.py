@@ -8,7 +8,7 @@ import pytest
 
 from connector.adapters.base import NewComment
 from connector.adapters.entries import marker
-from connector.adapters.hubspot.notes import LONGEST_BODY, note_body
+from connector.adapters.hubspot.comments import LONGEST_BODY, note_body
 from connector.adapters.testing.hubspot import HubSpotArena
 from connector.domain.errors import Refused, RetryLater, UnknownOutcome
 from connector.domain.text import html_to_text

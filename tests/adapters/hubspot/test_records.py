@@ -263,7 +263,7 @@ def test_a_sweep_sees_tickets_of_every_pipeline(arena: HubSpotArena, portal: Imi
     other = portal.add_pipeline("Returns", {"New": "OPEN"})
     ticket = portal.create_ticket("Parcel", pipeline=other["id"])
 
-    found = arena.new_adapter(scope={"hs_pipeline": "0"}).changes(since, ["hs_pipeline"]).records
+    found = arena.hubspot.changes(since, ["hs_pipeline"]).records
 
     assert [(one.id, one.fields["hs_pipeline"]) for one in found] == [(ticket, other["id"])]
 

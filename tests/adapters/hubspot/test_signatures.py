@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector.adapters.base import Delivery
-from connector.adapters.hubspot.webhooks import Verifier
+from connector.adapters.hubspot.webhooks import Webhooks
 from connector.domain.errors import BadDelivery, ConfigError
+from connector.domain.ticket import normal
 from connector.sandbox.hubspot_events import sign_v3
 
 SECRET = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"
@@ -39,8 +40,8 @@ def old(version: str, signature: str, body: bytes, method: str = "POST") -> Deli
     return Delivery(method, "/webhook_uri", headers, body)
 
 
-def verifier(*secrets: str, url: str = EXAMPLE, accepted: tuple[str, ...] = ("v3",)) -> Verifier:
-    return Verifier(secrets, url, frozenset(accepted))
+def verifier(*secrets: str, url: str = EXAMPLE, accepted: tuple[str, ...] = ("v3",)) -> Webhooks:
+    return Webhooks(secrets, url, frozenset(accepted), native=lambda _, told: normal(told))
 
 
 # -- signatures

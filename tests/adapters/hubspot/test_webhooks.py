@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.adapters.base import Delivery, Event, EventKind
-from connector.adapters.hubspot.webhooks import parse, subscribe_by_hand
+from connector.adapters.hubspot.webhooks import Webhooks
 from connector.adapters.testing.hubspot import PATH, PUBLIC_URL, HubSpotArena
 from connector.domain.errors import BadDelivery
 from connector.domain.ticket import normal
@@ -28,8 +28,15 @@ NOW = datetime.fromtimestamp(HOUR / 1000, UTC)
 # -- events
 
 
+WEBHOOKS = Webhooks([], PUBLIC_URL, frozenset({"v3"}), native=lambda _, value: normal(value))
+
+
+def parse(body: bytes) -> list[Event]:
+    return WEBHOOKS.parse(Delivery("POST", PATH, {}, body))
+
+
 def events(*items: Mapping[str, Any] | object) -> list[Event]:
-    return parse(json.dumps(items).encode(), lambda _, value: normal(value))
+    return parse(json.dumps(items).encode())
 
 
 def about(what: str, **more: Any) -> dict[str, Any]:
@@ -170,7 +177,7 @@ def test_what_we_do_not_know_is_put_aside(item: object) -> None:
 
 
 def test_one_object_is_a_delivery_too() -> None:
-    (event,) = parse(json.dumps(about("ticket.creation")).encode(), lambda _, value: normal(value))
+    (event,) = parse(json.dumps(about("ticket.creation")).encode())
 
     assert event.subject == "7"
 
@@ -204,7 +211,7 @@ def test_no_event_however_odd_breaks_the_reader(what: str, fields: Mapping[str, 
 @pytest.mark.parametrize("body", [b"[" * 200_000, b'{"a":' * 200_000, b"\xff", b"NaN"])
 def test_a_hostile_body_is_a_bad_delivery(body: bytes) -> None:
     with pytest.raises(BadDelivery):
-        parse(body, lambda _, value: normal(value))
+        parse(body)
 
 
 # -- with HubSpot itself
@@ -255,7 +262,8 @@ def test_what_a_person_does_arrives_as_events(arena: HubSpotArena, portal: Imita
 
 
 def test_the_component_that_setup_prints_is_one_that_hubspot_takes(arena: HubSpotArena, portal: Imitation) -> None:
-    steps = subscribe_by_hand(PUBLIC_URL + PATH, ["nextcap_status", "hs_lastmodifieddate", "subject"])
+    watched = ["nextcap_status", "hs_lastmodifieddate", "subject"]
+    steps = arena.new_adapter(watched=lambda: watched).subscribe(PUBLIC_URL + PATH, dry_run=False)
     component = json.loads(steps[0].advice.split(":\n", 1)[1])["config"]
     wanted = component["subscriptions"]["crmObjects"]
 

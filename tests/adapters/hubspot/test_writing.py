@@ -82,16 +82,6 @@ def test_a_customer_met_before_is_not_looked_up_again(arena: HubSpotArena) -> No
     assert len(arena.calls()) == 2
 
 
-def test_the_pipeline_of_the_connection_is_given_to_a_new_ticket(arena: HubSpotArena, portal: Imitation) -> None:
-    made = portal.add_pipeline("Returns", {"Arrived": "OPEN"})
-    adapter = arena.new_adapter(scope={"hs_pipeline": made["id"]})
-    change = creation(1, hs_pipeline_stage=made["stages"][0]["id"])
-
-    (written,) = adapter.write([change])
-
-    assert arena.properties(written.id)["hs_pipeline"] == made["id"]
-
-
 def test_creating_again_joins_the_contact_that_the_lost_answer_left_out(arena: HubSpotArena, portal: Imitation) -> None:
     warm(arena)
     change = creation(1, Requester("jo@customer.example"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Change, Json, Written
@@ -22,14 +23,13 @@ CONFLICT: Final = 409
 JOIN_MANY: Final = "/crm/associations/{associations}/tickets/contacts/batch/associate/default"
 
 
-class Tickets:
-    """Writes. `scope` is what every ticket of the connection has: a new one is given it."""
+class Writing:
+    """Creates and changes tickets."""
 
-    def __init__(self, api: Api, records: Records, contacts: Contacts, scope: Mapping[str, Value]) -> None:
+    def __init__(self, api: Api, records: Records, contacts: Contacts) -> None:
         self._api = api
         self._records = records
         self._contacts = contacts
-        self._scope = scope
 
     def write(self, changes: Sequence[Change]) -> list[Written]:
         """One outcome for each, a hundred a call; a ticket's changes go in order."""
@@ -41,7 +41,7 @@ class Tickets:
             return [Written(change.key, error=error) for change in changes]
         return write_changes(changes, create=self._create, update=self._update, size=BATCH, system="hubspot")
 
-    def probe(self, change: Change) -> Record | None:
+    def probe(self, change: Change, *, sent_at: datetime) -> Record | None:  # noqa: ARG002 - our id says it all
         """The ticket that a CREATE left behind, found by our id; its contact may not be joined."""
         found = self._records.find(OUR_ID, [str(change.external_id)], tuple(change.values))
         return next(iter(found[str(change.external_id)]), None)
@@ -53,8 +53,7 @@ class Tickets:
         except RetryLater as error:
             return [Written(one.key, error=error) for one in changes]
         inputs: dict[str, Json] = {
-            one.key: {"id": one.external_id, "idProperty": OUR_ID, "properties": _texts({**self._scope, **one.values})}
-            for one in changes
+            one.key: {"id": one.external_id, "idProperty": OUR_ID, "properties": _texts(one.values)} for one in changes
         }
         keys = {one.external_id: one.key for one in changes}
         outcomes = self._api.batch_write(

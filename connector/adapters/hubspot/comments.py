@@ -10,7 +10,7 @@ from connector.adapters.base import Json, NewComment, Written
 from connector.adapters.entries import MARKER, files_named, heading, html_entry, in_order, marker, reference
 from connector.adapters.hubspot.api import BATCH, Api
 from connector.adapters.people import shown_name
-from connector.adapters.times import EPOCH, iso, moment
+from connector.adapters.times import first_of, iso
 from connector.adapters.turns import add_in_order
 from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
 from connector.domain.text import html_to_text
@@ -18,14 +18,16 @@ from connector.domain.ticket import Attachment, Comment, CommentKind, Person
 
 NOTES: Final = "/crm/objects/{objects}/notes"
 NOTE_TO_TICKET: Final = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 228}
-AUTHORS: Final = ("hubspot_owner_id", "hs_created_by_user_id", "hs_created_by")
+AUTHORS: Final = {"hubspot_owner_id": "", "hs_created_by_user_id": "user ", "hs_created_by": "user "}
+"""What holds an owner's id, and a user's."""
+
 PROPERTIES: Final = ("hs_note_body", "hs_timestamp", "hs_createdate", "hs_attachment_ids", *AUTHORS)
 LONGEST_BODY: Final = 65_536
 NO_ROUTE: Final = frozenset({404, 405})
 
 
-class Notes:
-    """Notes of tickets. `author` finds a person by owner or user id; `clock` dates a comment that has no time."""
+class Comments:
+    """Notes of tickets. `author` finds a person; `clock` dates a comment that has no time."""
 
     def __init__(self, api: Api, author: Callable[[str], Person | None], clock: Callable[[], datetime]) -> None:
         self._api = api
@@ -84,14 +86,15 @@ class Notes:
 
     def _comment(self, item: Json) -> Comment:
         shown: Mapping[str, str | None] = item.get("properties") or {}
-        author = next((one for name in AUTHORS if (told := shown.get(name)) and (one := self._author(told))), None)
+        ids = [f"{kind}{told}" for name, kind in AUTHORS.items() if (told := shown.get(name))]
+        author = next((one for told in ids if (one := self._author(told))), None)
         times = (shown.get("hs_timestamp"), shown.get("hs_createdate"), item.get("createdAt"))
         files = filter(None, (shown.get("hs_attachment_ids") or "").split(";"))
         return Comment(
             id=str(item["id"]),
             kind=CommentKind.NOTE,
             text=html_to_text(_body(item)),
-            created_at=next((at for told in times if told and (at := moment(told))), EPOCH),
+            created_at=first_of(times),
             author_id=author.id if author else shown.get("hubspot_owner_id"),
             author_name=shown_name(author),
             html=_body(item) or None,

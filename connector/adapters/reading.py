@@ -1,0 +1,44 @@
+"""Reading records: by value, page by page, and what to say where a reading contradicts itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from connector.domain.errors import Refused, RetryLater
+from connector.domain.ticket import Record
+
+
+def by_value(records: Iterable[Record], field: str, values: Sequence[str]) -> dict[str, list[Record]]:
+    """The records that hold each value in this field, as `find` gives them: in whatever case, or among several."""
+    found: dict[str, list[Record]] = {value: [] for value in values}
+    for record in records:
+        held = record.fields.get(field)
+        words = {str(one).casefold() for one in (held if isinstance(held, tuple) else (held,)) if one is not None}
+        for value in found:
+            if value.casefold() in words:
+                found[value].append(record)
+    return found
+
+
+def place_in(after: str, *, parts: Sequence[str], numbers: int, system: str) -> tuple[str, list[int]]:
+    """Where a sweep goes on, as `place_text` wrote it: in which of its parts, and so many numbers. Raises Refused."""
+    part, *told = after.split(" ")
+    if part not in parts or len(told) != numbers or not all(one.isdecimal() for one in told):
+        raise bad_place(system, after)
+    return part, [int(one) for one in told]
+
+
+def place_text(part: str, *numbers: int) -> str:
+    """A place in a sweep as a text, for `Sweep.after`."""
+    return " ".join([part, *map(str, numbers)])
+
+
+def bad_place(system: str, after: str) -> Refused:
+    """What `changes` raises where it cannot go on from there: the sweep begins again."""
+    return Refused(f"{system}: {after[:60]!r} is no place in a sweep", code="bad_place")
+
+
+def still_there(system: str, what: str) -> RetryLater:
+    """What `fate` raises where a record is there after all."""
+    told = f"{system} {what} is there, although a read left it out"
+    return RetryLater(told, code="read_incomplete", scope="record", system=system)
