@@ -242,18 +242,18 @@ class Capabilities:
         return tuple(flags if self.batch > 1 else ["batch", *flags])
 
 
-class Adapter(Protocol):
-    """One system. Every call may raise the errors of `domain/errors.py`; batches report per item instead."""
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of `doctor`: what was looked at, whether it is well, and what to do if not."""
 
-    name: str
+    what: str
+    ok: bool
+    detail: str = ""
+    advice: str = ""
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the system can do, now: it may depend on the mapping in force."""
 
-    @property
-    def external_id(self) -> str:
-        """The native field that holds the other side's ticket id; empty where there is none."""
+class Listens(Protocol):
+    """What a vendor sends us."""
 
     def verify(self, delivery: Delivery, *, now: datetime) -> None:
         """Check the raw bytes. Raises `BadDelivery` for a wrong, missing, too old or too new signature.
@@ -267,14 +267,46 @@ class Adapter(Protocol):
     def answer(self, delivery: Delivery) -> Answer:
         """What this vendor takes for "got it", once the delivery is kept."""
 
+    def subscribe(self, url: str, *, dry_run: bool) -> Sequence[Step]:
+        """Make the vendor send us its events, or say what a person must do. Idempotent."""
+
+
+class Reads(Protocol):
+    """The tickets as records."""
+
     def read(self, ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Record]:
         """The records by id, with at least these native fields; ids the system no longer shows are left out."""
 
     def find(self, field: str, values: Sequence[str], fields: Sequence[str]) -> Mapping[str, Sequence[Record]]:
         """Records whose native field equals one of the values, by value."""
 
+    def changes(self, since: datetime, fields: Sequence[str], after: str = "") -> Sweep:
+        """One part of what was modified since then (inclusive), in any order, repeats allowed.
+
+        A sweep begins without `after` and goes on with that of the part before and the same `since`, perhaps in another
+        process and minutes later. What moves during a sweep may be left for the next one. Nothing else may be missing.
+        Raises Refused where `after` is not taken any more: the sweep begins again.
+        """
+
+    def fate(self, record_id: str) -> Gone:
+        """What became of a record that `read` left out: deleted, or merged into a survivor."""
+
+    def requesters(self, ids: Sequence[str]) -> Mapping[str, Requester]:
+        """The customers of these tickets, where the system keeps them apart from the record."""
+
+
+class Writes(Protocol):
+    """Changes to records."""
+
     def write(self, changes: Sequence[Change]) -> Sequence[Written]:
         """Carry out the changes, batched where the vendor can; one outcome for each, in any order."""
+
+    def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:
+        """The record that a CREATE of unknown outcome left behind, or None."""
+
+
+class Talks(Protocol):
+    """Tickets' conversations."""
 
     def comments(self, ids: Sequence[str], *, since: datetime | None = None) -> Mapping[str, Sequence[Comment]]:
         """The timelines of these records. `since` only saves cost: more may come back."""
@@ -287,28 +319,12 @@ class Adapter(Protocol):
     ) -> str | None:
         """The entry of this timeline that an `add_comments` of unknown outcome made, or None. `taken` are not it."""
 
-    def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:
-        """The record that a CREATE of unknown outcome left behind, or None."""
-
     def tickets_of(self, comment_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """The ticket ids that these comments belong to, for events that name only the comment."""
 
-    def requesters(self, ids: Sequence[str]) -> Mapping[str, Requester]:
-        """The customers of these tickets, where the system keeps them apart from the record."""
 
-    def fate(self, record_id: str) -> Gone:
-        """What became of a record that `read` left out: deleted, or merged into a survivor."""
-
-    def people(self) -> Sequence[Person]:
-        """Everybody who can be assigned."""
-
-    def changes(self, since: datetime, fields: Sequence[str], after: str = "") -> Sweep:
-        """One part of what was modified since then (inclusive), in any order, repeats allowed.
-
-        A sweep begins without `after` and goes on with that of the part before and the same `since`, perhaps in another
-        process and minutes later. What moves during a sweep may be left for the next one. Nothing else may be missing.
-        Raises Refused where `after` is not taken any more: the sweep begins again.
-        """
+class Describes(Protocol):
+    """The fields of the ticket record."""
 
     def schema(self) -> Schema:
         """The fields of the ticket record, their options, and what may be written."""
@@ -316,21 +332,29 @@ class Adapter(Protocol):
     def ensure_schema(self, *, dry_run: bool) -> Sequence[Step]:
         """Make our own fields exist. Idempotent."""
 
-    def subscribe(self, url: str, *, dry_run: bool) -> Sequence[Step]:
-        """Make the vendor send us its events, or say what a person must do. Idempotent."""
+
+class Tells(Protocol):
+    """The account around the tickets."""
+
+    def people(self) -> Sequence[Person]:
+        """Everybody who can be assigned."""
 
     def check(self) -> Sequence[Check]:
         """What `doctor` shows: each makes its own call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of `doctor`: what was looked at, whether it is well, and what to do if not."""
+class Adapter(Listens, Reads, Writes, Talks, Describes, Tells, Protocol):
+    """One system. Every call may raise the errors of `domain/errors.py`; batches report per item instead."""
 
-    what: str
-    ok: bool
-    detail: str = ""
-    advice: str = ""
+    name: str
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the system can do, now: it may depend on the mapping in force."""
+
+    @property
+    def external_id(self) -> str:
+        """The native field that holds the other side's ticket id; empty where there is none."""
 
 
 Json = Any

@@ -1,17 +1,17 @@
-"""How a connection's adapter is built: what `wiring` gives, and what each kind of CRM says of itself."""
+"""How a connection's adapter is built: what `wiring` gives, what each kind of CRM says of itself, the parts joined."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from connector.adapters.base import Adapter, Capabilities
+from connector.adapters.base import Adapter, Capabilities, Describes, Listens, Reads, Talks, Tells, Writes
 from connector.adapters.budget import Limit
 from connector.adapters.oauth import Anonymous, Grant, OAuthCredentials, TokenStore
 from connector.adapters.settings import ConnectionSettings
 from connector.adapters.transport import Budget, Call, Credentials, Rate, Response, Sort, Transport, Wire
-from connector.domain.schema import Form
+from connector.domain.schema import Form, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +100,37 @@ class Kind:
     asks: tuple[Ask, ...] = ()
     capabilities: Capabilities | None = None
     forms: tuple[Form, ...] = ()
+
+
+class Catalogue(Describes, Protocol):
+    """The fields, kept for a while."""
+
+    def learn(self, schema: Schema) -> None:
+        """Take a schema that was read before, so that no call is needed."""
+
+
+class Assembled:
+    """An adapter put together from parts. Each attribute is a call of the adapter protocol, documented there.
+
+    Beyond the protocol, `learn(schema)` takes a stored schema, so that webhooks' values are read right without a call.
+    """
+
+    def __init__(
+        self,
+        *,
+        webhooks: Listens,
+        records: Reads,
+        writing: Writes,
+        comments: Talks,
+        catalogue: Catalogue,
+        account: Tells,
+    ) -> None:
+        self.verify, self.parse, self.answer = webhooks.verify, webhooks.parse, webhooks.answer
+        self.subscribe = webhooks.subscribe
+        self.read, self.find, self.changes = records.read, records.find, records.changes
+        self.fate, self.requesters = records.fate, records.requesters
+        self.write, self.probe_create = writing.write, writing.probe_create
+        self.comments, self.add_comments = comments.comments, comments.add_comments
+        self.recognise, self.tickets_of = comments.recognise, comments.tickets_of
+        self.schema, self.ensure_schema, self.learn = catalogue.schema, catalogue.ensure_schema, catalogue.learn
+        self.people, self.check = account.people, account.check

@@ -109,3 +109,14 @@ def halved(
 def lost(system: str, told: str) -> UnknownOutcome:
     """A write that was answered without saying what became of it."""
     return UnknownOutcome(f"{system}: {told}", code="no_outcome", answered=True, system=system)
+
+
+def bad_place(system: str, after: str) -> Refused:
+    """What `changes` raises where it cannot go on from there: the sweep begins again."""
+    return Refused(f"{system}: {after[:60]!r} is no place in a sweep", code="bad_place")
+
+
+def still_there(system: str, what: str) -> RetryLater:
+    """What `fate` raises where a record is there after all."""
+    told = f"{system} {what} is there, although a read left it out"
+    return RetryLater(told, code="read_incomplete", scope="record", system=system)

@@ -24,10 +24,14 @@ class FieldCatalogue(ABC):
 
     @abstractmethod
     def refresh(self) -> Schema:
-        """Everything as it is now, options included."""
+        """Everything as it is now, options included; it is learnt."""
 
     def look(self) -> Schema:
         """The fields as they are now; an adapter whose options cost further calls leaves those out."""
+        return self.refresh()
+
+    def schema(self) -> Schema:
+        """As the adapter protocol asks: everything as it is now."""
         return self.refresh()
 
     def learn(self, schema: Schema) -> None:

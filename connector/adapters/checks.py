@@ -64,6 +64,18 @@ def ours_exist(what: str, steps: Sequence[Step]) -> Check:
     return judged(what, not lacking, lacking or "ours exist", advice=SETUP)
 
 
+def unfit(held: tuple[object, Iterable[object]], wanted: tuple[object, Iterable[object]], *, place: str) -> str:
+    """Why a field of ours that was there already cannot serve; empty where it can.
+
+    Both are a type, where one is told, and the values of the options. `place` is where a person adds options.
+    """
+    if wanted[0] not in (None, held[0]):
+        return f"it exists with the type {held[0]}, not {wanted[0]}"
+    there = set(held[1])
+    lacking = ", ".join(str(one) for one in wanted[1] if one not in there)
+    return f"it lacks the options {lacking}: add them in {place}" if lacking else ""
+
+
 def ensured(
     what: str,
     present: T | None,

@@ -1,10 +1,10 @@
-"""Reading records: by value, page by page, and what to say where a reading contradicts itself."""
+"""Reading records: those that hold a value, and where a sweep goes on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from connector.domain.errors import Refused, RetryLater
+from connector.adapters.calls import bad_place
 from connector.domain.ticket import Record
 
 
@@ -31,14 +31,3 @@ def place_in(after: str, *, parts: Sequence[str], numbers: int, system: str) -> 
 def place_text(part: str, *numbers: int) -> str:
     """A place in a sweep as a text, for `Sweep.after`."""
     return " ".join([part, *map(str, numbers)])
-
-
-def bad_place(system: str, after: str) -> Refused:
-    """What `changes` raises where it cannot go on from there: the sweep begins again."""
-    return Refused(f"{system}: {after[:60]!r} is no place in a sweep", code="bad_place")
-
-
-def still_there(system: str, what: str) -> RetryLater:
-    """What `fate` raises where a record is there after all."""
-    told = f"{system} {what} is there, although a read left it out"
-    return RetryLater(told, code="read_incomplete", scope="record", system=system)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from connector.adapters.base import Change, ChangeKind, NewComment, Written
-from connector.adapters.calls import chunks
+from connector.adapters.calls import Outcome, chunks
 from connector.domain.errors import ConnectorError, NotSupported, Refused, RetryLater
 
 W = TypeVar("W", Change, NewComment)
@@ -52,7 +52,7 @@ def add_in_order(
     return _in_turns(parts, send, stops=lambda _: True, system=system)
 
 
-def one_by_one(act: Callable[[W], Written]) -> Send[W]:
+def one_by_one(act: Callable[[W], Written]) -> Callable[[Sequence[W]], list[Written]]:
     """Sends one after the other, where a vendor has no batches; after trouble of the connection none any more."""
 
     def send(part: Sequence[W]) -> list[Written]:
@@ -69,6 +69,11 @@ def one_by_one(act: Callable[[W], Written]) -> Send[W]:
         return outcomes
 
     return send
+
+
+def written_of(key: str, outcome: Outcome) -> Written:
+    """The outcome of one input whose answer shows its `id`."""
+    return Written(key, error=outcome) if isinstance(outcome, ConnectorError) else Written(key, id=str(outcome["id"]))
 
 
 def _in_turns(

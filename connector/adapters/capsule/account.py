@@ -1,73 +1,35 @@
-"""What `doctor` looks at, and what `setup` says of the board that an administrator makes."""
+"""The account around the records: its users, and what `doctor` looks at."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
 
-from connector.adapters.base import Check, Step
+from connector.adapters.base import Check, Json
 from connector.adapters.capsule.api import Api
-from connector.adapters.capsule.catalogue import CLOSED, Catalogue, ensure_ours
-from connector.adapters.capsule.hooks import Hooks, missing
-from connector.adapters.checks import SETUP, judged, looked_at, ours_exist, readable, used
+from connector.adapters.capsule.schema import Catalogue
+from connector.adapters.checks import judged, looked_at, ours_exist, readable, used
+from connector.adapters.people import person_of
 from connector.domain.errors import ConnectorError
+from connector.domain.ticket import Person
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the mapping says of the account: its board or pipeline, and the words of its status table."""
+class Account:
+    """The users and the checks of one connection."""
 
-    parent: str = ""
-    words: frozenset[str] = field(default=frozenset())
-
-
-class Ladder:
-    """The board with its stages, or the pipeline with its milestones, as the mapping needs them."""
-
-    def __init__(self, catalogue: Catalogue, wanted: Wanted) -> None:
-        self._catalogue = catalogue
-        self._wanted = wanted
-
-    def step(self) -> Step:
-        """Whether it is there with every step of the mapping. It is made by hand, and never by us."""
-        known, target = self._catalogue.known(afresh=True), self._catalogue.target
-        chosen = self._wanted.parent or next(iter(known.parents.values()), "")
-        what = f"{target.parent} {chosen}".rstrip()
-        ids = [one for one, name in known.parents.items() if chosen in (one, name)]
-        if not ids:
-            there = ", ".join(known.parents.values()) or "none"
-            return Step(what, "problem", f"there is none of that name (there are: {there}); make it in Capsule")
-        held = {str(one["name"]): str(one["id"]) for one in known.steps if str(one[target.parent]["id"]) == ids[0]}
-        names = {*(one.casefold() for one in held), *held.values(), CLOSED.casefold()}
-        lacking = sorted(one for one in self._wanted.words if one not in names and one.casefold() not in names)
-        if lacking:
-            return Step(what, "problem", f"it has no {target.step} {', '.join(lacking)}; it has {', '.join(held)}")
-        return Step(what, "ok", f"{target.step}s: {', '.join(held)}")
-
-
-class Doctor:
-    """The checks of one connection."""
-
-    def __init__(
-        self, api: Api, catalogue: Catalogue, ladder: Ladder, hooks: Hooks, *, url: str, managed: bool
-    ) -> None:
+    def __init__(self, api: Api, catalogue: Catalogue) -> None:
         self._api = api
         self._catalogue = catalogue
-        self._ladder = ladder
-        self._hooks = hooks
-        self._url = url
-        self._managed = managed
+
+    def people(self) -> list[Person]:
+        """Everybody but the token's own user; the address is the one of a user's party."""
+        listed = self._api.pages("/users", "users", {"embed": "party"})
+        return [_person(one) for one in listed if str(one["id"]) != self._catalogue.me()]
 
     def check(self) -> list[Check]:
         """One line each. A check that cannot be made is a line that is not well."""
         target = self._catalogue.target
-        looks = {
-            "account": self._account,
-            "custom fields": self._fields,
-            target.parent: self._steps,
-            "REST hooks": self._webhooks,
-        }
+        looks = {"account": self._account, "fields": self._fields}
         probes = {
             what: partial(self._api.send, "GET", f"/{what}", query={"perPage": "1"})
             for what in (target.plural, "parties", "entries", "users")
@@ -84,24 +46,17 @@ class Doctor:
             yield used("calls", int(limit) - int(left), int(limit), advice=advice)
 
     def _fields(self) -> Iterator[Check]:
-        yield ours_exist("custom fields", ensure_ours(self._api, self._catalogue.target, dry_run=True))
-
-    def _steps(self) -> Iterator[Check]:
-        step = self._ladder.step()
+        *ours, ladder = self._catalogue.ensure_schema(dry_run=True)
+        yield ours_exist("fields", ours)
         advice = "make it in Capsule, or name another in the mapping"
-        yield judged(step.what, step.state == "ok", step.advice, advice=advice)
+        yield judged(ladder.what, ladder.state == "ok", ladder.advice, advice=advice)
 
-    def _webhooks(self) -> Iterator[Check]:
-        if not self._managed:
-            told = "none, as a personal token cannot have them: changes are found by polling"
-            yield Check("REST hooks", ok=True, detail=told)
-            return
-        hooks = self._hooks.listed()
-        lacking = missing(hooks, f"{self._url}/")
-        detail = f"{len(hooks)} of our application; an account has twenty in all"
-        if lacking:
-            detail = f"none tells us of {', '.join(lacking)}"
-        yield judged("REST hooks", not lacking, detail, advice=SETUP)
+
+def _person(item: Json) -> Person:
+    addresses = [str(one.get("address") or "") for one in (item.get("party") or {}).get("emailAddresses") or ()]
+    email = next((one for one in [*addresses, str(item.get("username") or "")] if "@" in one), "")
+    is_active = item.get("status") in (None, "ACTIVE")
+    return person_of(item["id"], email, item.get("name") or item.get("username"), active=is_active)
 
 
 def _about_scopes(error: ConnectorError) -> str:

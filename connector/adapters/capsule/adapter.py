@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Final
 
-from connector.adapters.base import Capabilities, Delivery, Event, Step, taken
+from connector.adapters.base import Capabilities
+from connector.adapters.building import Assembled
 from connector.adapters.calls import Sender
-from connector.adapters.capsule.account import Doctor, Ladder, Wanted
+from connector.adapters.capsule.account import Account
 from connector.adapters.capsule.api import BATCH, Api, target_named
-from connector.adapters.capsule.catalogue import OUR_ID, Catalogue, ensure_ours
-from connector.adapters.capsule.hooks import Hooks
-from connector.adapters.capsule.notes import Notes
+from connector.adapters.capsule.comments import Comments
 from connector.adapters.capsule.parties import Parties
 from connector.adapters.capsule.records import Records
+from connector.adapters.capsule.schema import OUR_ID, Catalogue, Wanted
+from connector.adapters.capsule.webhooks import Webhooks
 from connector.adapters.capsule.writing import Writing
-from connector.adapters.entries import recognise
 
 CAPABILITIES: Final = Capabilities(
     batch=BATCH,
@@ -43,11 +42,8 @@ WITHOUT_HOOKS: Final = {
 }
 
 
-class Capsule:
-    """One Capsule account. Each attribute set in `__init__` is a call of the adapter protocol, documented there.
-
-    Beyond the protocol, `learn(schema)` takes a stored schema.
-    """
+class Capsule(Assembled):
+    """One Capsule account."""
 
     name = "capsule"
     external_id = OUR_ID
@@ -57,42 +53,25 @@ class Capsule:
         transport: Sender,
         *,
         tokens: Callable[[], Sequence[str]],
-        url: str,
         has_hooks: bool,
         target: str = "projects",
         wanted: Wanted | None = None,
         watched: Callable[[], Sequence[str]] = tuple,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`url` is our hook's address without its secret end, for which `tokens` are; a ticket is a `target` there.
+        """`tokens` are the secret ends of our hook's address, newest first; a ticket is a `target` there.
 
         `has_hooks` is false for a personal token. `watched` names the fields that the mapping reads now.
         """
         api = Api(transport)
-        catalogue = Catalogue(api, target_named(target), clock)
+        catalogue = Catalogue(api, target_named(target), wanted or Wanted(), clock)
         records = Records(api, catalogue, clock)
-        writing = Writing(api, catalogue, records, Parties(api, clock))
-        notes = Notes(api, catalogue.target)
-        hooks = Hooks(api, catalogue.target, tokens, managed=has_hooks)
-        ladder = Ladder(catalogue, wanted or Wanted())
         self.capabilities = CAPABILITIES if has_hooks else replace(CAPABILITIES, webhooks=False, lacks=WITHOUT_HOOKS)
-        self._hooks, self._records, self._watched = hooks, records, watched
-        self._ensure_ours, self._ladder = partial(ensure_ours, api, catalogue.target), ladder
-        self.verify, self.subscribe = hooks.verify, hooks.subscribe
-        self.answer = taken
-        self.read, self.find, self.changes = records.read, records.find, records.changes
-        self.fate, self.requesters = records.fate, records.requesters
-        self.write, self.probe_create = writing.write, writing.probe
-        self.comments, self.add_comments, self.tickets_of = notes.comments, notes.add, notes.tickets_of
-        self.recognise = recognise
-        self.schema, self.learn, self.people = catalogue.schema, catalogue.learn, catalogue.people
-        self.check = Doctor(api, catalogue, ladder, hooks, url=url, managed=has_hooks).check
-
-    def parse(self, delivery: Delivery) -> list[Event]:
-        """The events of a verified delivery, each with what it tells of the fields that the mapping reads."""
-        fields = self._watched()
-        return self._hooks.parse(delivery, lambda item: self._records.hinted(item, fields))
-
-    def ensure_schema(self, *, dry_run: bool) -> list[Step]:
-        """Make our custom fields exist, and say whether the board of the mapping is there."""
-        return [*self._ensure_ours(dry_run=dry_run), self._ladder.step()]
+        super().__init__(
+            webhooks=Webhooks(api, records, tokens, watched, managed=has_hooks),
+            records=records,
+            writing=Writing(api, catalogue, records, Parties(api, clock)),
+            comments=Comments(api, catalogue.target),
+            catalogue=catalogue,
+            account=Account(api, catalogue),
+        )

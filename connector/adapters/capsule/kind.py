@@ -8,9 +8,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from connector.adapters.building import Ask, Kind, Parts
-from connector.adapters.capsule.account import Wanted
 from connector.adapters.capsule.adapter import CAPABILITIES, Capsule
 from connector.adapters.capsule.refusals import LIMITS, rate, sort
+from connector.adapters.capsule.schema import Wanted
 from connector.adapters.settings import TokenSettings
 from connector.adapters.wires import HttpxWire
 from connector.domain.errors import ConfigError
@@ -39,7 +39,6 @@ def build(parts: Parts, settings: Settings) -> Capsule:
     return Capsule(
         transport,
         tokens=parts.path_tokens,
-        url=parts.public_url.rstrip("/") + parts.path,
         has_hooks=not settings.access_token,
         target=target,
         wanted=wanted,

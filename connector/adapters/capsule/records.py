@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from connector.adapters.base import Commented, Json, Sweep
+from connector.adapters.calls import bad_place, still_there
 from connector.adapters.capsule.api import WITH_LISTS, Api, has_more
-from connector.adapters.capsule.catalogue import CLOSED, CUSTOM, Catalogue, native
+from connector.adapters.capsule.schema import CLOSED, CUSTOM, Catalogue, native
 from connector.adapters.people import requester_of
-from connector.adapters.reading import bad_place, still_there
 from connector.adapters.times import iso, moment
 from connector.domain.errors import Gone, NotSupported
 from connector.domain.ticket import Record, Requester, Value, normal
@@ -28,12 +28,12 @@ class Records:
     def __init__(self, api: Api, catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
         self._api = api
         self._catalogue = catalogue
-        self._target = catalogue.target
+        self.target = catalogue.target
         self._clock = clock
 
     def raw(self, ids: Sequence[str], embed: Mapping[str, str] = WITH_LISTS) -> dict[str, Json]:
         """The records as Capsule shows them, ten a call; those that are not there are left out."""
-        found = self._api.many(self._target.plural, self._target.singular, ids, embed)
+        found = self._api.many(self.target.plural, self.target.singular, ids, embed)
         return {str(one["id"]): one for one in found}
 
     def read(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Record]:
@@ -51,22 +51,22 @@ class Records:
 
     def _found(self, name: str, value: str, fields: Sequence[str]) -> list[Record]:
         asked = {"filter": {"conditions": [{"field": name, "operator": "is", "value": value}]}}
-        route, query = f"/{self._target.plural}/filters/results", {**WITH_LISTS, "perPage": "100"}
-        found = self._api.send("POST", route, json=asked, query=query, reads=True).json[self._target.plural]
+        route, query = f"/{self.target.plural}/filters/results", {**WITH_LISTS, "perPage": "100"}
+        found = self._api.send("POST", route, json=asked, query=query, reads=True).json[self.target.plural]
         return [self.record(one, fields) for one in found]
 
     def since(self, at: datetime, page: int) -> tuple[list[Json], bool]:
         """One page of what changed after a moment, and whether there is another. Lists are never late."""
         query = {**WITH_LISTS, "since": iso(at - BACK), "perPage": "100", "page": str(page)}
-        answer = self._api.send("GET", f"/{self._target.plural}", query=query)
-        return list(answer.json[self._target.plural]), has_more(answer)
+        answer = self._api.send("GET", f"/{self.target.plural}", query=query)
+        return list(answer.json[self.target.plural]), has_more(answer)
 
     def changes(self, since: datetime, fields: Sequence[str], after: str = "") -> Sweep:
         """What changed, page by page; then what was deleted; then whose timelines have new entries.
 
         Pages are counted, so a record that is deleted meanwhile moves another one past us: then the sweep begins again.
         """
-        (part, page, began), singular = _place(after, self._clock()), self._target.singular
+        (part, page, began), singular = _place(after, self._clock()), self.target.singular
         if part == "records":
             if "owner" in fields:
                 self._catalogue.me()
@@ -93,34 +93,32 @@ class Records:
         page, more = 1, True
         while more:
             query = {"since": iso(since - BACK), "perPage": "100", "page": str(page)}
-            answer = self._api.send("GET", f"/{self._target.plural}/deleted", query=query)
-            found |= {
-                str(one["id"]): moment(one.get("deletedAt")) for one in answer.json.get(self._target.plural) or ()
-            }
-            hidden = answer.json.get(f"restricted{self._target.plural.capitalize()}") or ()
+            answer = self._api.send("GET", f"/{self.target.plural}/deleted", query=query)
+            found |= {str(one["id"]): moment(one.get("deletedAt")) for one in answer.json.get(self.target.plural) or ()}
+            hidden = answer.json.get(f"restricted{self.target.plural.capitalize()}") or ()
             found |= {str(one["id"]): None for one in hidden}
             page, more = page + 1, has_more(answer)
         return found
 
     def _entries(self, page: int) -> tuple[list[Json], bool]:
         """One page of the account's entries, by their place on the timeline: there is no `since`, and no hook."""
-        query = {"embed": f"{self._target.singular},creator,activityType", "perPage": "100", "page": str(page)}
+        query = {"embed": f"{self.target.singular},creator,activityType", "perPage": "100", "page": str(page)}
         answer = self._api.send("GET", "/entries", query=query)
         return list(answer.json["entries"]), has_more(answer)
 
     def _is_news(self, entry: Json, since: datetime) -> bool:
         """Whether it is on a record of our kind and was written or changed since then."""
         times = [at for told in ("createdAt", "updatedAt") if (at := moment(entry.get(told)))]
-        return bool(entry.get(self._target.singular)) and any(at >= since - BACK for at in times)
+        return bool(entry.get(self.target.singular)) and any(at >= since - BACK for at in times)
 
     def fate(self, record_id: str) -> Gone:
         """What became of a record that `read` left out. Raises RetryLater where it is there after all."""
         if self.raw([record_id], {}):
-            raise still_there("capsule", f"{self._target.singular} {record_id}")
+            raise still_there("capsule", f"{self.target.singular} {record_id}")
         lately = self._deleted(self._clock() - LONG)
         if record_id in lately and lately[record_id] is None:
-            return Gone(f"capsule {self._target.singular} {record_id} is out of our user's sight", code="restricted")
-        return Gone(f"capsule {self._target.singular} {record_id} was deleted", code="deleted")
+            return Gone(f"capsule {self.target.singular} {record_id} is out of our user's sight", code="restricted")
+        return Gone(f"capsule {self.target.singular} {record_id} was deleted", code="deleted")
 
     def requesters(self, ids: Sequence[str]) -> dict[str, Requester]:
         """Each record's party."""
@@ -136,8 +134,8 @@ class Records:
             elif name == "tags":
                 if "tags" in item:
                     values[name] = normal([one["name"] for one in item["tags"]])
-            elif name == self._target.parent:
-                step = item.get(self._target.step)
+            elif name == self.target.parent:
+                step = item.get(self.target.step)
                 values[name] = self._catalogue.parent_of(step) or None if step else None
             elif name in item:
                 values[name] = self._member(name, item)
@@ -145,12 +143,12 @@ class Records:
 
     def hinted(self, item: Json, fields: Sequence[str]) -> Record:
         """A record as a delivery tells it, without a call: what cannot be told so is left out."""
-        unsure = {self._target.parent} | ({"owner"} if not self._catalogue.me_if_known else set())
+        unsure = {self.target.parent} | ({"owner"} if not self._catalogue.me_if_known else set())
         return self.record(item, [one for one in fields if one not in unsure])
 
     def _member(self, name: str, item: Json) -> Value:
         told = item[name]
-        if name == self._target.step:
+        if name == self.target.step:
             return CLOSED if item.get("status") == CLOSED else normal(str(told["id"])) if told else None
         if name == "owner":
             return None if not told or str(told["id"]) == self._catalogue.me_if_known else str(told["id"])

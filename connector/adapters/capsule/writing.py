@@ -10,10 +10,10 @@ from typing import Any, Final
 from connector.adapters.base import Change, Json, Written
 from connector.adapters.calls import lost
 from connector.adapters.capsule.api import BATCH, WITH_LISTS, Api
-from connector.adapters.capsule.catalogue import CLOSED, CUSTOM, NAMED, OUR_ID, Catalogue, shown_as
 from connector.adapters.capsule.parties import Parties
 from connector.adapters.capsule.records import Records
 from connector.adapters.capsule.refusals import UNPROCESSABLE
+from connector.adapters.capsule.schema import CLOSED, CUSTOM, NAMED, OUR_ID, Catalogue, shown_as
 from connector.adapters.turns import one_by_one, write_changes
 from connector.domain.errors import ConnectorError, Gone, Refused
 from connector.domain.ticket import Record, Value
@@ -39,7 +39,7 @@ class Writing:
             changes, create=one_by_one(self._create), update=self._update_all, size=BATCH, system="capsule"
         )
 
-    def probe(self, change: Change, *, sent_at: datetime) -> Record | None:
+    def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:
         """The record with our id among those that changed since, as the list shows them: the index may be late."""
         page, more = 1, True
         while more:

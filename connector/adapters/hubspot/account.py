@@ -10,8 +10,8 @@ from typing import Final
 from connector.adapters.base import Check
 from connector.adapters.checks import clock_told, judged, looked_at, ours_exist, readable, used
 from connector.adapters.hubspot.api import Api
-from connector.adapters.hubspot.schema import PIPELINES, ensure_ours
-from connector.adapters.people import person_of
+from connector.adapters.hubspot.schema import PIPELINES, Catalogue
+from connector.adapters.people import People, person_of
 from connector.domain.errors import ConnectorError
 from connector.domain.ticket import Person
 
@@ -33,18 +33,23 @@ def owners(api: Api) -> Iterator[tuple[Person, Sequence[str]]]:
             yield person, [f"user {item.get('userId') or item.get('userIdIncludingInactive')}"]
 
 
-class Doctor:
-    """The checks of one connection."""
+class Account:
+    """The people and the checks of one connection."""
 
-    def __init__(self, api: Api, clock: Callable[[], datetime], *, target: str, has_secret: bool) -> None:
+    def __init__(
+        self, api: Api, catalogue: Catalogue, clock: Callable[[], datetime], *, target: str, has_secret: bool
+    ) -> None:
+        people = People(partial(owners, api))
+        self.people, self.person = people.all, people.find
         self._api = api
+        self._catalogue = catalogue
         self._clock = clock
         advice = "put the app's client secret into webhook_secrets"
         self._webhooks = judged("webhooks", has_secret, f"HubSpot must call {target}", advice=advice)
 
     def check(self) -> list[Check]:
         """One line each. A check that cannot be made is a line that is not well."""
-        looks = {"account": self._account, "properties": self._properties, "pipeline": self._pipeline}
+        looks = {"account": self._account, "fields": self._fields, "pipeline": self._pipeline}
         probes = {what: partial(self._api.send, "GET", route, query={"limit": "1"}) for what, route in PROBES.items()}
         lines = looked_at({**looks, "daily calls": self._usage})
         return [self._webhooks, *lines, *readable(probes, advise=_about_scopes)]
@@ -55,8 +60,8 @@ class Doctor:
         yield Check("account", ok=True, detail=f"portal {told.get('portalId')}, {told.get('timeZone')}")
         yield from clock_told(answer, self._clock())
 
-    def _properties(self) -> Iterator[Check]:
-        yield ours_exist("properties", ensure_ours(self._api, dry_run=True))
+    def _fields(self) -> Iterator[Check]:
+        yield ours_exist("fields", self._catalogue.ensure_schema(dry_run=True))
 
     def _pipeline(self) -> Iterator[Check]:
         listed = self._api.send("GET", PIPELINES).json.get("results") or []

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import Final
 
-from connector.adapters.base import Capabilities, taken
+from connector.adapters.base import Capabilities
+from connector.adapters.building import Assembled
 from connector.adapters.calls import Sender
-from connector.adapters.entries import recognise
-from connector.adapters.hubspot.account import Doctor, owners
+from connector.adapters.hubspot.account import Account
 from connector.adapters.hubspot.api import BATCH, VERSIONS, Api
 from connector.adapters.hubspot.comments import Comments
 from connector.adapters.hubspot.contacts import HubSpotContacts
 from connector.adapters.hubspot.records import Records
-from connector.adapters.hubspot.schema import OUR_ID, Catalogue, ensure_ours
+from connector.adapters.hubspot.schema import OUR_ID, Catalogue
 from connector.adapters.hubspot.webhooks import Webhooks
 from connector.adapters.hubspot.writing import Writing
-from connector.adapters.people import People
 
 V3_ONLY: Final = frozenset({"v3"})
 
 
-class HubSpot:
-    """One HubSpot account. Each attribute set in `__init__` is a call of the adapter protocol, documented there.
-
-    Beyond the protocol, `learn(schema)` takes a stored schema, so that webhooks' values are read right without a call.
-    """
+class HubSpot(Assembled):
+    """One HubSpot account."""
 
     name = "hubspot"
     external_id = OUR_ID
@@ -63,20 +58,15 @@ class HubSpot:
         `watched` names the properties that the mapping reads now, for the subscriptions.
         """
         api = Api(transport, versions={**VERSIONS, **versions})
-        catalogue, people = Catalogue(api, clock), People(partial(owners, api))
-        comments = Comments(api, people.find, clock)
+        catalogue, target = Catalogue(api, clock), public_url.rstrip("/") + path
+        account = Account(api, catalogue, clock, target=target, has_secret=any(webhook_secrets))
+        comments = Comments(api, account.person, clock)
         records = Records(api, catalogue, comments.tickets_of)
-        writing = Writing(api, records, HubSpotContacts(api))
-        webhooks = Webhooks(webhook_secrets, public_url, signatures, native=catalogue.native, watched=watched)
-        target = public_url.rstrip("/") + path
-        self.verify, self.parse, self.subscribe = webhooks.verify, webhooks.parse, webhooks.subscribe
-        self.answer = taken
-        self.read, self.find, self.changes = records.read, records.find, records.changes
-        self.fate, self.requesters = records.fate, records.requesters
-        self.write, self.probe_create = writing.write, writing.probe
-        self.comments, self.add_comments, self.tickets_of = comments.comments, comments.add, comments.tickets_of
-        self.recognise = recognise
-        self.people = people.all
-        self.schema, self.learn = catalogue.refresh, catalogue.learn
-        self.ensure_schema = partial(ensure_ours, api)
-        self.check = Doctor(api, clock, target=target, has_secret=any(webhook_secrets)).check
+        super().__init__(
+            webhooks=Webhooks(webhook_secrets, public_url, signatures, native=catalogue.native, watched=watched),
+            records=records,
+            writing=Writing(api, records, HubSpotContacts(api)),
+            comments=comments,
+            catalogue=catalogue,
+            account=account,
+        )

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Json, NewComment, Written
-from connector.adapters.entries import MARKER, files_named, heading, html_entry, in_order, marker, reference
+from connector.adapters.entries import MARKER, files_named, heading, html_entry, in_order, marker, recognise, reference
 from connector.adapters.hubspot.api import BATCH, Api
 from connector.adapters.people import shown_name
 from connector.adapters.times import first_of, iso
-from connector.adapters.turns import add_in_order
-from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
+from connector.adapters.turns import add_in_order, one_by_one, written_of
+from connector.domain.errors import ConnectorError, Gone, Refused
 from connector.domain.text import html_to_text
 from connector.domain.ticket import Attachment, Comment, CommentKind, Person
 
@@ -28,6 +28,8 @@ NO_ROUTE: Final = frozenset({404, 405})
 
 class Comments:
     """Notes of tickets. `author` finds a person; `clock` dates a comment that has no time."""
+
+    recognise = staticmethod(recognise)
 
     def __init__(self, api: Api, author: Callable[[str], Person | None], clock: Callable[[], datetime]) -> None:
         self._api = api
@@ -51,30 +53,25 @@ class Comments:
         """The tickets that each note is on; none while HubSpot has not linked a new note yet."""
         return self._api.linked("notes", "tickets", comment_ids)
 
-    def add(self, comments: Sequence[NewComment]) -> list[Written]:
+    def add_comments(self, comments: Sequence[NewComment]) -> list[Written]:
         """One note for each; HubSpot shows them in the order of their own times, so a ticket's may share a call."""
         return add_in_order(comments, self._make, size=BATCH, together=True, system="hubspot")
 
     def _make(self, comments: Sequence[NewComment]) -> list[Written]:
-        inputs = {one.key: self._input(one) for one in comments}
-        keys = {marker(one): one for one in inputs}
-        if len(inputs) < 2:
-            return [self._make_one(key, note) for key, note in inputs.items()]
+        if len(comments) == 1:
+            return one_by_one(self._make_one)(comments)
+        keys = {marker(one.key): one.key for one in comments}
         outcomes = self._api.batch_write(
             f"{NOTES}/batch/create",
-            inputs,
+            {one.key: self._input(one) for one in comments},
             lambda item: next((keys.get(one) for one in MARKER.findall(_body(item))), None),
         )
-        return [
-            self._make_one(key, inputs[key]) if _has_no_route(outcome) else _written(key, outcome)
-            for key, outcome in outcomes.items()
-        ]
+        alone = [one for one in comments if _has_no_route(outcomes[one.key])]
+        made = [written_of(one.key, outcomes[one.key]) for one in comments if one not in alone]
+        return made + one_by_one(self._make_one)(alone)
 
-    def _make_one(self, key: str, note: Json) -> Written:
-        try:
-            return _written(key, self._api.send("POST", NOTES, json=note).json)
-        except (RetryLater, Refused, UnknownOutcome) as error:
-            return _written(key, error)
+    def _make_one(self, comment: NewComment) -> Written:
+        return written_of(comment.key, self._api.send("POST", NOTES, json=self._input(comment)).json)
 
     def _input(self, comment: NewComment) -> Json:
         at = iso(comment.created_at or self._clock(), timespec="milliseconds")
@@ -115,12 +112,6 @@ def _size(markup: str) -> int:
 
 def _body(item: Json) -> str:
     return str((item.get("properties") or {}).get("hs_note_body") or "")
-
-
-def _written(key: str, outcome: Json | ConnectorError) -> Written:
-    if isinstance(outcome, ConnectorError):
-        return Written(key, error=outcome)
-    return Written(key, id=str(outcome["id"]))
 
 
 def _has_no_route(outcome: Json | ConnectorError) -> bool:

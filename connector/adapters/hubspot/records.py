@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Commented, Json, Sweep
+from connector.adapters.calls import still_there
 from connector.adapters.hubspot.api import BATCH, Api, next_page
 from connector.adapters.hubspot.schema import OUR_ID, Catalogue
 from connector.adapters.people import requester_of
-from connector.adapters.reading import by_value, place_in, place_text, still_there
+from connector.adapters.reading import by_value, place_in, place_text
 from connector.adapters.times import moment
 from connector.domain.errors import Gone, Refused
 from connector.domain.ticket import Record, Requester, Value

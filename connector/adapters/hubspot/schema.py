@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from connector.adapters.base import Json, Step
 from connector.adapters.catalogue import FieldCatalogue
-from connector.adapters.checks import ensured
+from connector.adapters.checks import ensured, unfit
 from connector.adapters.hubspot.api import Api
 from connector.domain.errors import Refused
 from connector.domain.lifecycle import Status
@@ -29,7 +29,7 @@ def _ours(name: str, label: str, kind: str = "string", field: str = "text", **mo
 
 
 STATUSES: Final = [{"label": one.replace("_", " ").capitalize(), "value": str(one)} for one in Status]
-OUR_PROPERTIES: Final[Sequence[Mapping[str, Any]]] = (
+OURS: Final[Sequence[Mapping[str, Any]]] = (
     _ours(OUR_ID, "Next Cap ticket id", hasUniqueValue=True),
     _ours("nextcap_status", "Next Cap status", "enumeration", "select", options=STATUSES),
     _ours("nextcap_ticket_url", "Next Cap ticket"),
@@ -56,6 +56,15 @@ class Catalogue(FieldCatalogue):
         """The properties; their values are read right without the pipelines."""
         return self._read(())
 
+    def _read(self, pipelines: Sequence[Json]) -> Schema:
+        listed = self._api.send("GET", PROPERTIES).json.get("results") or ()
+        return Schema(tuple(_field(one, pipelines) for one in listed))
+
+    def ensure_schema(self, *, dry_run: bool) -> list[Step]:
+        """Make our group and properties exist."""
+        steps = [_ensure(self._api, f"{PROPERTIES}/groups", GROUP, "property group", dry_run=dry_run)]
+        return steps + [_ensure(self._api, PROPERTIES, one, "ticket property", dry_run=dry_run) for one in OURS]
+
     def is_choice(self, name: str) -> bool:
         """Whether the property takes only listed values. Makes no call."""
         field = self.field(name)
@@ -67,10 +76,6 @@ class Catalogue(FieldCatalogue):
         if field is not None and field.multiple and isinstance(text, str):
             return normal(text.split(";"))
         return normal(text if text is None or isinstance(text, str) else as_text(text))
-
-    def _read(self, pipelines: Sequence[Json]) -> Schema:
-        listed = self._api.send("GET", PROPERTIES).json
-        return Schema(tuple(_field(one, pipelines) for one in listed.get("results") or ()))
 
 
 def as_text(value: object) -> str:
@@ -108,12 +113,6 @@ def _field(told: Json, pipelines: Sequence[Json]) -> FieldSchema:
     )
 
 
-def ensure_ours(api: Api, *, dry_run: bool) -> list[Step]:
-    """Make our group and properties exist."""
-    steps = [_ensure(api, f"{PROPERTIES}/groups", GROUP, "property group", dry_run=dry_run)]
-    return steps + [_ensure(api, PROPERTIES, one, "ticket property", dry_run=dry_run) for one in OUR_PROPERTIES]
-
-
 def _ensure(api: Api, route: str, wanted: Mapping[str, Any], kind: str, *, dry_run: bool) -> Step:
     def refused(error: Refused) -> str:
         if not _look(api, route, wanted, archived=True):
@@ -147,8 +146,7 @@ def _problem(wanted: Mapping[str, Any], present: Json) -> str:
     """Why a property that was there already cannot serve."""
     if wanted.get("hasUniqueValue") and not present.get("hasUniqueValue"):
         return "it exists but is not unique, which can only be set when a property is made"
-    if wanted.get("type") not in (None, present.get("type")):
-        return f"it exists with the type {present.get('type')}, not {wanted['type']}"
-    held = {one.get("value") for one in present.get("options") or ()}
-    lacking = [one["value"] for one in wanted.get("options", ()) if one["value"] not in held]
-    return f"it lacks the options {', '.join(lacking)}: add them in HubSpot's settings" if lacking else ""
+    held, ours = (
+        (one.get("type"), [each.get("value") for each in one.get("options") or ()]) for one in (present, wanted)
+    )
+    return unfit(held, ours, place="HubSpot's settings")

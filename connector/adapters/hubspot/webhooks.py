@@ -9,10 +9,11 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from connector.adapters.answers import mapping_of
-from connector.adapters.base import Delivery, Event, EventKind, Json, Step
+from connector.adapters.base import Delivery, Event, EventKind, Json, Step, taken
 from connector.adapters.signing import check_signature, check_time, digest, json_of
 from connector.adapters.times import moment
 from connector.domain.errors import BadDelivery, ConfigError
@@ -37,6 +38,8 @@ STOCK_PROPERTIES: Final = (
 )
 NOT_OFFERED: Final = frozenset({"hs_lastmodifieddate", "createdate"})
 Native = Callable[[str, object], Value]
+Make = Callable[..., Event]
+"""Makes an event of a delivery's item, whose name and moment are known."""
 
 
 class Webhooks:
@@ -44,6 +47,8 @@ class Webhooks:
 
     `native` turns a property's value; `watched` names the properties that the mapping reads now.
     """
+
+    answer = staticmethod(taken)
 
     def __init__(
         self,
@@ -112,48 +117,38 @@ def _events(item: Json, native: Native) -> Iterable[Event]:
     name = str(item.get("subscriptionType") or item.get("eventType") or "unknown")
     kind, _, what = name.partition(".")
     kind = TYPE_IDS.get(str(item.get("objectTypeId")), kind) if kind == "object" else kind
+    event = partial(Event, name, moment=moment(item.get("occurredAt")))
     if what == "associationChange":
-        yield _association(item, name, kind)
-    elif kind == "ticket" and what == "merge":
-        yield from _merges(item, name)
-    elif kind == "ticket":
-        yield _ticket(item, name, what, native)
-    else:
-        subject = _id(item.get("objectId"))
-        heard = subject and kind == "note" and what in ("creation", "propertyChange", "restore")
-        key = _key(item, kind, what, subject)
-        yield Event(name, EventKind.COMMENT if heard else EventKind.OTHER, subject, key, moment=_moment(item))
-
-
-def _ticket(item: Json, name: str, what: str, native: Native) -> Event:
+        return [_association(item, kind, event)]
+    if kind == "ticket":
+        return _merges(item, event) if what == "merge" else [_ticket(item, what, native, event)]
     subject = _id(item.get("objectId"))
+    is_heard = subject and kind == "note" and what in ("creation", "propertyChange", "restore")
+    return [event(EventKind.COMMENT if is_heard else EventKind.OTHER, subject, _key(item, kind, what, subject))]
+
+
+def _ticket(item: Json, what: str, native: Native, event: Make) -> Event:
+    subject = _id(item.get("objectId"))
+    kind = TICKET_EVENTS.get(what, EventKind.OTHER) if subject else EventKind.OTHER
     field = str(item["propertyName"]) if item.get("propertyName") else None
     told = field is not None and "propertyValue" in item and not item.get("isSensitive")
-    return Event(
-        name,
-        TICKET_EVENTS.get(what, EventKind.OTHER) if subject else EventKind.OTHER,
-        subject,
-        _key(item, "ticket", what, subject),
-        ticket_id=subject,
-        field=field,
-        value=native(field, item["propertyValue"]) if field and told else None,
-        has_value=told,
-        moment=_moment(item),
-    )
+    value = native(field, item["propertyValue"]) if field and told else None
+    key = _key(item, "ticket", what, subject)
+    return event(kind, subject, key, ticket_id=subject, field=field, value=value, has_value=told)
 
 
-def _merges(item: Json, name: str) -> Iterable[Event]:
+def _merges(item: Json, event: Make) -> Iterable[Event]:
     """One event for each ticket that is no more. A merge may end in a third record: then the primary is one too."""
     primary = _id(item.get("primaryObjectId") or item.get("objectId"))
     survivor = _id(item.get("newObjectId") or primary)
     merged = item.get("mergedObjectIds")
     for loser in dict.fromkeys([*map(_id, merged if isinstance(merged, list) else [merged or primary]), primary]):
         if loser != survivor:
-            key, at = _key(item, "ticket", "merge", loser, survivor), _moment(item)
-            yield Event(name, EventKind.MERGED, loser, key, ticket_id=loser, survivor=survivor, moment=at)
+            key = _key(item, "ticket", "merge", loser, survivor)
+            yield event(EventKind.MERGED, loser, key, ticket_id=loser, survivor=survivor)
 
 
-def _association(item: Json, name: str, kind: str) -> Event:
+def _association(item: Json, kind: str, event: Make) -> Event:
     """A note put on a ticket is the one association that says something new about the ticket's timeline."""
     words = str(item.get("associationType") or "").lower().split("_to_")
     source = TYPE_IDS.get(str(item.get("fromObjectTypeId"))) or words[0] or kind
@@ -162,15 +157,8 @@ def _association(item: Json, name: str, kind: str) -> Event:
     note, ticket, removed = ends.get("note"), ends.get("ticket"), bool(item.get("associationRemoved"))
     key = _key(item, kind, "associationChange", *sorted(f"{end} {one}" for end, one in ends.items()), str(removed))
     if note and ticket and not removed:
-        return Event(name, EventKind.COMMENT, note, key, ticket_id=ticket, moment=_moment(item))
-    return Event(
-        name,
-        EventKind.OTHER,
-        ticket or _id(item.get("objectId")),
-        key,
-        ticket_id=ticket,
-        moment=_moment(item),
-    )
+        return event(EventKind.COMMENT, note, key, ticket_id=ticket)
+    return event(EventKind.OTHER, ticket or _id(item.get("objectId")), key, ticket_id=ticket)
 
 
 def _key(item: Json, kind: str, what: str, *about: str) -> str:
@@ -183,10 +171,6 @@ def _key(item: Json, kind: str, what: str, *about: str) -> str:
 
 def _id(told: object) -> str:
     return "" if told is None else str(told)
-
-
-def _moment(item: Json) -> datetime | None:
-    return moment(item.get("occurredAt"))
 
 
 def component(url: str, properties: Iterable[str]) -> Json:

@@ -41,7 +41,7 @@ class Writing:
             return [Written(change.key, error=error) for change in changes]
         return write_changes(changes, create=self._create, update=self._update, size=BATCH, system="hubspot")
 
-    def probe(self, change: Change, *, sent_at: datetime) -> Record | None:  # noqa: ARG002 - our id says it all
+    def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:  # noqa: ARG002 - our id says it all
         """The ticket that a CREATE left behind, found by our id; its contact may not be joined."""
         found = self._records.find(OUR_ID, [str(change.external_id)], tuple(change.values))
         return next(iter(found[str(change.external_id)]), None)

@@ -75,7 +75,6 @@ class CapsuleArena(Arena):
         )
         known: dict[str, Any] = {
             "tokens": lambda: [PATH_TOKEN, OLD_TOKEN],
-            "url": HOOK_URL,
             "has_hooks": self.renews_credentials,
         }
         known |= {"target": self.target, "watched": lambda: self.fields, "clock": self.now}

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from connector.adapters.base import EventKind
-from connector.adapters.capsule.account import Wanted
+from connector.adapters.capsule.schema import Wanted
 from connector.adapters.oauth import OAuthCredentials
 from connector.adapters.testing.capsule import HOOK_URL, OLD_TOKEN, PATH_TOKEN, CapsuleArena
 from connector.domain.errors import BadDelivery, Refused

@@ -160,9 +160,9 @@ def test_doctor_finds_what_would_fail_later(arena: HubSpotArena, portal: Imitati
 
     found = unwell(arena, webhook_secrets=[""])
 
-    assert set(found) == {"properties", "webhooks"}
-    assert "nextcap_tags" in found["properties"]
-    assert "connector setup" in found["properties"]
+    assert set(found) == {"fields", "webhooks"}
+    assert "nextcap_tags" in found["fields"]
+    assert "connector setup" in found["fields"]
     assert "https://connector.example.test/webhooks/hubspot" in found["webhooks"]
 
 
@@ -191,7 +191,7 @@ def test_doctor_survives_an_outage(arena: HubSpotArena, portal: Imitation) -> No
     finally:
         portal.start()
 
-    assert {"account", "properties", "pipeline", "reading tickets"} <= set(found)
+    assert {"account", "fields", "pipeline", "reading tickets"} <= set(found)
 
 
 DOCUMENTED = ["tickets", "crm.objects.contacts.read", "crm.objects.contacts.write", "crm.objects.owners.read"]

@@ -11,12 +11,11 @@ from typing import Any, Final
 from connector.adapters.base import Json, Step
 from connector.adapters.capsule.api import Api, Target
 from connector.adapters.catalogue import KEPT
-from connector.adapters.checks import ensured
-from connector.adapters.people import person_of
+from connector.adapters.checks import ensured, unfit
 from connector.domain.errors import Refused
 from connector.domain.lifecycle import Status
 from connector.domain.schema import FieldSchema, Option, Schema
-from connector.domain.ticket import Person, Value, normal
+from connector.domain.ticket import Value, normal
 
 CUSTOM: Final = "custom:"
 OUR_ID: Final = f"{CUSTOM}Next Cap ticket ID"
@@ -39,6 +38,14 @@ OURS: Final[Sequence[Mapping[str, Any]]] = (
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the mapping says of the account: its board or pipeline, and the words of its status table."""
+
+    parent: str = ""
+    words: frozenset[str] = field(default=frozenset())
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """One reading of the account. Steps and parents are in the account's order."""
 
@@ -51,9 +58,10 @@ class Known:
 class Catalogue:
     """The account's set-up for one target. Whatever is asked for and not known is read again, once in ten minutes."""
 
-    def __init__(self, api: Api, target: Target, clock: Callable[[], datetime]) -> None:
+    def __init__(self, api: Api, target: Target, wanted: Wanted, clock: Callable[[], datetime]) -> None:
         self._api = api
         self.target = target
+        self._wanted = wanted
         self._clock = clock
         self._known = Known()
         self._stale_at = clock()
@@ -135,15 +143,33 @@ class Catalogue:
         ]
         return Schema((*fields, *(_field(name, one) for name, one in known.definitions.items())))
 
+    def ensure_schema(self, *, dry_run: bool) -> list[Step]:
+        """Make our custom fields exist, and say whether what the mapping needs of the account is there."""
+        route = f"/{self.target.plural}/fields/definitions"
+        held = _held(self._api, route)
+        steps = [_ensure(self._api, route, one, held.get(one["name"].casefold()), dry_run=dry_run) for one in OURS]
+        return [*steps, self.ladder()]
+
+    def ladder(self) -> Step:
+        """Whether the mapping's board or pipeline is there with every step. It is made by hand, and never by us."""
+        known, target = self.known(afresh=True), self.target
+        chosen = self._wanted.parent or next(iter(known.parents.values()), "")
+        what = f"{target.parent} {chosen}".rstrip()
+        ids = [one for one, name in known.parents.items() if chosen in (one, name)]
+        if not ids:
+            there = ", ".join(known.parents.values()) or "none"
+            return Step(what, "problem", f"there is none of that name (there are: {there}); make it in Capsule")
+        held = {str(one["name"]): str(one["id"]) for one in known.steps if str(one[target.parent]["id"]) == ids[0]}
+        names = {*(one.casefold() for one in held), *held.values(), CLOSED.casefold()}
+        lacking = sorted(one for one in self._wanted.words if one not in names and one.casefold() not in names)
+        if lacking:
+            return Step(what, "problem", f"it has no {target.step} {', '.join(lacking)}; it has {', '.join(held)}")
+        return Step(what, "ok", f"{target.step}s: {', '.join(held)}")
+
     def learn(self, schema: Schema) -> None:
         """Take from a stored schema who the token's user is, for a process that only takes deliveries in."""
         owner = schema.field("owner")
         self._me = self._me or next((one.value for one in owner.options if one.label == NOBODY), "") if owner else ""
-
-    def people(self) -> list[Person]:
-        """Everybody but the token's own user; the address is the one of a user's party."""
-        listed = self._api.pages("/users", "users", {"embed": "party"})
-        return [_person(one) for one in listed if str(one["id"]) != self.me()]
 
     def _definitions(self) -> dict[str, Json]:
         listed = self._api.pages(f"/{self.target.plural}/fields/definitions", "definitions")
@@ -202,20 +228,6 @@ def _field(name: str, told: Json) -> FieldSchema:
     return FieldSchema(name, str(told["name"]), type=str(told["type"]), options=tuple(options))
 
 
-def _person(item: Json) -> Person:
-    addresses = [str(one.get("address") or "") for one in (item.get("party") or {}).get("emailAddresses") or ()]
-    email = next((one for one in [*addresses, str(item.get("username") or "")] if "@" in one), "")
-    is_active = item.get("status") in (None, "ACTIVE")
-    return person_of(item["id"], email, item.get("name") or item.get("username"), active=is_active)
-
-
-def ensure_ours(api: Api, target: Target, *, dry_run: bool) -> list[Step]:
-    """Make our custom fields exist."""
-    route = f"/{target.plural}/fields/definitions"
-    held = _held(api, route)
-    return [_ensure(api, route, one, held.get(one["name"].casefold()), dry_run=dry_run) for one in OURS]
-
-
 def _held(api: Api, route: str) -> dict[str, Json]:
     return {str(one["name"]).casefold(): one for one in api.pages(route, "definitions")}
 
@@ -237,7 +249,5 @@ def _problem(wanted: Mapping[str, Any], present: Json) -> str:
     """Why a field that was there already cannot serve."""
     if present["name"] != wanted["name"]:
         return f"it is spelled {present['name']}: rename it"
-    if present["type"] != wanted["type"]:
-        return f"it exists with the type {present['type']}, not {wanted['type']}"
-    lacking = [one for one in wanted.get("options", ()) if one not in (present.get("options") or ())]
-    return f"it lacks the options {', '.join(lacking)}: add them under {PLACE}" if lacking else ""
+    held, ours = ((one["type"], one.get("options") or ()) for one in (present, wanted))
+    return unfit(held, ours, place=PLACE)

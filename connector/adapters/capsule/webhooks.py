@@ -7,50 +7,59 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from connector.adapters.base import Delivery, Event, EventKind, Json, Step
-from connector.adapters.capsule.api import Api, Target
+from connector.adapters.answers import mapping_of
+from connector.adapters.base import Delivery, Event, EventKind, Json, Step, taken
+from connector.adapters.capsule.api import Api
+from connector.adapters.capsule.records import Records
 from connector.adapters.signing import check_path_token, digest, json_of
 from connector.adapters.times import moment
 from connector.domain.errors import BadDelivery, Refused
-from connector.domain.ticket import Record
 
 OPERATIONS: Final = ("created", "updated", "moved", "closed", "deleted")
 EMBED: Final = "fields,tags"
 OTHER_NAMES: Final = {"project": "kase"}
 MOST: Final = 20
+Watched = Callable[[], Sequence[str]]
+"""Gives the fields that the mapping reads now."""
 
 
-class Hooks:
+class Webhooks:
     """The hooks of one connection. `tokens` are the secret last parts of our address, newest first.
 
     Only a registered application has hooks: with a personal token, which `managed` tells, there are none.
     """
 
-    def __init__(self, api: Api, target: Target, tokens: Callable[[], Sequence[str]], *, managed: bool) -> None:
+    answer = staticmethod(taken)
+
+    def __init__(
+        self, api: Api, records: Records, tokens: Callable[[], Sequence[str]], watched: Watched, *, managed: bool
+    ) -> None:
         self._api = api
-        self._target = target
+        self._records = records
+        self._target = records.target
         self._tokens = tokens
+        self._watched = watched
         self._managed = managed
 
     def verify(self, delivery: Delivery, *, now: datetime) -> None:  # noqa: ARG002 - nothing tells when it was sent
         """Raises BadDelivery, which is answered 404, unless the address ends with one of our secrets."""
         check_path_token(delivery.path, self._tokens())
 
-    def parse(self, delivery: Delivery, read: Callable[[Json], Record]) -> list[Event]:
-        """The events of a delivery: one for each record in it. Makes no call."""
-        told = json_of(delivery.body)
-        payload = told.get("payload") if isinstance(told, dict) else None
-        if not isinstance(payload, list) or not isinstance(told.get("event"), str):
+    def parse(self, delivery: Delivery) -> list[Event]:
+        """The events of a delivery: one for each record, with what it tells of the watched fields. Makes no call."""
+        told = mapping_of(json_of(delivery.body))
+        payload, name = told.get("payload"), told.get("event")
+        if not isinstance(payload, list) or not isinstance(name, str):
             raise BadDelivery("the body is no event with a payload", code="unreadable")
         items = [one for one in payload if isinstance(one, dict) and one.get("id") is not None]
-        found = [self._event(told["event"], one, read) for one in items]
+        found = [self._event(name, one) for one in items]
         return list({one.key: one for one in found}.values())
 
-    def _event(self, name: str, item: Json, read: Callable[[Json], Record]) -> Event:
+    def _event(self, name: str, item: Json) -> Event:
         entity, _, operation = name.partition("/")
         subject = str(item["id"])
         key, at = f"{name}:{subject}:{digest(json.dumps(item, sort_keys=True))}", moment(item.get("updatedAt"))
@@ -58,7 +67,8 @@ class Hooks:
             return Event(name, EventKind.OTHER, subject, key, moment=at)
         if operation == "deleted":
             return Event(name, EventKind.DELETED, subject, key, ticket_id=subject)
-        return Event(name, EventKind.TICKET, subject, key, ticket_id=subject, record=read(item), moment=at)
+        record = self._records.hinted(item, self._watched())
+        return Event(name, EventKind.TICKET, subject, key, ticket_id=subject, record=record, moment=at)
 
     def subscribe(self, url: str, *, dry_run: bool) -> list[Step]:
         """Have one hook for each event, to our present address; what else of ours is there is removed."""
@@ -66,7 +76,8 @@ class Hooks:
             told = "a personal token cannot have REST hooks: changes are found by polling; for hooks use an OAuth app"
             return [Step("REST hooks", "manual", told)]
         target = f"{url}/{self._tokens()[0]}"
-        ours = [one for one in self.listed() if str(one.get("targetUrl")).startswith(f"{url}/")]
+        listed = self._api.send("GET", "/resthooks").json.get("restHooks") or ()
+        ours = [one for one in listed if str(one.get("targetUrl")).startswith(f"{url}/")]
         kept: dict[str, Json] = {}
         for one in ours:
             if hmac.compare_digest(str(one["targetUrl"]).encode(), target.encode()) and _embeds(one):
@@ -74,10 +85,6 @@ class Hooks:
         strays = [one for one in ours if one not in kept.values() or _operation(one) not in OPERATIONS]
         steps = [self._ensure(operation, target, kept, strays, dry_run=dry_run) for operation in OPERATIONS]
         return steps + [self._remove(one, dry_run=dry_run) for one in strays]
-
-    def listed(self) -> list[Json]:
-        """Every hook of our application."""
-        return list(self._api.send("GET", "/resthooks").json.get("restHooks") or ())
 
     def _ensure(
         self, operation: str, target: str, kept: Mapping[str, Json], strays: list[Json], *, dry_run: bool
@@ -121,12 +128,6 @@ class Hooks:
             return Step(what, "would", "would be removed: it leads to an older address of ours, or is one too many")
         self._api.send("DELETE", "/resthooks/:id", ids={"id": str(hook["id"])})
         return Step(what, "done", "removed")
-
-
-def missing(hooks: Iterable[Json], prefix: str) -> list[str]:
-    """The operations of which no hook tells an address below `prefix`."""
-    told = {_operation(one) for one in hooks if str(one.get("targetUrl")).startswith(prefix)}
-    return [one for one in OPERATIONS if one not in told]
 
 
 def _operation(hook: Json) -> str:

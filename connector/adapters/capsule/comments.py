@@ -13,8 +13,8 @@ from typing import Final
 from connector.adapters.base import Json, NewComment, Written
 from connector.adapters.capsule.api import ID, Api, Target
 from connector.adapters.capsule.refusals import UNPROCESSABLE
-from connector.adapters.entries import files_named, heading, reference
-from connector.adapters.times import EPOCH, iso, moment
+from connector.adapters.entries import files_named, heading, recognise, reference
+from connector.adapters.times import first_of, iso
 from connector.adapters.turns import add_in_order, one_by_one
 from connector.domain.errors import Gone, Refused
 from connector.domain.text import URL, html_to_text, looks_like_html, tidy
@@ -27,8 +27,10 @@ AT_LINE_START = re.compile(r"^(\s*)([#+=-]|\d+(?=[.)]))", re.MULTILINE)
 ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
-class Notes:
+class Comments:
     """Entries of the target's records."""
+
+    recognise = staticmethod(recognise)
 
     def __init__(self, api: Api, target: Target) -> None:
         self._api = api
@@ -48,7 +50,7 @@ class Notes:
         """The record of each entry, a call each."""
         return {one: self._owner(one) for one in comment_ids}
 
-    def add(self, comments: Sequence[NewComment]) -> list[Written]:
+    def add_comments(self, comments: Sequence[NewComment]) -> list[Written]:
         """One note for each, in order."""
         return add_in_order(comments, one_by_one(self._add), system="capsule")
 
@@ -91,12 +93,11 @@ class Notes:
 
 def _comment(entry: Json) -> Comment:
     creator = entry.get("creator") or {}
-    times = (moment(entry.get(told)) for told in ("entryAt", "createdAt"))
     return Comment(
         id=str(entry["id"]),
         kind=CommentKind.NOTE,
         text=_words(entry),
-        created_at=next((at for at in times if at), EPOCH),
+        created_at=first_of(entry.get(told) for told in ("entryAt", "createdAt")),
         author_id=str(creator["id"]) if creator.get("id") else None,
         author_name=str(creator.get("name") or creator.get("username") or ""),
         attachments=tuple(
