@@ -348,6 +348,7 @@ class WritingPromises:
 
         written = arena.write(arena.creation("key-1", "outside-1"), bad, arena.creation("key-3", "outside-3"))
 
+        assert (written["key-1"].error, written["key-3"].error) == (None, None)
         assert isinstance(written["key-2"].error, Refused)
         assert written["key-2"].error.field == arena.option_field
         assert len({written["key-1"].id, written["key-3"].id} - {""}) == 2

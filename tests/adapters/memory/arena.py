@@ -17,13 +17,15 @@ from .crm import SECRET, TOKEN, Memo, MemoWire, sign
 
 
 class Renewed:
-    """A token that can always be had again."""
+    """A token that can always be had again, unless it is disconnected."""
+
+    is_connected = True
 
     def headers(self) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {TOKEN}"}
 
     def renew(self) -> bool:
-        return True
+        return self.is_connected
 
 
 class MemoArena(Arena):
@@ -47,11 +49,12 @@ class MemoArena(Arena):
         self.imitation = memo
         self.base_url = memo.url
         self.wire = RecordingWire(MemoWire(memo))
+        self.credentials = Renewed()
         transport = Transport(
             system="memo",
             base_url=self.base_url,
             wire=self.wire,
-            credentials=Renewed(),
+            credentials=self.credentials,
             budget=MemoryBudget(),
             sort=sort,
             sleep=lambda _: None,
