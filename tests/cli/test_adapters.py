@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from connector import config
+from connector.adapters import registry
 from connector.adapters.base import Capabilities
 from connector.adapters.registry import CRMS, kind, known
+from connector.adapters.testing import Arena, arenas
 from connector.cli.adapters import CAN
 from connector.domain.errors import ConfigError
 
@@ -194,3 +197,12 @@ def test_without_pytest_it_says_how_to_get_it(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "pip install 'nextcap-connector[testing]'" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_the_page_for_authors_names_all_that_an_arena_is_asked_for() -> None:
+    page = (ROOT / "docs" / "adapters.md").read_text()
+    asked = {*Arena.__abstractmethods__, *Arena.__annotations__} - {"adapter", "imitation"}
+
+    assert [name for name in sorted(asked) if not re.search(rf"\b{name}\b", page)] == []
+    assert f'entry-points."{registry.GROUP}"' in page
+    assert f'entry-points."{arenas.GROUP}"' in page
