@@ -18,7 +18,7 @@ from connector.engine.context import NEXTCAP, Engine
 from connector.engine.work import HEARTBEAT, TAG, Work
 from connector.events.catalogue import EventType
 from connector.events.payload import Notice, TicketView, changes, without_words, written
-from connector.store import links, outbox
+from connector.store import effects, links, outbox
 from connector.store.links import LinkRow
 
 NEWS = timedelta(days=7)
@@ -71,7 +71,8 @@ def comments(
 ) -> None:
     """A look at one side's timeline found entries: tell of those that people made since anybody listens.
 
-    What the CRM keeps to itself is none of the ticket's; in Next Cap's timeline, what we wrote was told before.
+    What the CRM keeps to itself is none of the ticket's. In Next Cap's timeline, what we wrote or what another link of
+    the ticket has seen was told before.
     """
     if not engine.announcer:
         return
@@ -80,8 +81,9 @@ def comments(
     if source is Side.NEXTCAP:
         left = {one.comment_id for one in stays}
         fresh |= {one.id: (one, one.kind, one.text) for one in timeline if one.id in left}
-        ours = outbox.made_by_us(connection, work.link.ticket.id, list(fresh))
-        fresh = {entry: one for entry, one in fresh.items() if entry not in ours}
+        others = [id_ for _, id_ in links.ids_of_ticket(connection, work.link.ticket.id) if id_ != work.link.id]
+        before = {entry for _, entry in effects.settled_among(connection, others, source, list(fresh))}
+        fresh = {entry: one for entry, one in fresh.items() if entry not in before}
     since = max(engine.announcer.since(connection, now), now - NEWS)
     told = sorted((one for one in fresh.values() if one[0].created_at >= since), key=lambda one: one[0].created_at)
     notices = [_of_comment(work, source, *one) for one in told]

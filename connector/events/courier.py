@@ -37,6 +37,9 @@ TIMEOUT: Final = 10.0
 AT_ONCE: Final = 8
 """Messages of different tickets that are on their way together."""
 BATCH: Final = 16
+"""After so many it is stored what became of them: a death sends no more than these again."""
+AHEAD: Final = 256
+"""So many are looked up together: each of another ticket, so they stay the first of theirs."""
 LEASE: Final = timedelta(seconds=30)
 """Longer than a batch may take: two batches' time-outs, one after the other."""
 TURN: Final = 5.0
@@ -119,17 +122,19 @@ class Courier:
         with self._db.write() as connection:
             if not outbox.acquire(connection, self.name, owner=owner, now=self._now(), until=self._now() + LEASE):
                 return Sent()
-            messages, sent = self._turn(connection, owner), Sent()
-        while messages:
-            outcomes = self._send_all(messages)
+            left, sent = self._held(connection, owner, self._next(connection)), Sent()
+        while left:
+            outcomes = self._send_all(left[:BATCH])
             with self._db.write() as connection:
-                sent += self.keep(connection, outcomes)
-                messages = self._turn(connection, owner, is_over=self._clock() >= until)
+                made = self.keep(connection, outcomes)
+                left = left[BATCH:] if not made.failed else []
+                left = left or self._next(connection)
+                left = self._held(connection, owner, left if self._clock() < until else [])
+            sent += made
         return sent
 
-    def _turn(self, connection: sa.Connection, owner: str, *, is_over: bool = False) -> list[Message]:
-        """What to send next, for which the lease is held; where that is nothing, it is given back."""
-        messages = [] if is_over else self._next(connection)
+    def _held(self, connection: sa.Connection, owner: str, messages: list[Message]) -> list[Message]:
+        """These messages, for as long as the lease is ours; where there are none, it is given back."""
         lease = self._now() + LEASE if messages else None
         return messages if outbox.hold(connection, self.name, owner=owner, until=lease) else []
 
@@ -192,7 +197,7 @@ class Courier:
         now, row = self._now(), outbox.endpoint(connection, self.name)
         if row.off_at or (row.closed_until and row.closed_until > now):
             return []
-        return outbox.due(connection, self.name, now, 1 if row.failures else BATCH)
+        return outbox.due(connection, self.name, now, 1 if row.failures else AHEAD)
 
     def _send_all(self, messages: Sequence[Message]) -> dict[Message, Outcome]:
         if len(messages) == 1:

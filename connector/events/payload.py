@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from connector.domain.ticket import normal
+from connector.domain.ticket import normal, storable
 from connector.events.catalogue import EventType
 
 VERSION: Final = 1
@@ -80,7 +80,7 @@ def body(notice: Notice, *, words: bool, at: datetime) -> str:
         for name, one in notice.words.items():
             data.setdefault(name, {}).update(one)
     told = {"type": str(notice.type), "version": VERSION, "timestamp": written(at), "data": data}
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(_mended(told), ensure_ascii=False, separators=(",", ":"))
 
 
 def changes(before: Fields, after: Fields) -> dict[str, dict[str, Any]]:
@@ -109,6 +109,15 @@ def _tells(fields: Fields, name: str) -> bool:
     """Whether a reading says anything of a field; of an object's key it does where it names the object."""
     owner = name.partition(".")[0]
     return name in fields or (owner in OBJECTS and owner in fields)
+
+
+def _mended(value: Any) -> Any:
+    """Without what no receiver's parser or database would take: NUL and half characters in somebody's words."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(name): _mended(one) for name, one in value.items()}
+    return [_mended(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _listed(name: str, value: Any) -> Any:

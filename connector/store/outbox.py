@@ -12,10 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connector.domain.ticket import Side
-from connector.store import bulk, effects
+from connector.store import bulk
 from connector.store.links import ACTIVE, FROZEN
-from connector.store.tables import effects as effect_rows
 from connector.store.tables import endpoints, links, outbox, tickets
 
 WAITING, DELIVERED, FAILED = "waiting", "delivered", "failed"
@@ -66,17 +64,6 @@ def carried_by(connection: sa.Connection, nextcap_ids: Iterable[str]) -> dict[st
     return found
 
 
-def made_by_us(connection: sa.Connection, ticket_id: int, entry_ids: Sequence[str]) -> frozenset[str]:
-    """Which of these entries of a ticket's timeline in Next Cap were made by effects of any of its links."""
-    query = (
-        sa.select(effect_rows.c.remote_id)
-        .join(links, links.c.id == effect_rows.c.link_id)
-        .where(links.c.ticket_id == ticket_id, effect_rows.c.side == Side.NEXTCAP)
-        .where(effect_rows.c.kind == effects.COMMENT, effect_rows.c.remote_id.in_(list(entry_ids)))
-    )
-    return frozenset(row.remote_id for row in connection.execute(query)) if entry_ids else frozenset()
-
-
 def readings(connection: sa.Connection, ticket_ids: Sequence[int]) -> dict[int, sa.Row[Any]]:
     """What is kept of these tickets just now, by row id; they are locked already."""
     query = sa.select(tickets.c.id, tickets.c.nextcap_id, tickets.c.reading, tickets.c.version)
@@ -123,8 +110,10 @@ def due(connection: sa.Connection, name: str, now: datetime, limit: int) -> list
 
 
 def _due(name: str, now: datetime) -> sa.Select[Any]:
+    """What may be sent now. The state is written out, so that SQLite sees that the partial index will do."""
     before = outbox.alias("before")
-    same = (before.c.endpoint == name) & (before.c.state == WAITING) & (before.c.subject == outbox.c.subject)
+    still = before.c.state == sa.literal_column("'waiting'")
+    same = (before.c.endpoint == name) & still & (before.c.subject == outbox.c.subject)
     is_first = ~sa.exists().where(same, before.c.id < outbox.c.id)
     mine = (outbox.c.endpoint == name) & (outbox.c.state == WAITING) & (outbox.c.due_at <= now)
     return sa.select(outbox).where(mine, is_first)

@@ -384,6 +384,13 @@ outbox = sa.Table(
     sa.Column("cause", sa.Text),
     sa.UniqueConstraint("endpoint", "key"),
     sa.Index("ix_outbox_due", "endpoint", "state", "due_at"),
-    sa.Index("ix_outbox_subject", "endpoint", "subject", "id"),
+    sa.Index(
+        "ix_outbox_subject",
+        "endpoint",
+        "subject",
+        "id",
+        postgresql_where=sa.text("state = 'waiting'"),
+        sqlite_where=sa.text("state = 'waiting'"),
+    ),
     sa.Index("ix_outbox_done", "state", "done_at"),
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 
-from connector.events.catalogue import CHOOSABLE
+from connector.events.announcer import Announcer
+from connector.events.catalogue import CHOOSABLE, EventType
 from connector.store import outbox
 
 from .harness import World
@@ -159,6 +161,30 @@ def test_whoever_asks_is_told_notes_and_words_and_notes_are_marked(world: World,
     assert (reply["comment"]["text"], reply["comment"]["internal"]) == ("Ocelot", False)
     assert reply["ticket"]["subject"] == "Zebra"
     assert reply["ticket"]["requester"] == {"email": "jo@home.example", "name": "Jo", "phone": None}
+
+
+@one_database
+def test_every_listener_is_told_what_it_chose_under_one_id(world: World, receiver: Receiver) -> None:
+    listener = Listening(world, receiver)
+    other = replace(
+        listener.endpoint, name="other", types=frozenset({EventType.ASSIGNED, EventType.CREATED}), words=True
+    )
+    world.restart(announcer=Announcer([listener.endpoint, other]))
+    ticket = world.ticket()
+    world.settle()
+    world.nextcap.assign(ticket, "ben@acme.example")
+    world.settle()
+    listener.send()
+
+    with world.process.engine.db.read() as connection:
+        rows = outbox.listed(connection, name="other", state=None, limit=100)[::-1]
+        bodies = [outbox.one(connection, one["id"]) for one in rows]
+    mine = {one.type: one for one in receiver.got}
+    assert [one["type"] for one in rows] == ["ticket.created", "ticket.assigned"]
+    assert [one["message_id"] for one in rows] == [mine[one["type"]].id for one in rows]
+    assert all(one is not None and '"subject":"Cannot log in"' in one.body for one in bodies)
+    assert "subject" not in mine["ticket.created"].data["ticket"]
+    assert mine["ticket.assigned"].data["changes"]["assigned_agent_id"]["old"] is None
 
 
 @one_database

@@ -49,5 +49,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("endpoint", "key", name=op.f("uq_outbox_endpoint_key")),
     )
     op.create_index("ix_outbox_due", "outbox", ["endpoint", "state", "due_at"])
-    op.create_index("ix_outbox_subject", "outbox", ["endpoint", "subject", "id"])
+    waits = sa.text("state = 'waiting'")
+    columns = ["endpoint", "subject", "id"]
+    op.create_index("ix_outbox_subject", "outbox", columns, postgresql_where=waits, sqlite_where=waits)
     op.create_index("ix_outbox_done", "outbox", ["state", "done_at"])
