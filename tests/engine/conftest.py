@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import warnings
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,13 +15,17 @@ from connector.adapters.hubspot.wire import HubSpotWire
 from connector.adapters.wires import HttpxWire
 from connector.sandbox.hubspot import HubSpot
 from connector.sandbox.server import Sandbox
+from connector.store import tables
 from connector.store.database import Database, normal_url
 
 from .harness import World
-from .parts import Clock, Wires
+from .parts import Clock, Wires, shared
 from .process import HUBSPOT, SECOND, Site
 
-_numbers = count(1)
+EMPTY = ";".join(
+    ["SET LOCAL lock_timeout = '5s'", *(str(one.delete()) for one in reversed(tables.metadata.sorted_tables))]
+)
+"""Ten times as fast as a new copy of a database."""
 
 
 @pytest.fixture(scope="session")
@@ -75,25 +78,40 @@ def _served(folder: str) -> Iterator[sa.URL]:
         _run(address, f"ALTER SYSTEM SET {setting} = off")
     _run(address, "SELECT pg_reload_conf()")
     _run(address, "CREATE DATABASE empty")
-    db = Database(address.set(database="empty").render_as_string(hide_password=False))
+    db = Database(_url(address, "empty"))
     db.upgrade()
     db.close()
     yield address
     server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def emptied(postgres: sa.URL) -> Iterator[Database]:
+    """A migrated database on the server, for one test after the other: each leaves it without a row."""
+    _run(postgres, "CREATE DATABASE world TEMPLATE empty")
+    db = shared(_url(postgres, "world"))
+    yield db
+    db.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def db_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def db_url(request: pytest.FixtureRequest, migrated: Path) -> Iterator[str]:
     """An empty, migrated database of each kind."""
     if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("migrated"), tmp_path / "connector.db")
-        yield f"sqlite:///{tmp_path / 'connector.db'}"
+        path = migrated.with_name("world.db")
+        for old in path.parent.glob("world.db*"):
+            old.unlink()
+        shutil.copy(migrated, path)
+        yield f"sqlite:///{path}"
         return
-    address: sa.URL = request.getfixturevalue("postgres")
-    name = f"test_{next(_numbers)}"
-    _run(address, f"CREATE DATABASE {name} TEMPLATE empty")
-    yield address.set(database=name).render_as_string(hide_password=False)
-    _run(address, f"DROP DATABASE {name} WITH (FORCE)")
+    db: Database = request.getfixturevalue("emptied")
+    yield db.url.render_as_string(hide_password=False)
+    with db.write() as connection:
+        connection.exec_driver_sql(EMPTY)
+
+
+def _url(address: sa.URL, name: str) -> str:
+    return address.set(database=name).render_as_string(hide_password=False)
 
 
 def _run(address: sa.URL, statement: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -73,11 +74,17 @@ class Life:
         raise Killed
 
 
-class MortalDatabase(Database):
-    """A database whose process may die before or after any commit."""
+@cache
+def shared(url: str) -> Database:
+    """The database at an address, opened once: all worlds on it use one pool and the statements it has compiled."""
+    return Database(url)
 
-    def __init__(self, url: str, life: Life) -> None:
-        super().__init__(url)
+
+class MortalDatabase(Database):
+    """A process's door to a shared database; the process may die before or after any commit."""
+
+    def __init__(self, db: Database, life: Life) -> None:
+        self.url, self.is_sqlite, self.engine = db.url, db.is_sqlite, db.engine
         self._life = life
 
     @contextmanager
@@ -88,6 +95,11 @@ class MortalDatabase(Database):
             yield connection
             self._life.step()
         self._life.step()
+
+    def close(self) -> None:
+        """Let go of the file, which is about to be replaced; a server's lines serve the next world too."""
+        if self.is_sqlite:
+            super().close()
 
 
 Act = Callable[[], object]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -40,7 +40,7 @@ from connector.store.database import Database
 from connector.web.app import create_app
 from connector.wiring import Runtime
 
-from .parts import Act, Clock, Killed, Life, MortalDatabase, Tap, Wires
+from .parts import Act, Clock, Killed, Life, MortalDatabase, Tap, Wires, shared
 
 HUBSPOT, SECOND = "hubspot", "second"
 PUBLIC_URL = "https://connector.example.test"
@@ -56,7 +56,6 @@ class Process:
     runtime: Runtime
     taps: Mapping[str, Tap]
     bells: list[str]
-    databases: Sequence[Database]
     client: FlaskClient
 
     @property
@@ -91,8 +90,7 @@ class Process:
     def close(self) -> None:
         for wire in self.runtime.wires:
             wire.close()
-        for db in self.databases:
-            db.close()
+        self.runtime.db.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,8 @@ class Site:
     def start(self, *, steps: int | None = None, **changes: Any) -> Process:
         """A new process that lives for so many steps; `changes` replace parts of its engine."""
         life = Life()
-        db, counting = MortalDatabase(self.url, life), Database(self.url, pool_size=2)
+        counting = shared(self.url)
+        db = MortalDatabase(counting, life)
         names = [NEXTCAP, *self.crms]
         taps = {name: Tap(self.wires.of(name), life, self.clock) for name in names}
         health, bells = Health(), list[str]()
@@ -141,7 +140,7 @@ class Site:
             connections.ensure(connection, names)
         runtime.import_mappings()
         life.begin(steps)
-        return Process(life, runtime, taps, bells, [db, counting], create_app(runtime).test_client())
+        return Process(life, runtime, taps, bells, create_app(runtime).test_client())
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,8 @@ def test_a_full_disk_is_told_plainly_and_keeps_nothing_of_a_delivery(world: Worl
     refused = len(world.rows(tables.deliveries))
 
     sa.event.remove(world.engine.db.engine, "begin", full)
-    world.process = world.new_process()
+    world.process.close()
+    world.restart()
     world.post(parcel)
     taken = len(world.rows(tables.deliveries))
     world.settle()
@@ -102,7 +103,7 @@ def test_a_server_without_room_is_told_plainly(world: World, state: str, told: s
     with pytest.raises(StoreAway, match=told), world.engine.db.write() as connection:
         connection.execute(tables.deliveries.insert().values(connection="x", key="x", received_at=world.clock.now()))
     with world.engine.db.engine.begin() as connection:
-        connection.exec_driver_sql("DROP TRIGGER full_up ON deliveries")
+        connection.exec_driver_sql("DROP FUNCTION full_up CASCADE")
     world.post(parcel)
     world.settle()
 
