@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import NoneType
 from typing import Any, get_args
@@ -33,21 +33,29 @@ class Document:
         return Report(self.name, self.marks, [])
 
 
-@lru_cache(maxsize=8)
 def parse(text: str, *, name: str) -> Document:
     """Read a mapping file. Raises `MappingErrors` with every mistake of shape, in the order of the file.
 
     A text is read when it is checked, and again when it is bound: what passed is kept meanwhile.
     """
-    tree, marks = read_tree(text, file=name)
+    try:
+        return replace(_parse(text), name=name)
+    except MappingErrors as wrong:
+        raise MappingErrors([replace(problem, file=name) for problem in wrong.problems]) from wrong
+
+
+@lru_cache(maxsize=8)
+def _parse(text: str) -> Document:
+    """The document of a text, still without a name."""
+    tree, marks = read_tree(text)
     try:
         file = MappingFile.model_validate(tree if tree is not None else {})
     except ValidationError as wrong:
-        report = Report(name, marks, [])
+        report = Report("", marks, [])
         for error in wrong.errors(include_url=False, include_context=True):
             _explain(report, error)
         raise MappingErrors(report.problems) from None
-    return Document(name, hashlib.sha256(text.encode()).hexdigest()[:16], file, marks)
+    return Document("", hashlib.sha256(text.encode()).hexdigest()[:16], file, marks)
 
 
 def _explain(report: Report, error: ErrorDetails) -> None:

@@ -67,7 +67,6 @@ class _Open:
 class _Builder:
     """Builds the tree from events and refuses what a mapping file has no need of."""
 
-    file: str
     keys: dict[Path, Position] = field(default_factory=dict)
     values: dict[Path, Position] = field(default_factory=dict)
     stack: list[_Open] = field(default_factory=list)
@@ -145,12 +144,12 @@ class _Builder:
         return Unquoted(text) if text in TRUTH or INTEGER.match(text) or DECIMAL.match(text) else text
 
     def refuse(self, code: str, message: str, at: Position) -> NoReturn:
-        raise MappingErrors([Problem(code, message, at[0], at[1], file=self.file)])
+        raise MappingErrors([Problem(code, message, at[0], at[1])])
 
 
-def read_tree(text: str, *, file: str) -> tuple[Tree, Marks]:
+def read_tree(text: str) -> tuple[Tree, Marks]:
     """The values of a YAML text and where they stand. Raises `MappingErrors` at the first thing that is not YAML."""
-    builder = _Builder(file)
+    builder = _Builder()
     if len(text) > MAX_CHARACTERS:
         builder.refuse("M001", f"the file is longer than {MAX_CHARACTERS:,} characters", (1, 1))
     try:
@@ -160,10 +159,10 @@ def read_tree(text: str, *, file: str) -> tuple[Tree, Marks]:
         mark = problem.problem_mark or problem.context_mark
         at = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         words = " ".join(str(part) for part in (problem.context, problem.problem) if part)
-        raise MappingErrors([Problem("M002", f"not YAML: {words}", at[0], at[1], file=file)]) from problem
+        raise MappingErrors([Problem("M002", f"not YAML: {words}", at[0], at[1])]) from problem
     except (YAMLError, ValueError) as problem:
         first = str(problem).splitlines()[0]
-        raise MappingErrors([Problem("M002", f"not YAML: {first}", 1, 1, file=file)]) from problem
+        raise MappingErrors([Problem("M002", f"not YAML: {first}", 1, 1)]) from problem
     return builder.root, Marks(builder.keys, builder.values)
 
 
