@@ -107,11 +107,11 @@ def test_the_largest_expressions_are_still_quick(text: str) -> None:
     """A ticket with a megabyte of text holds up nobody."""
     big = ticket(tags=tuple(f"{number} {'é' * 100}" for number in range(5_000)))
     expression = compiled(text)
-    begun = time.monotonic()
+    begun = time.thread_time()
 
     expression.observe(big)
 
-    assert time.monotonic() - begun < 3
+    assert time.thread_time() - begun < 3
 
 
 @pytest.mark.parametrize("text", ["priority < `1`", "starts_with(subject, `1`)", "tags[::0]", "{a: subject}"])

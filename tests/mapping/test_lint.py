@@ -291,12 +291,12 @@ def test_a_file_as_large_as_may_be_is_checked_in_time(labels: str) -> None:
         f"fields:\n  category: {{crm: a, values: {{{table}}}, otherwise: stop}}\n"
         f"  subject: {{crm: b, values: {{{table}}}, otherwise: stop}}\n"
     )
-    begun = time.monotonic()
+    begun = time.thread_time()
 
     problems = found(text, account)
 
     assert problems
-    assert time.monotonic() - begun < 10
+    assert time.thread_time() - begun < 10
 
 
 def test_a_problem_reads_as_one_line() -> None:

@@ -47,12 +47,12 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_file_is_refused_in_a_moment(text: str) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
 
     problems = check_text(text, name="hostile.yaml")
 
     assert problems
-    assert time.monotonic() - started < PATIENCE
+    assert time.thread_time() - started < PATIENCE
     assert max(map(len, problems)) < 2_000
 
 

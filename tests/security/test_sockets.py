@@ -50,9 +50,9 @@ def said(port: int, *parts: bytes, ends: bool = True) -> bytes:
                 line.sendall(part)
             except OSError:
                 break
-        if ends:
-            line.shutdown(socket.SHUT_WR)
         try:
+            if ends:
+                line.shutdown(socket.SHUT_WR)
             return line.recv(4096).partition(b"\r\n")[0]
         except OSError:
             return b""
