@@ -7,6 +7,11 @@ import socket
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("quick", max_examples=60, deadline=None)
+settings.register_profile("soak", max_examples=1_000, deadline=None)
+settings.load_profile(os.environ.get("EXAMPLES", "quick"))
 
 LOOPBACK = ("127.", "::1", "localhost")
 _connect = socket.socket.connect
@@ -23,6 +28,11 @@ def _no_other_machine() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", _only_here)
         yield
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: whole worlds and real processes wait much of their time."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(trylast=True)

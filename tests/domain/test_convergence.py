@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.decision import Outcome, Shadow
@@ -22,7 +22,6 @@ from tests.domain.world import Fate, World, always
 
 OURS, THEIRS = "abcd", "WXYZ"
 NAMES = ("f", "g", "h")
-EXAMPLES = 120
 QUIET = {Outcome.UNCHANGED, Outcome.HELD}
 
 
@@ -116,7 +115,6 @@ def settled(world: World) -> World:
     return world
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
 @given(world=lives())
 def test_one_sweep_brings_both_sides_to_rest_and_the_next_plans_nothing(world: World) -> None:
     """Converges and is idempotent: after quiet, one pass makes every write and the next decides nothing at all."""
@@ -130,7 +128,6 @@ def test_one_sweep_brings_both_sides_to_rest_and_the_next_plans_nothing(world: W
         assert world.is_settled(rule.name) is (rule.name not in world.held)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
 @given(world=lives())
 def test_what_comes_to_rest_says_the_same_unless_somebody_wanted_it_otherwise(world: World) -> None:
     """Both sides agree by the table, or the field waits for a person, or it was left on purpose."""
@@ -141,7 +138,6 @@ def test_what_comes_to_rest_says_the_same_unless_somebody_wanted_it_otherwise(wo
         assert rule.name in world.held or rule.name in world.left or agrees(rule, ours, theirs, NOBODY)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
 @given(world=lives(), fates=st.lists(st.sampled_from(Fate), max_size=8))
 def test_failures_cost_a_repeat_each_and_nothing_bounces(world: World, fates: list[Fate]) -> None:
     """Never A → B → A without an edit (the world asserts it), and never more writes than failures and one more."""
@@ -156,7 +152,6 @@ def test_failures_cost_a_repeat_each_and_nothing_bounces(world: World, fates: li
     assert world.work().writes_nothing
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
 @given(world=lives(), others=mappings(), data=st.data())
 def test_an_edited_mapping_is_no_change(world: World, others: TicketMapping, data: st.DataObject) -> None:
     """An edited mapping alone writes nothing: both sides still say what they last said."""
@@ -170,7 +165,6 @@ def test_an_edited_mapping_is_no_change(world: World, others: TicketMapping, dat
     assert all(item.outcome is Outcome.UNCHANGED for item in made.decisions)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
 @given(world=lives())
 def test_our_own_writes_coming_back_are_no_change(world: World) -> None:
     """An echo equals its shadow: however often a doorbell is repeated, nothing is written and nothing decided."""
@@ -183,7 +177,6 @@ def test_our_own_writes_coming_back_are_no_change(world: World) -> None:
     assert world.stores == before
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
 @given(world=lives(), data=st.data(), fates=st.lists(st.sampled_from(Fate), max_size=4))
 def test_edits_of_different_fields_are_both_kept(world: World, data: st.DataObject, fates: list[Fate]) -> None:
     """Disjoint edits merge: whoever alone changed a field finds it as it was left, and the other side has it too."""
@@ -207,7 +200,6 @@ def test_edits_of_different_fields_are_both_kept(world: World, data: st.DataObje
         assert all(world.stores[side][name] == before[side][name] for side in Side)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
 @given(world=lives(), data=st.data())
 def test_what_asks_stays_as_people_left_it(world: World, data: st.DataObject) -> None:
     """`ask`: both candidates stay, and no pass writes or decides anything until one of them changes."""
@@ -233,7 +225,6 @@ def test_what_asks_stays_as_people_left_it(world: World, data: st.DataObject) ->
     assert world.work().decision(ask.name).code in ("carried", "agreed", "value_not_mapped")
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
 @given(data=st.data(), side=st.sampled_from(Side), failures=st.integers(1, 3), is_lost=st.booleans())
 def test_a_failed_write_leaves_both_shadows(data: st.DataObject, side: Side, failures: int, is_lost: bool) -> None:
     """Shadows move together and only when the field is settled: a write that failed is decided again as it was."""
@@ -288,7 +279,6 @@ FORMS: dict[str, tuple[Callable[[Value], Value], Callable[[Value], Value]]] = {
 }
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
 @given(was=elements, ours=elements, theirs=elements, form=st.sampled_from(sorted(FORMS)), fate=st.sampled_from(Fate))
 def test_sets_merge_element_by_element(was: Elements, ours: Elements, theirs: Elements, form: str, fate: Fate) -> None:
     """Tags and multi-selects merge element by element against the shadow: all additions, all removals."""
@@ -303,7 +293,6 @@ def test_sets_merge_element_by_element(was: Elements, ours: Elements, theirs: El
     assert (world.stores[Side.NEXTCAP]["f"], world.stores[Side.CRM]["f"]) == (merged, there(merged))
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     images=st.fixed_dictionaries({letter: st.sampled_from("XYZ") for letter in OURS}),
     was=st.frozensets(st.sampled_from(OURS)),

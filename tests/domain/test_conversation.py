@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.conversation import Crossing, after_marker, plan_comments
@@ -58,7 +58,6 @@ def test_two_of_the_same_moment_keep_the_vendors_order() -> None:
     assert [one.comment.id for one in crossings] == ["z", "a", "b"]
 
 
-@settings(deadline=None)
 @given(policy=policies, source=st.sampled_from(Side), found=st.lists(comments, max_size=8), known=st.sets(identifiers))
 def test_what_crossed_before_is_not_mentioned_again(
     policy: CommentPolicy, source: Side, found: list[Comment], known: set[str]
@@ -71,7 +70,6 @@ def test_what_crossed_before_is_not_mentioned_again(
     )
 
 
-@settings(deadline=None)
 @given(policy=policies, source=st.sampled_from(Side), found=st.lists(comments, max_size=8))
 def test_what_crosses_is_carried_that_way_by_the_mapping(
     policy: CommentPolicy, source: Side, found: list[Comment]
@@ -84,7 +82,6 @@ def test_what_crosses_is_carried_that_way_by_the_mapping(
     assert all(one.reason for one in stays)
 
 
-@settings(deadline=None)
 @given(policy=policies, source=st.sampled_from(Side), found=st.lists(comments, max_size=8))
 def test_a_note_never_becomes_public_unless_an_agent_of_the_crm_marked_it(
     policy: CommentPolicy, source: Side, found: list[Comment]
@@ -103,7 +100,6 @@ def test_a_note_never_becomes_public_unless_an_agent_of_the_crm_marked_it(
             assert (one.kind, one.text) == (one.comment.kind, one.comment.text)
 
 
-@settings(deadline=None)
 @given(
     source=st.sampled_from(Side),
     kind=st.sampled_from([REPLY, CUSTOMER]),

@@ -6,7 +6,7 @@ import re
 from itertools import pairwise, product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.lifecycle import ANY_PATH, TRANSITIONS, PathPolicy, Status, is_legal, shortest_path
@@ -105,7 +105,6 @@ def test_staying_is_no_move() -> None:
         assert not is_legal(status, status)
 
 
-@settings(max_examples=150, deadline=None)
 @given(policy=policies)
 def test_every_walk_is_legal_allowed_and_the_shortest(policy: PathPolicy) -> None:
     for source, target in PAIRS:

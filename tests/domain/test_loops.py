@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.decision import LinkState, Outcome, Shadow
@@ -101,7 +101,6 @@ automations = st.sampled_from([resets("A"), resets("B"), resets("C"), toggles, g
 moments = st.floats(0.0, MOMENTS.total_seconds())
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     hostile=st.dictionaries(st.sampled_from(Side), automations, min_size=1),
     first=st.sampled_from(Side),
@@ -121,7 +120,6 @@ def test_what_reacts_to_our_writes_is_broken_or_comes_to_rest(
     assert link.loop or link.stores[Side.NEXTCAP] == link.stores[Side.CRM]
 
 
-@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_two_sides_that_each_insist_are_broken_before_the_fifth_write(data: st.DataObject) -> None:
     """A here, B there: each of our writes is undone, and the same values return."""
@@ -174,7 +172,6 @@ edits = st.tuples(st.sampled_from(Side), st.sampled_from("ABC"))
 slow = st.floats(MOMENTS.total_seconds() + 10, 7200.0)
 
 
-@settings(max_examples=200, deadline=None)
 @given(made=st.lists(st.tuples(edits, slow), max_size=60))
 def test_people_who_change_a_field_back_and_forth_slowly_are_carried_for_ever(
     made: list[tuple[tuple[Side, str], float]],
@@ -190,7 +187,6 @@ def test_people_who_change_a_field_back_and_forth_slowly_are_carried_for_ever(
     assert link.stores[Side.NEXTCAP] == link.stores[Side.CRM]
 
 
-@settings(max_examples=200, deadline=None)
 @given(bursts=st.lists(st.tuples(st.lists(edits, max_size=4), slow), max_size=12))
 def test_a_few_quick_changes_of_mind_are_no_loop(bursts: list[tuple[list[tuple[Side, str]], float]]) -> None:
     """Four in a row within seconds, even on alternate sides; then a moment's thought."""
@@ -203,7 +199,6 @@ def test_a_few_quick_changes_of_mind_are_no_loop(bursts: list[tuple[list[tuple[S
         link.now += timedelta(seconds=pause)
 
 
-@settings(max_examples=100, deadline=None)
 @given(texts=st.lists(st.text("abcdef ", min_size=1, max_size=30), max_size=80, unique=True))
 def test_somebody_who_types_is_no_loop(texts: list[str]) -> None:
     """A description that is saved every few seconds is written as often."""
@@ -215,7 +210,6 @@ def test_somebody_who_types_is_no_loop(texts: list[str]) -> None:
         assert not link.loop
 
 
-@settings(max_examples=100, deadline=None)
 @given(failures=st.lists(st.integers(0, 20), max_size=10))
 def test_our_own_repeats_are_no_loop(failures: list[int]) -> None:
     """A write that was not applied is none: however often it is tried, it counts when it succeeds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.decision import SETTLED, STATUS, LinkState, Outcome, Shadow
@@ -190,7 +190,6 @@ def test_a_value_without_a_counterpart_parks_its_field_alone() -> None:
 
 @pytest.mark.parametrize("rule", [TO_CRM, TO_NEXTCAP])
 @pytest.mark.parametrize("is_set", [False, True])
-@settings(deadline=None)
 @given(shadow=st.none() | st.builds(Shadow, st.sampled_from("xyz"), st.sampled_from("xyz")), data=st.data())
 def test_a_one_way_field_never_goes_the_other_way(
     rule: object, is_set: bool, shadow: Shadow | None, data: st.DataObject

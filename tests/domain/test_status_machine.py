@@ -254,4 +254,4 @@ class ShippedTable(Statuses):
 
 TestAnyTable = AnyTable.TestCase
 TestShippedTable = ShippedTable.TestCase
-TestAnyTable.settings = TestShippedTable.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+TestAnyTable.settings = TestShippedTable.settings = settings(stateful_step_count=25)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.text import fingerprint, html_to_text, looks_like_html, text_to_html, tidy
@@ -50,7 +50,6 @@ def test_hostile_mark_up_is_read_without_a_stack_and_without_waiting(name: str) 
     assert isinstance(html_to_text(HOSTILE[name]), str)
 
 
-@settings(max_examples=300, deadline=None)
 @given(markup=st.text("<>/!-='\" abpi&;#\n", max_size=80) | st.text(max_size=60))
 def test_any_text_at_all_is_readable_as_html(markup: str) -> None:
     found = html_to_text(markup)
@@ -87,7 +86,6 @@ def test_html_reads_as_a_person_would_read_it(markup: str, text: str) -> None:
     assert html_to_text(markup) == text
 
 
-@settings(deadline=None)
 @given(text=words | st.text(max_size=60))
 def test_text_becomes_html_without_a_tag_of_its_own(text: str) -> None:
     """Everything is escaped: the only tags are ours, the only links lead to web addresses."""
@@ -97,7 +95,6 @@ def test_text_becomes_html_without_a_tag_of_its_own(text: str) -> None:
         assert all(value and value.startswith(("http://", "https://")) for _, value in attrs)
 
 
-@settings(deadline=None)
 @given(text=words)
 def test_words_survive_being_made_html_and_read_again(text: str) -> None:
     """What crosses as HTML and comes back is the same text, so that nothing is rewritten for its form."""
@@ -131,7 +128,6 @@ def test_a_link_ends_where_its_address_ends(text: str, address: str) -> None:
     assert links == [[("href", address)]]
 
 
-@settings(deadline=None)
 @given(text=st.text(" \t\n\r\u00a0ab", max_size=40))
 def test_tidy_is_done_once(text: str) -> None:
     assert tidy(tidy(text)) == tidy(text)

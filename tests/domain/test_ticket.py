@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.ticket import MISSING, Record, Side, normal
@@ -14,7 +14,6 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 anything = scalars | st.lists(scalars) | st.sets(st.text()) | st.tuples(scalars, scalars) | st.datetimes()
 
 
-@settings(deadline=None)
 @given(value=anything)
 def test_the_normal_form_is_normal(value: object) -> None:
     """`normal(normal(x)) == normal(x)`: what was written and read back is no change."""
@@ -42,7 +41,6 @@ def test_the_normal_form(value: object, expected: object) -> None:
     assert normal(value) == expected
 
 
-@settings(deadline=None)
 @given(items=st.lists(st.text()))
 def test_the_order_and_number_of_a_sets_elements_mean_nothing(items: list[str]) -> None:
     assert normal(items) == normal([*reversed(items), *items])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.decision import STATUS, LinkState, Outcome, Shadow
@@ -99,7 +99,6 @@ def status_blocks(draw: st.DrawFn) -> str:
     return "\n".join(lines) + "\n"
 
 
-@settings(max_examples=150, deadline=None)
 @given(block=status_blocks())
 def test_the_status_proofs_say_what_a_simulation_finds(block: str) -> None:
     document = parse(f"crm: acme\n{block}", name=FILE)
@@ -131,7 +130,6 @@ def crossed(rule: Rule, word: str | None, *, to_crm: bool) -> str | None:
         return None
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     there=st.dictionaries(st.sampled_from(WORDS), st.sampled_from("XYZ"), min_size=1),
     back=st.dictionaries(st.sampled_from("XYZ"), st.sampled_from(WORDS), min_size=1),

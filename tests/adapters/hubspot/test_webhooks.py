@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.adapters.base import Delivery, Event, EventKind
@@ -198,7 +198,6 @@ NAMES = (
 )
 
 
-@settings(deadline=None)
 @given(WORDS, st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, JSON)))
 def test_no_event_however_odd_breaks_the_reader(what: str, fields: Mapping[str, Any]) -> None:
     """An id that no record can have is the one thing that is refused."""
