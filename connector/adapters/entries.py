@@ -87,9 +87,9 @@ def recognise(
     sent_at: datetime,  # noqa: ARG001 - the marker is of this very comment
     taken: frozenset[str],
 ) -> str | None:
-    """The entry that carries this comment's marker and is none of `taken`."""
-    wanted = marker(comment.key)
-    return next((one.id for one in timeline if one.id not in taken and wanted in f"{one.html} {one.text}"), None)
+    """The entry that carries this comment's key or marker and is none of `taken`."""
+    wanted, free = marker(comment.key), [one for one in timeline if one.id not in taken]
+    return next((one.id for one in free if one.reference == comment.key or wanted in f"{one.html} {one.text}"), None)
 
 
 def recognise_words(

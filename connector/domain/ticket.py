@@ -80,6 +80,7 @@ class Comment:
     """One timeline entry as its system shows it. `html` is untrusted; `text` is its plain reading.
 
     `form` is empty for the system's usual comments, and otherwise names what else it is (an e-mail, a post).
+    `reference` is the key that we gave it, where the system keeps such apart from the words.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Comment:
     html: str | None = None
     attachments: tuple[Attachment, ...] = ()
     form: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)

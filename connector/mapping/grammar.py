@@ -261,8 +261,6 @@ class AddComment(Call):
     method: Method = "POST"
     id: Place = "id"
     """Where the answer shows the new comment's id."""
-    is_repeatable: bool = False
-    """Whether the CRM makes no second comment for the same `{key}`, by an idempotency header."""
 
 
 class Comments(Part):
@@ -278,6 +276,8 @@ class Comments(Part):
     text_is: Literal["text", "html"] = "text"
     """Whether `text` is mark-up."""
     created_at: Place = "created_at"
+    reference: Place | None = None
+    """The field in which `add` leaves `{key}`: our comments are known by it, and show no line with a reference."""
     is_public: Place | None = None
     """True where the customer can see the comment. Left out: the CRM shows no comment to customers."""
     is_from_customer: Place | None = None

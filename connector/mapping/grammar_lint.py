@@ -32,6 +32,9 @@ def check_grammar(document: Document, report: Report) -> None:
     if block and block.add and block.is_public and not block.shows_customers:
         told = "where customers see comments, a new one must say {is_public}: a note must never reach them"
         report.add("M703", told, "adapter", "comments", "add")
+    if block and block.add and block.reference and "key" not in slots(block.add.parts):
+        told = "known by what? with 'reference', a new comment must say {key} in the field that it names"
+        report.add("M703", told, "adapter", "comments", "add")
     if grammar.changes and grammar.changes.paging and grammar.changes.paging.kind in ("page", "offset"):
         told = "a ticket that changes while these pages are read can push another past us; a cursor is safer"
         report.add("M706", told, "adapter", "changes", "paging", "kind")

@@ -16,6 +16,7 @@ CHOICES = {
 TEXTS = ("subject", "description", "nextcap_ticket_id", "nextcap_status")
 LONGEST = {"subject": 250, "description": 60_000, "nextcap_ticket_id": 64, "nextcap_status": 64}
 LONGEST_NOTE = 20_000
+LONGEST_REFERENCE = 200
 STAFF = (
     {"id": 1, "email": "Ada@example.com", "name": "Ada Admin", "active": True},
     {"id": 2, "email": "bob@example.com", "name": "Bob Builder", "active": True},
@@ -36,6 +37,7 @@ class Note:
     author: str
     at: datetime
     from_customer: bool = False
+    reference: str = ""
 
     def view(self) -> dict[str, Any]:
         return {
@@ -45,6 +47,7 @@ class Note:
             "from_customer": self.from_customer,
             "author": self.author,
             "created_at": iso(self.at),
+            "reference": self.reference,
         }
 
 
@@ -143,13 +146,24 @@ class Desk:
             raise refuse(404, "no_such_ticket", "there is no such ticket")
         return found
 
-    def note(self, ticket: Ticket, text: object, *, public: object, author: str, from_customer: bool = False) -> Note:
+    def note(
+        self,
+        ticket: Ticket,
+        text: object,
+        *,
+        public: object,
+        author: str,
+        from_customer: bool = False,
+        reference: object = "",
+    ) -> Note:
         if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_NOTE:
             raise refuse(422, "invalid", f"text must have 1 to {LONGEST_NOTE} characters", "text")
         if not isinstance(public, bool):
             raise refuse(422, "wrong_type", "public must be true or false", "public")
+        if not isinstance(reference, str) or len(reference) > LONGEST_REFERENCE:
+            raise refuse(422, "invalid", f"reference must have at most {LONGEST_REFERENCE} characters", "reference")
         self._notes += 1
-        made = Note(self._notes, text, public, author, self.now(), from_customer)
+        made = Note(self._notes, text, public, author, self.now(), from_customer, reference)
         ticket.notes.append(made)
         ticket.updated_at = self.now()
         self.announce("note.created", ticket, made)

@@ -138,9 +138,11 @@ def _add_notes(app: Flask, desk: Callable[[], Desk]) -> None:
 
     @app.post("/api/tickets/<ticket>/notes")
     def write(ticket: str) -> tuple[Response, int]:
-        body = _body("text", "public", "author")
-        author = str(body.get("author") or "API")
-        made = desk().note(desk().live(ticket), body.get("text"), public=body.get("public"), author=author)
+        body = _body("text", "public", "author", "reference")
+        author, reference = str(body.get("author") or "API"), body.get("reference", "")
+        made = desk().note(
+            desk().live(ticket), body.get("text"), public=body.get("public"), author=author, reference=reference
+        )
         return jsonify({"note": made.view()}), 201
 
 

@@ -103,6 +103,13 @@ def test_a_create_that_can_neither_be_repeated_nor_found_is_refused() -> None:
     assert problem.code == "M707"
 
 
+def test_a_field_for_our_key_must_be_filled() -> None:
+    (problem,) = found(EXAMPLE.replace(', reference: "{key}"', ""))
+
+    assert problem.code == "M703"
+    assert "{key}" in problem.message
+
+
 @pytest.mark.parametrize(
     "hostile",
     [

@@ -7,11 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from connector.adapters.base import Capabilities, Change, Check, Step, taken
-from connector.adapters.custom.client import Client, Live, Sender
-from connector.adapters.custom.comments import Conversations, recognise
+from connector.adapters.calls import Sender
+from connector.adapters.checks import readable
+from connector.adapters.custom.client import Client, Live
+from connector.adapters.custom.comments import Conversations
 from connector.adapters.custom.records import Records
 from connector.adapters.custom.shapes import is_true, text_at
 from connector.adapters.custom.webhooks import Hooks
+from connector.adapters.entries import recognise
+from connector.adapters.people import person_of
 from connector.domain.errors import ConfigError, ConnectorError, NotSupported
 from connector.domain.schema import FieldSchema, Option, Schema
 from connector.domain.ticket import Person, Record
@@ -114,9 +118,9 @@ class Custom:
         if block is None:
             raise NotSupported("the adapter block declares no 'people'", code="not_supported")
         found = {
-            one: Person(
+            one: person_of(
                 one,
-                text_at(block.email, item).strip().lower() or None,
+                text_at(block.email, item),
                 text_at(block.name, item),
                 active=block.is_active is None or is_true(block.is_active, item),
             )
@@ -175,18 +179,13 @@ class Custom:
         return lines + [Check(f"no {key}", ok=True, detail=f"not declared: {told}") for key, told in lacking]
 
     def _asked(self, grammar: Grammar) -> Iterator[Check]:
-        probes: dict[str, Callable[[], object]] = {"reading tickets": lambda: self.read(["0"], ())}
+        probes: dict[str, Callable[[], object]] = {"tickets": lambda: self.read(["0"], ())}
         if grammar.changes:
             probes["changed tickets"] = lambda: self.changes(self._clock() - timedelta(minutes=5), ())
         if grammar.people:
             probes["people"] = self.people
-        for what, ask in probes.items():
-            try:
-                ask()
-            except ConnectorError as error:
-                advice = (
-                    "the address is private: allow_private = true lets it be called" if PRIVATE in str(error) else ""
-                )
-                yield Check(what, ok=False, detail=str(error), advice=advice)
-            else:
-                yield Check(what, ok=True)
+        yield from readable(probes, advise=_about_addresses)
+
+
+def _about_addresses(error: ConnectorError) -> str:
+    return "the address is private: allow_private = true lets it be called" if PRIVATE in str(error) else ""

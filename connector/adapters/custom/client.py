@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import httpx
 
+from connector.adapters.answers import LONGEST_WAIT
+from connector.adapters.calls import Sender
 from connector.adapters.custom.shapes import at, filled, listed, path_of, route_of, text_at
 from connector.adapters.transport import Rate, Request, Response, retry_after, vendor_message
 from connector.domain.errors import ConnectorError, Gone, NotSupported, Refused, RetryLater, Scope
@@ -18,18 +20,8 @@ from connector.mapping.grammar import Call, ErrorRule, Grammar, Limits, ListCall
 from connector.mapping.load import parse
 
 LOOK_AGAIN: Final = 5.0
-LONGEST_WAIT: Final = 3600.0
 MOST_PAGES: Final = 200
 CONFLICT: Final = 409
-
-
-class Sender(Protocol):
-    """What sends: the transport."""
-
-    base_url: str
-
-    def send(self, request: Request) -> Response:
-        """The answer, if it is a success; an error of `domain/errors.py` otherwise."""
 
 
 class Live:

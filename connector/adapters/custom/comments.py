@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from connector.adapters.base import NewComment, Written
+from connector.adapters.calls import lost
 from connector.adapters.custom.client import Client
-from connector.adapters.custom.shapes import at, is_true, moment, text_at
-from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.adapters.custom.shapes import at, is_true, text_at
+from connector.adapters.entries import cut_remark, files_named, heading, in_order, reference
+from connector.adapters.times import first_of
+from connector.adapters.turns import add_in_order, one_by_one
+from connector.domain.errors import Gone, NotSupported
 from connector.domain.text import html_to_text, text_to_html
 from connector.domain.ticket import Attachment, Comment, CommentKind
 from connector.mapping.grammar import Comments as Block
-
-HEADINGS = {
-    CommentKind.REPLY: "{author} replied in Next Cap",
-    CommentKind.CUSTOMER_REPLY: "Customer {author} wrote in Next Cap",
-    CommentKind.NOTE: "Internal note by {author} in Next Cap",
-}
-CUT = "\n\n[The rest of this text is too long for the CRM: read it in Next Cap.]"
-
-
-def marker(key: str) -> str:
-    """The word that an entry of ours carries, made from its effect's key."""
-    return f"ncref-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
 class Conversations:
@@ -45,49 +36,35 @@ class Conversations:
             except Gone:
                 items = []
             read = [comment for item in items if block and (comment := _comment(block, item))]
-            timelines[one] = sorted(read, key=lambda comment: (comment.created_at, comment.id))
+            timelines[one] = in_order(read)
         return timelines
 
     def add(self, comments: Sequence[NewComment]) -> list[Written]:
-        """One call for each, in order; after one that failed, its ticket's later ones are held back."""
-        outcomes: list[Written] = []
-        stopped: set[str] = set()
-        for one in comments:
-            if one.ticket_id in stopped:
-                told = "an earlier comment of this ticket is open"
-                outcomes.append(Written(one.key, error=RetryLater(told, code="held_back", scope="record")))
-                continue
-            outcomes.append(self._add(one))
-            if outcomes[-1].error is not None:
-                stopped.add(one.ticket_id)
-        return outcomes
+        """One call for each, in order."""
+        return add_in_order(comments, one_by_one(self._add), system=self._system)
 
     def _add(self, comment: NewComment) -> Written:
         block = self._client.grammar.comments
-        try:
-            if block is None or block.add is None:
-                raise NotSupported("the adapter block declares no 'comments: add'", code="not_supported")
-            told = self._client.send(block.add, _given(block, comment)).json
-            if found := text_at(block.add.id, told):
-                return Written(comment.key, id=found)
-            message = f"{self._system}: the answer to a comment shows no id"
-            raise UnknownOutcome(message, code="unreadable_answer", answered=True, system=self._system)
-        except (RetryLater, Refused, UnknownOutcome, NotSupported) as error:
-            return Written(comment.key, error=error)
+        if block is None or block.add is None:
+            raise NotSupported("the adapter block declares no 'comments: add'", code="not_supported")
+        told = self._client.send(block.add, _given(block, comment)).json
+        if found := text_at(block.add.id, told):
+            return Written(comment.key, id=found)
+        raise lost(self._system, "the answer to a comment shows no id")
 
 
 def _given(block: Block, comment: NewComment) -> dict[str, Any]:
     """What fills a new comment's placeholders. Only a reply is ever public, and only where the CRM can tell.
 
-    A public entry is read by the customer: it has no heading, and its marker is the last, small line.
+    A public entry is read by the customer: it has no heading. Where the CRM has no field for our key, the marker is the
+    last line.
     """
     is_public = block.shows_customers and comment.kind is CommentKind.REPLY
-    heading = HEADINGS[comment.kind].format(author=comment.author or "somebody")
-    head = "" if is_public else f"{heading}{f' ({comment.ticket_number})' if comment.ticket_number else ''}\n\n"
-    names = ", ".join(one.name for one in comment.attachments)
-    tail = f"{f'{chr(10) * 2}Files in Next Cap: {names}' if names else ''}\n\nReference {marker(comment.key)}"
-    room = block.longest - len(head) - len(tail)
-    words = comment.text if len(comment.text) <= room else comment.text[: max(0, room - len(CUT))] + CUT
+    head = "" if is_public else f"{heading(comment)}\n\n"
+    last = [files_named(comment), "" if block.reference else reference(comment)]
+    tail = "".join(f"\n\n{one}" for one in last if one)
+    room, remark = block.longest - len(head) - len(tail), f"\n\n[{cut_remark('the CRM')}]"
+    words = comment.text if len(comment.text) <= room else comment.text[: max(0, room - len(remark))] + remark
     text = head + words + tail
     given = {"id": comment.ticket_id, "key": comment.key, "author": comment.author, "is_public": is_public}
     return {**given, "text": text, "html": text_to_html(text)}
@@ -107,24 +84,13 @@ def _comment(block: Block, item: Any) -> Comment | None:
         id=found,
         kind=kind,
         text=html_to_text(said) if block.text_is == "html" else said,
-        created_at=moment(at(block.created_at, item)) or datetime.fromtimestamp(0, UTC),
+        created_at=first_of([at(block.created_at, item)]),
         author_id=text_at(block.author_id, item) or None,
         author_name=text_at(block.author_name, item),
         html=said if block.text_is == "html" else None,
+        reference=text_at(block.reference, item),
         attachments=tuple(
             Attachment(text_at(block.file_id, one), text_at(block.file_name, one) or "file")
             for one in (files if isinstance(files, list) else ())
         ),
     )
-
-
-def recognise(
-    comment: NewComment,
-    timeline: Sequence[Comment],
-    *,
-    sent_at: datetime,  # noqa: ARG001 - the marker is of this very comment
-    taken: frozenset[str],
-) -> str | None:
-    """The entry that carries this comment's marker and is none of `taken`."""
-    wanted = marker(comment.key)
-    return next((one.id for one in timeline if one.id not in taken and wanted in f"{one.html} {one.text}"), None)

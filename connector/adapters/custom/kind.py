@@ -8,9 +8,9 @@ from connector.adapters.budget import Limit
 from connector.adapters.building import Ask, Kind, Parts
 from connector.adapters.custom.adapter import Custom
 from connector.adapters.custom.client import Live
-from connector.adapters.oauth import Anonymous, Grant, OAuthCredentials, StaticCredentials, refresh_grant
+from connector.adapters.oauth import Grant, StaticCredentials, refresh_grant
 from connector.adapters.settings import Secret, TokenSettings, shown
-from connector.adapters.transport import Credentials, HeaderCredentials, Request, Transport
+from connector.adapters.transport import HeaderCredentials, Request
 from connector.adapters.transport_network import PublicNetwork
 from connector.adapters.wires import HttpxWire
 from connector.domain.errors import ConfigError, NotSupported
@@ -77,21 +77,17 @@ def build(parts: Parts, settings: Settings) -> Custom:
         auth, limits = live.grammar.auth, live.grammar.limits
     except (ConfigError, NotSupported):
         auth, limits = Auth(), Limits()
-    wire = parts.keep(HttpxWire(network=None if settings.allow_private else PublicNetwork()))
-    allowed = {"default": Limit(limits.calls, limits.seconds), "oauth": Limit(limits.calls, limits.seconds)}
-
-    def transport(credentials: Credentials) -> Transport:
-        return parts.transport(
-            credentials, base_url=settings.api_url, wire=wire, limits=allowed, sort=live.sort, rate=live.rate
-        )
-
-    if auth.kind in ("client_credentials", "refresh_token"):
-        anonymous = transport(Anonymous())
-        credentials: Credentials = OAuthCredentials(anonymous, grant(auth, settings), store=parts.token_store)
-    else:
-        credentials = fixed(auth, settings)
+    is_granted = auth.kind in ("client_credentials", "refresh_token")
+    transport = parts.transport(
+        grant(auth, settings) if is_granted else fixed(auth, settings),
+        base_url=settings.api_url,
+        wire=parts.keep(HttpxWire(network=None if settings.allow_private else PublicNetwork())),
+        limits=dict.fromkeys(("default", "oauth"), Limit(limits.calls, limits.seconds)),
+        sort=live.sort,
+        rate=live.rate,
+    )
     return Custom(
-        transport(credentials),
+        transport,
         live,
         name=parts.name,
         webhook_secrets=parts.webhook_secrets,

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
-from connector.adapters.base import Change, ChangeKind, Sweep, Written
+from connector.adapters.base import Change, Sweep, Written
+from connector.adapters.calls import bad_place, lost, still_there
 from connector.adapters.custom.client import Client, Page, judged
-from connector.adapters.custom.shapes import at, filled, is_true, listed, moment, native, text_at, written
-from connector.domain.errors import ConnectorError, Gone, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.adapters.custom.shapes import at, filled, is_true, listed, native, text_at, written
+from connector.adapters.people import requester_of
+from connector.adapters.times import EPOCH, iso, moment
+from connector.adapters.turns import one_by_one, write_changes
+from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.ticket import Record, Requester, Value
 from connector.mapping.grammar import Changes, FieldDeclaration, UpdateMany, slots
 
 CHANGED: Final = "changed"
 DELETED: Final = "deleted"
-Unfinished = RetryLater | UnknownOutcome
 
 
 class Records:
@@ -70,8 +73,7 @@ class Records:
             if survivor := text_at(grammar.record.merged_into, item):
                 return Gone(f"{self._system} ticket {record_id} was merged", code="merged", survivor=survivor)
             if text_at(grammar.record.id, item) == record_id and not self._is_away(item):
-                message = f"{self._system} ticket {record_id} is there, although a read left it out"
-                raise RetryLater(message, code="read_incomplete", scope="record", system=self._system)
+                raise still_there(self._system, f"ticket {record_id}")
         return Gone(f"{self._system} has no ticket {record_id}")
 
     def requesters(self, ids: Sequence[str]) -> dict[str, Requester]:
@@ -94,10 +96,8 @@ class Records:
                 values[name] = native(at(declared.place, shown))
             elif isinstance(shown, dict) and name in shown:
                 values[name] = native(shown[name])
-        email = text_at(spots.requester_email, item).strip().lower()
-        requester = Requester(
-            email or None, text_at(spots.requester_name, item) or None, text_at(spots.requester_phone, item) or None
-        )
+        who = (spots.requester_email, spots.requester_name, spots.requester_phone)
+        requester = requester_of(*(text_at(place, item) for place in who))
         version = moment(at(spots.version, item))
         return Record(found, values, version=version, number=text_at(spots.number, item), requester=requester)
 
@@ -108,23 +108,11 @@ class Records:
     # -- writing
 
     def write(self, changes: Sequence[Change]) -> list[Written]:
-        """One outcome for each. Changes of one ticket go in order; after one that is open, its later ones wait."""
+        """One outcome for each. Changes of one ticket go in order."""
         many = self._client.grammar.update_many
-        outcomes: list[Written] = []
-        open_ends: set[str] = set()
-        for turn in _turns(changes):
-            ready = [one for one in turn if one.record_id not in open_ends]
-            outcomes += [Written(one.key, error=_held_back(self._system)) for one in turn if one not in ready]
-            batched = [one for one in ready if one.kind is ChangeKind.UPDATE and one.record_id] if many else []
-            size = many.batch if many else 1
-            made = [self._one(one) for one in ready if one not in batched or len(batched) < 2]
-            for start in range(0, len(batched) if len(batched) > 1 else 0, size):
-                assert many is not None  # noqa: S101 - there is nothing batched without it
-                made += self._several(many, batched[start : start + size])
-            outcomes += made
-            stuck = {one.key for one in made if isinstance(one.error, Unfinished)}
-            open_ends |= {str(one.record_id) for one in turn if one.key in stuck and one.record_id}
-        return outcomes
+        size = many.batch if many else 1
+        create = one_by_one(self._create)
+        return write_changes(changes, create=create, update=self._update_all, size=size, system=self._system)
 
     def probe(self, change: Change) -> Record | None:
         """The ticket that a CREATE left behind, found by our id."""
@@ -133,16 +121,6 @@ class Records:
             return None
         found = self.find(our_id, [str(change.external_id)], tuple(change.values))
         return next(iter(found[str(change.external_id)]), None)
-
-    def _one(self, change: Change) -> Written:
-        try:
-            if change.kind is ChangeKind.CREATE and change.external_id:
-                return self._create(change)
-            if change.kind is ChangeKind.UPDATE and change.record_id:
-                return self._update(change)
-            raise _missing(change.kind.value)
-        except (RetryLater, Refused, UnknownOutcome, NotSupported) as error:
-            return Written(change.key, id=change.record_id or "", error=error)
 
     def _create(self, change: Change) -> Written:
         grammar = self._client.grammar
@@ -158,10 +136,13 @@ class Records:
         shown = at(call.item, told) if call.item else None
         made = text_at(grammar.record.id, shown) if shown else text_at(call.id, told)
         if not made:
-            message = f"{self._system}: the answer to a create shows no id"
-            raise UnknownOutcome(message, code="unreadable_answer", answered=True, system=self._system)
+            raise lost(self._system, "the answer to a create shows no id")
         record = self.record(shown, tuple(change.values)) if shown else None
         return Written(change.key, id=made, record=record, created=response.status != 200)
+
+    def _update_all(self, changes: Sequence[Change]) -> list[Written]:
+        many = self._client.grammar.update_many
+        return self._several(many, changes) if many and len(changes) > 1 else one_by_one(self._update)(changes)
 
     def _update(self, change: Change) -> Written:
         grammar = self._client.grammar
@@ -187,9 +168,8 @@ class Records:
     def _outcome(self, call: UpdateMany, change: Change, outcome: Any) -> Written:
         """One ticket's part of a batch; one that the answer leaves out is of unknown outcome."""
         if outcome is None:
-            message = f"{self._system}: the answer to a batch leaves ticket {change.record_id} out"
-            lost = UnknownOutcome(message, code="left_out", answered=True, system=self._system)
-            return Written(change.key, id=str(change.record_id), error=lost)
+            untold = lost(self._system, f"the answer to a batch leaves ticket {change.record_id} out")
+            return Written(change.key, id=str(change.record_id), error=untold)
         status = int(text_at(call.status, outcome) or 0)
         wrong = at(call.error, outcome) if call.error else None
         if status < 400 and not wrong:
@@ -231,26 +211,12 @@ class Records:
 
 
 def _by_version(record: Record) -> datetime:
-    return record.version or datetime.fromtimestamp(0, UTC)
-
-
-def _turns(changes: Sequence[Change]) -> list[list[Change]]:
-    """The changes in turns that hold each ticket once, its first change first."""
-    turns: list[list[Change]] = []
-    count: dict[str, int] = {}
-    for change in changes:
-        place = count.get(change.record_id, 0) if change.record_id else 0
-        if change.record_id:
-            count[change.record_id] = place + 1
-        if place == len(turns):
-            turns.append([])
-        turns[place].append(change)
-    return turns
+    return record.version or EPOCH
 
 
 def _since(since: datetime, call: Changes) -> str:
     if call.time == "iso":
-        return since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return iso(since, timespec="milliseconds")
     return str(int(since.timestamp() * (1000 if call.time == "epoch_ms" else 1)))
 
 
@@ -265,12 +231,8 @@ def _place(after: str) -> tuple[str, Page | None]:
         kind, page = json.loads(after)
         return str(kind), Page(str(page[0]), {str(key): str(one) for key, one in page[1].items()}) if page else None
     except (ValueError, TypeError, IndexError, AttributeError) as error:
-        raise Refused("that is no place in a sweep", code="bad_place") from error
+        raise bad_place("the CRM", after) from error
 
 
 def _missing(what: str) -> NotSupported:
     return NotSupported(f"the adapter block declares no '{what}'", code="not_supported")
-
-
-def _held_back(system: str) -> ConnectorError:
-    return RetryLater("an earlier change of this ticket is open", code="held_back", scope="record", system=system)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -78,18 +77,6 @@ def _plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ",".join(str(one) for one in value)
     return "" if value is None else str(value)
-
-
-def moment(told: Any) -> datetime | None:
-    """A time: ISO 8601, or seconds or milliseconds since 1970. None where it cannot be read."""
-    try:
-        if isinstance(told, int | float) or str(told).isdecimal():
-            seconds = float(told)
-            return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
-        read = datetime.fromisoformat(str(told))
-        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def native(told: Any) -> Value:

@@ -6,15 +6,15 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from connector.adapters.base import Delivery, Event, EventKind
 from connector.adapters.custom.client import Live
-from connector.adapters.custom.shapes import at, moment, text_at
-from connector.adapters.signing import LARGEST_BODY, STANDARD_SECRET, check_path_token
+from connector.adapters.custom.shapes import at, text_at
+from connector.adapters.signing import STANDARD_SECRET, check_path_token, check_size, check_time, json_of
+from connector.adapters.times import moment
 from connector.domain.errors import BadDelivery, RetryLater
 from connector.mapping.grammar import Webhook
 
@@ -40,8 +40,7 @@ class Hooks:
         block = self._live.grammar.webhook
         if block is None:
             raise BadDelivery("the adapter block declares no 'webhook', so nothing can be believed", code="no_webhook")
-        if len(delivery.body) > LARGEST_BODY:
-            raise BadDelivery("the delivery is larger than 1 MiB", code="too_large")
+        check_size(delivery.body)
         if block.kind == "token":
             check_path_token(delivery.path, self._path_tokens())
             return
@@ -50,10 +49,7 @@ class Hooks:
     def parse(self, delivery: Delivery) -> list[Event]:
         """The events of a delivery. Raises BadDelivery where it cannot be read."""
         block = self._live.grammar.webhook
-        try:
-            told = json.loads(delivery.body)
-        except (ValueError, RecursionError) as error:
-            raise BadDelivery("the delivery is not JSON", code="unreadable") from error
+        told = json_of(delivery.body)
         if block is None or not isinstance(told, dict | list):
             raise BadDelivery("the delivery holds no event", code="unreadable")
         try:
@@ -87,9 +83,7 @@ def verify(block: Webhook, delivery: Delivery, secrets: Sequence[str], now: date
     if not matches:
         raise BadDelivery("the signature does not match", code="bad_signature")
     if block.timestamp:
-        told = moment(sent_at)
-        if told is None or abs(now - told) > timedelta(seconds=block.tolerance):
-            raise BadDelivery("the signed time is missing or too far away", code="stale")
+        check_time(moment(sent_at), now, tolerance=timedelta(seconds=block.tolerance))
 
 
 def _key(secret: str) -> bytes:

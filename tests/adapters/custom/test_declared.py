@@ -34,6 +34,7 @@ CURSOR = "paging: {kind: cursor, next: next, param: cursor}"
 class Pages:
     """Answers each call from a list, and remembers what was asked."""
 
+    system = "crm"
     base_url = "https://crm.example.test/api"
 
     def __init__(self, *answers: tuple[Mapping[str, Any], Mapping[str, str]]) -> None:
@@ -247,6 +248,25 @@ def test_only_a_reply_can_be_public_and_only_where_it_can_be_told(arena: CustomA
     assert ["reply" in one or "portal" in one for one in seen] == [True, True]
     assert not any("words of a note" in one for one in seen)
     assert kinds.count(CommentKind.CUSTOMER_REPLY) == 1
+
+
+@pytest.mark.parametrize(("has_field", "lines"), [(True, 0), (False, 1)])
+def test_our_reply_is_known_again_and_shows_a_reference_only_without_a_field_for_it(
+    example: Example, has_field: bool, lines: int
+) -> None:
+    without = TEXT.replace(', reference: "{key}"', "").replace("    reference: reference ", "    # ")
+    arena = CustomArena(example, "" if has_field else without)
+    ticket, sent_at = arena.new_ticket(), arena.now()
+    reply = arena.note(ticket, "key-1", "Try again now", CommentKind.REPLY)
+    other = arena.note(ticket, "key-2", "Try again now", CommentKind.REPLY)
+    written = arena.add(reply)["key-1"]
+
+    found, (seen,) = arena.timeline(ticket), arena.customer_sees(ticket)
+    known = [arena.custom.recognise(one, found, sent_at=sent_at, taken=frozenset()) for one in (reply, other)]
+    arena.wire.wire.close()
+
+    assert known == [written.id, None]
+    assert seen.count("Reference ncref-") == lines
 
 
 def test_values_are_written_as_declared() -> None:
