@@ -101,7 +101,7 @@ def _crossing(policy: CommentPolicy, source: Side, comment: Comment) -> Crossing
 
     A CRM note is a reply only where an agent put the declared marker before it.
     """
-    if policy.forms.get(comment.form) is Arrival.NOTE and comment.kind is not CommentKind.NOTE:
+    if policy.forms.get(comment.form) is Arrival.NOTE:
         heading = f"{comment.form.capitalize()} from {comment.author_name or 'somebody'}:"
         return Crossing(source, comment, CommentKind.NOTE, f"{heading}\n\n{comment.text}")
     if source is Side.CRM and comment.kind is CommentKind.NOTE:

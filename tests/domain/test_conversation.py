@@ -210,13 +210,13 @@ def test_a_form_that_the_mapping_does_not_read_stays_where_it_is() -> None:
     assert [(one.comment_id, one.code) for one in stays] == [("p", "not_carried")]
 
 
-@pytest.mark.parametrize("kind", [REPLY, CUSTOMER])
+@pytest.mark.parametrize("kind", [REPLY, CUSTOMER, NOTE])
 def test_a_form_that_arrives_as_a_note_is_internal_and_says_who_wrote(kind: CommentKind) -> None:
     """An e-mail that the CRM sent is not sent again, and one of the customer's is not lost."""
     policy = replace(ALL, to_nextcap=frozenset({NOTE}), forms={"email": Arrival.NOTE})
-    email = replace(comment("It still burns", kind=kind), form="email", author_name="jo@home.example")
+    email = replace(comment("#reply It burns", kind=kind), form="email", author_name="jo@home.example")
 
-    assert crossing_texts(policy, email) == [(NOTE, "Email from jo@home.example:\n\nIt still burns")]
+    assert crossing_texts(policy, email) == [(NOTE, "Email from jo@home.example:\n\n#reply It burns")]
 
 
 def test_a_form_that_arrives_as_it_is_keeps_its_kind() -> None:
