@@ -6,46 +6,48 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
-from connector.adapters.base import Check, Step
+from connector.adapters.base import Check
 from connector.adapters.checks import judged, looked_at, readable, used
 from connector.adapters.people import person_of
 from connector.adapters.salesforce.api import Api, long_id
 from connector.adapters.salesforce.forms import in_force
 from connector.adapters.salesforce.refusals import USAGE
+from connector.adapters.salesforce.schema import Catalogue
 from connector.domain.ticket import Person
 
 USERS: Final = "SELECT Id, Name, Email, IsActive FROM User WHERE UserType = 'Standard'"
 QUEUES: Final = "SELECT QueueId, Queue.Name, Queue.Email FROM QueueSobject WHERE SobjectType = 'Case'"
 NEARLY_USED: Final = 0.85
+SHARED: Final = "all programs of the org share this number: see Setup > Company Information"
 
 
-def people(api: Api) -> list[Person]:
-    """Who a case can belong to: users, those who have left as inactive, and queues, which may have a name alone."""
-    users = [
-        person_of(long_id(row["Id"]), row.get("Email"), row.get("Name"), active=bool(row.get("IsActive", True)))
-        for row in api.rows(USERS)
-    ]
-    queues = {long_id(row["QueueId"]): row.get("Queue") or {} for row in api.rows(QUEUES)}
-    return users + [person_of(key, one.get("Email") or one.get("Name"), one.get("Name")) for key, one in queues.items()]
-
-
-class Doctor:
-    """The checks of one connection. `org` tells the org, from the token in force; `ensure` looks for our fields."""
+class Account:
+    """The people and the checks of one connection. `org` tells the org, from the token in force."""
 
     def __init__(
         self,
         api: Api,
+        catalogue: Catalogue,
         org: Callable[[], str],
         forms: Callable[[], frozenset[str]],
-        ensure: Callable[..., list[Step]],
         *,
         target: str,
         has_secret: bool,
     ) -> None:
-        self._api, self._org, self._forms, self._ensure = api, org, forms, ensure
+        self._api, self._catalogue, self._org, self._forms = api, catalogue, org, forms
         trigger = f"a trigger must call {target}" if has_secret else "no trigger's secret is set, so none is heard"
         detail = f"{trigger}; an Outbound Message the address that `connector setup` prints; polling needs neither"
         self._webhooks = Check("webhooks", ok=True, detail=detail)
+
+    def people(self) -> list[Person]:
+        """Whose a case can be: users, those who have left as inactive, and queues, which may have a name alone."""
+        users = [
+            person_of(long_id(row["Id"]), row.get("Email"), row.get("Name"), active=bool(row.get("IsActive", True)))
+            for row in self._api.rows(USERS)
+        ]
+        queues = {long_id(row["QueueId"]): row.get("Queue") or {} for row in self._api.rows(QUEUES)}
+        named = {key: (one.get("Email") or one.get("Name"), one.get("Name")) for key, one in queues.items()}
+        return users + [person_of(key, email, name) for key, (email, name) in named.items()]
 
     def check(self) -> list[Check]:
         """One line each. A check that cannot be made is a line that is not well."""
@@ -58,14 +60,12 @@ class Doctor:
         answer = self._api.send("GET", "")
         yield Check("org", ok=True, detail=f"{self._org()}, API {self._api.version}")
         if warning := answer.headers.get("warning"):
-            advice = "set a newer api_version for this connection"
-            yield Check("API version", ok=False, detail=warning[:200], advice=advice)
+            yield judged("API version", False, warning[:200], advice="set a newer api_version for this connection")
         if found := USAGE.search(answer.headers.get("sforce-limit-info", "")):
-            advice = "all programs of the org share this number: see Setup > Company Information"
-            yield used("daily calls", int(found[1]), int(found[2]), nearly=NEARLY_USED, advice=advice)
+            yield used("daily calls", int(found[1]), int(found[2]), nearly=NEARLY_USED, advice=SHARED)
 
     def _fields(self) -> Iterator[Check]:
-        lacking = [one for one in self._ensure(dry_run=True) if one.state != "ok"]
+        lacking = [one for one in self._catalogue.ensure_schema(dry_run=True) if one.state != "ok"]
         needed = [one for one in lacking if not one.advice.startswith("optional")]
         detail = "; ".join(f"{one.what}: {one.advice}" for one in needed or lacking) or "ours exist"
         yield judged("fields", not needed, detail, advice="run `connector setup`")
@@ -73,6 +73,6 @@ class Doctor:
     def _rights(self) -> Iterator[Check]:
         for kind, needs in (("Case", ("createable", "updateable")), ("CaseComment", ("createable",))):
             told = self._api.send("GET", f"/sobjects/{kind}/describe").json
-            lacking = [one for one in needs if not told.get(one)]
+            lacking = ", ".join(one for one in needs if not told.get(one))
             advice = f"give our user's permission set these rights on {kind}"
-            yield judged(f"writing {kind}", not lacking, ", ".join(lacking) and f"not {lacking}", advice=advice)
+            yield judged(f"writing {kind}", not lacking, lacking and f"not {lacking}", advice=advice)

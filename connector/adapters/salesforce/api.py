@@ -21,14 +21,15 @@ COLLECTION: Final = "/composite/sobjects"
 CHECK: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?", re.ASCII)
 NEXT = re.compile(r"/services/data/v\d+\.0/query/[\w-]+", re.ASCII)
-VERSION = re.compile(r"\d{2}\.0")
+VERSION: Final = "62.0"
+A_VERSION = re.compile(r"\d{2}\.0")
 
 
 class Api(calls.Api):
     """Calls below one version's address."""
 
     def __init__(self, transport: Sender, version: str) -> None:
-        if not VERSION.fullmatch(version):
+        if not A_VERSION.fullmatch(version):
             raise ConfigError(f"api_version = {version!r}: write it as 62.0")
         super().__init__(transport, f"/services/data/v{version}")
         self.version = version

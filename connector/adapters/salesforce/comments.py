@@ -1,6 +1,6 @@
 """A case's conversation, and comments of Next Cap written into it as comments or feed posts.
 
-Neither has an external id, and the text of a comment can never be changed, so a repeated create looks first: see
+Neither has an external id, and the text of a comment can never be changed, so a repeated create looks first:
 `recognise`.
 """
 
@@ -19,7 +19,7 @@ from connector.adapters.calls import Outcome, chunks
 from connector.adapters.entries import files_named, heading, in_order, recognise_words
 from connector.adapters.salesforce.api import BATCH, COLLECTION, Api, is_id, long_id
 from connector.adapters.salesforce.forms import POST, VISIBILITY, Shape, in_force
-from connector.adapters.turns import add_in_order
+from connector.adapters.turns import add_in_order, written_of
 from connector.domain.errors import ConnectorError, NotSupported, Refused
 from connector.domain.ticket import Comment, CommentKind
 
@@ -37,8 +37,7 @@ class Comments:
     """`forms` gives those of `forms.FORMS` that the mapping in force reads or writes."""
 
     def __init__(self, api: Api, forms: Callable[[], frozenset[str]]) -> None:
-        self._api = api
-        self._forms = forms
+        self._api, self._forms = api, forms
         self._hidden = ""
         """The column that no query may name: a feed has no visibility where no outsider can enter."""
 
@@ -77,7 +76,7 @@ class Comments:
                 rows += self._api.rows_of(shape.parents(), named)
         return {long_id(row["Id"]): [long_id(row["ParentId"])] for row in rows}
 
-    def add(self, comments: Sequence[NewComment]) -> list[Written]:
+    def add_comments(self, comments: Sequence[NewComment]) -> list[Written]:
         """One entry for each, one a case and call; after one that failed, its case's later ones are held back."""
         return add_in_order(comments, self._make, size=BATCH, system="salesforce")
 
@@ -95,7 +94,7 @@ class Comments:
                 made = list(self._api.write("POST", COLLECTION, inputs, all_or_none=True).values())
                 outcomes[one.key] = next((item for item in made if isinstance(item, ConnectorError)), made[0])
         again = [one for one in comments if self._lacks_visibility(one, outcomes[one.key])]
-        written = [_written(one.key, outcomes[one.key]) for one in comments if one not in again]
+        written = [written_of(one.key, outcomes[one.key]) for one in comments if one not in again]
         return written + (self._make(again) if again else [])
 
     def _lacks_visibility(self, comment: NewComment, outcome: Outcome) -> bool:
@@ -106,6 +105,14 @@ class Comments:
             return True
         return False
 
+    def recognise(
+        self, comment: NewComment, timeline: Sequence[Comment], *, sent_at: datetime, taken: frozenset[str]
+    ) -> str | None:
+        """The first entry that says what we sent, in its form and to whom we sent it, and is none of `taken`."""
+        of_form = [one for one in timeline if one.form == comment.form]
+        is_note = comment.kind is CommentKind.NOTE
+        return recognise_words(_body(comment), of_form, is_note=is_note, earliest=sent_at - EARLIER, taken=taken)
+
     def _input(self, comment: NewComment, text: str) -> Json:
         is_note = comment.kind is CommentKind.NOTE
         told: Json = {"attributes": {"type": "CaseComment"}, "CommentBody": text, "IsPublished": not is_note}
@@ -113,15 +120,6 @@ class Comments:
             told = {"attributes": {"type": "FeedItem"}, "Type": "TextPost", "Body": text}
             told |= {} if is_note and self._hidden else {VISIBILITY: "InternalUsers" if is_note else "AllUsers"}
         return {**told, "ParentId": comment.ticket_id}
-
-
-def recognise(
-    comment: NewComment, timeline: Sequence[Comment], *, sent_at: datetime, taken: frozenset[str]
-) -> str | None:
-    """The first entry that says what we sent, in its form and to whom we sent it, and is none of `taken`."""
-    of_form = [one for one in timeline if one.form == comment.form]
-    is_note = comment.kind is CommentKind.NOTE
-    return recognise_words(_body(comment), of_form, is_note=is_note, earliest=sent_at - EARLIER, taken=taken)
 
 
 def parts_of(comment: NewComment) -> list[str]:
@@ -160,9 +158,3 @@ def _whole(entries: Sequence[Comment]) -> list[Comment]:
             place = place if starts else None
         open_part = place if place and place[0] < place[1] else None
     return whole
-
-
-def _written(key: str, outcome: Outcome) -> Written:
-    if isinstance(outcome, ConnectorError):
-        return Written(key, error=outcome)
-    return Written(key, id=long_id(outcome["id"]))

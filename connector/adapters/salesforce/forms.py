@@ -62,89 +62,69 @@ class Shape:
 
     def comment(self, row: Mapping[str, Json]) -> Comment:
         """The entry that a row of the timeline shows."""
-        author = row.get("CreatedBy") or {}
         sender = (row.get("FromName") or row.get("FromAddress")) if row.get("Incoming") else None
         return Comment(
             id=long_id(row["Id"]),
             kind=self.seen(row),
-            text=self.told(row).strip(),
+            text=self.told(row),
             created_at=moment(row.get("CreatedDate")) or EPOCH,
             author_id=None if sender else long_id(row.get("CreatedById")) or None,
-            author_name=str(sender or author.get("Name") or ""),
+            author_name=str(sender or (row.get("CreatedBy") or {}).get("Name") or ""),
             form=self.form,
         )
 
 
-def _by_author(row: Json) -> CommentKind:
+def _by_author(row: Json, *, shown: bool) -> CommentKind:
     """What all see is a colleague's reply, or a customer's in a site; of nobody known it stays inside."""
-    kind = str((row.get("CreatedBy") or {}).get("UserType") or "")
+    kind = str((row.get("CreatedBy") or {}).get("UserType") or "") if shown else ""
     return CommentKind.REPLY if kind == STAFF else CommentKind.CUSTOMER_REPLY if kind else CommentKind.NOTE
 
 
-def _seen_comment(row: Json) -> CommentKind:
-    return _by_author(row) if row.get("IsPublished") is True else CommentKind.NOTE
-
-
-def _seen_post(row: Json) -> CommentKind:
-    return _by_author(row) if row.get(VISIBILITY) == "AllUsers" else CommentKind.NOTE
-
-
-def _seen_email(row: Json) -> CommentKind:
+def _of_email(row: Json) -> CommentKind:
     """What came in is the customer's; what went out is a reply only if it went to the customer of the case."""
     if row.get("Incoming") is True:
         return CommentKind.CUSTOMER_REPLY
     case = row.get("Parent") or {}
     customer = str(case.get("ContactEmail") or case.get("SuppliedEmail") or "").strip().casefold()
-    addresses = str(row.get("ToAddress") or "").casefold().replace(",", ";").split(";")
-    is_theirs = bool(customer) and customer in {one.strip() for one in addresses}
-    return CommentKind.REPLY if is_theirs and row.get("Status") == SENT else CommentKind.NOTE
+    addresses = {one.strip() for one in str(row.get("ToAddress") or "").casefold().replace(",", ";").split(";")}
+    is_theirs = bool(customer) and customer in addresses and row.get("Status") == SENT
+    return CommentKind.REPLY if is_theirs else CommentKind.NOTE
 
 
-def _words(plain: str, html: str = "", *, empty: str) -> str:
-    return plain.strip() or html_to_text(html).strip() or empty
+def _said(plain: object, html: object = "", *, empty: str = "") -> str:
+    return str(plain or "").strip() or html_to_text(str(html or "")).strip() or empty
 
 
-SHAPES: Final = {
-    shape.form: shape
-    for shape in (
-        Shape(
-            form="",
-            name="CaseComment",
-            prefix="00a",
-            columns=("CommentBody", "IsPublished"),
-            seen=_seen_comment,
-            told=lambda row: str(row.get("CommentBody") or ""),
-        ),
-        Shape(
-            form=EMAIL,
-            name="EmailMessage",
-            prefix="02s",
-            columns=(
-                *("Incoming", "Status", "TextBody", "HtmlBody", "FromName", "FromAddress", "ToAddress"),
-                *("Parent.ContactEmail", "Parent.SuppliedEmail"),
-            ),
-            seen=_seen_email,
-            told=lambda row: _words(str(row["TextBody"] or ""), str(row["HtmlBody"] or ""), empty="(an empty e-mail)"),
-            only=" AND Status != '5'",  # A draft is nobody's words yet.
-        ),
-        Shape(
-            form=POST,
-            name="FeedItem",
-            prefix="0D5",
-            columns=("Body", "IsRichText", "Status", VISIBILITY),
-            seen=_seen_post,
-            told=lambda row: _words(
-                *(("", str(row["Body"] or "")) if row.get("IsRichText") else (str(row["Body"] or ""),)),
-                empty="(a file in Salesforce)",
-            ),
-            only=" AND Type IN ('TextPost', 'ContentPost')",
-            stamp="CreatedDate",  # "You can't query a FeedItem object using the SystemModstamp filter."
-        ),
-    )
-}
-"""By form. The usual comments, whose form is empty, come first."""
+def _posted(row: Json) -> str:
+    plain, html = ("", row["Body"]) if row.get("IsRichText") else (row["Body"], "")
+    return _said(plain, html, empty="(a file in Salesforce)")
+
+
+COMMENTS: Final = Shape(
+    *("", "CaseComment", "00a", ("CommentBody", "IsPublished")),
+    seen=lambda row: _by_author(row, shown=row.get("IsPublished") is True),
+    told=lambda row: _said(row.get("CommentBody")),
+)
+EMAILS: Final = Shape(
+    *(EMAIL, "EmailMessage", "02s"),
+    columns=(
+        *("Incoming", "Status", "TextBody", "HtmlBody", "FromName", "FromAddress", "ToAddress"),
+        *("Parent.ContactEmail", "Parent.SuppliedEmail"),
+    ),
+    seen=_of_email,
+    told=lambda row: _said(row["TextBody"], row["HtmlBody"], empty="(an empty e-mail)"),
+    only=" AND Status != '5'",  # A draft is nobody's words yet.
+)
+POSTS: Final = Shape(
+    *(POST, "FeedItem", "0D5", ("Body", "IsRichText", "Status", VISIBILITY)),
+    seen=lambda row: _by_author(row, shown=row.get(VISIBILITY) == "AllUsers"),
+    told=_posted,
+    only=" AND Type IN ('TextPost', 'ContentPost')",
+    stamp="CreatedDate",  # "You can't query a FeedItem object using the SystemModstamp filter."
+)
+SHAPES: Final = (COMMENTS, EMAILS, POSTS)
 
 
 def in_force(forms: frozenset[str]) -> list[Shape]:
     """The comments, and what else the mapping names of these forms."""
-    return [shape for form, shape in SHAPES.items() if not form or form in forms]
+    return [shape for shape in SHAPES if not shape.form or shape.form in forms]

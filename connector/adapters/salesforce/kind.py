@@ -13,8 +13,8 @@ from pydantic import Field
 from connector.adapters.budget import Limit
 from connector.adapters.building import Ask, Kind, Parts
 from connector.adapters.oauth import Anonymous, Grant, OAuthCredentials, TokenStore
-from connector.adapters.salesforce.adapter import VERSION, Salesforce
-from connector.adapters.salesforce.api import long_id
+from connector.adapters.salesforce.adapter import Salesforce
+from connector.adapters.salesforce.api import VERSION, long_id
 from connector.adapters.salesforce.forms import FORMS
 from connector.adapters.salesforce.refusals import rate, sort
 from connector.adapters.salesforce.wire import SalesforceWire

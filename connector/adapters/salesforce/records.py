@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -12,8 +13,9 @@ from simple_salesforce.format import format_soql
 from connector.adapters.base import Commented, Json, Sweep
 from connector.adapters.calls import bad_place, chunks, still_there
 from connector.adapters.people import requester_of
+from connector.adapters.reading import by_value
 from connector.adapters.salesforce.api import BATCH, Api, is_id, long_id, next_path
-from connector.adapters.salesforce.forms import SHAPES, in_force
+from connector.adapters.salesforce.forms import COMMENTS, SHAPES, in_force
 from connector.adapters.salesforce.schema import Catalogue
 from connector.adapters.times import iso, moment
 from connector.domain.errors import ConnectorError, Gone, Refused
@@ -32,10 +34,8 @@ class Records:
     """Cases as records, ids in eighteen characters."""
 
     def __init__(self, api: Api, catalogue: Catalogue, forms: Callable[[], frozenset[str]] = frozenset) -> None:
-        """`forms` gives those of `entries.FORMS` that sweeps look at beside the comments."""
-        self._forms = forms
-        self._api = api
-        self._catalogue = catalogue
+        """`forms` gives those of `forms.FORMS` that sweeps look at beside the comments."""
+        self._api, self._catalogue, self._forms = api, catalogue, forms
 
     def read(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Record]:
         """The live cases by id, two hundred a call. Deleted, merged away and unknown ones are left out."""
@@ -64,47 +64,37 @@ class Records:
         if field not in wanted:
             raise Refused(f"salesforce: Case has no field {field}", code="invalid_field", field=field)
         soql = f"SELECT {self._columns(wanted)} FROM Case WHERE {field} IN {{ids}}"  # noqa: S608 - names of the schema
-        by_value: dict[str, list[Record]] = {value: [] for value in values}
-        for row in self._api.rows_of(soql, values):
-            record = self.record(row, [field, *fields])
-            for value in values:
-                if str(record.fields.get(field)).casefold() == value.casefold():
-                    by_value[value].append(record)
-        return by_value
+        found = [self.record(row, [field, *fields]) for row in self._api.rows_of(soql, values)]
+        return by_value(found, field, values)
 
     def changes(self, since: datetime, fields: Sequence[str], after: str = "") -> Sweep:
         """One page each of changed cases, changed entries of every form and deleted cases, in one call.
 
         A further form that our user may not read is left out: reading the timeline of a case tells of it.
         """
-        places = self._places(since, fields) if not after else _read_places(after)
-        rows: dict[str, list[Json]] = {}
+        places, rows = _read_places(after) if after else self._places(since, fields), defaultdict[str, list[Json]](list)
         going_on: dict[str, str] = {}
         for name, page in zip(places, self._api.together(list(places.values())), strict=True):
             if isinstance(page, ConnectorError):
-                if name in (CASE, SHAPES[""].name) or after or not isinstance(page, Refused):
+                if name in (CASE, COMMENTS.name) or after or not isinstance(page, Refused):
                     raise page
                 rows[name] = self._api.rows(_deleted(since), deleted=True) if name == GONE else []
                 continue
             rows[name] = list(page.get("records") or ())
             if not page.get("done", True):
                 going_on[name] = next_path(page["nextRecordsUrl"])
-        cases, gone = rows.pop(CASE, []), rows.pop(GONE, [])
-        entries = [(str(one["ParentId"]), str(one["Id"])) for part in rows.values() for one in part]
+        entries = [(str(row["ParentId"]), str(row["Id"])) for one in SHAPES for row in rows[one.name]]
         return Sweep(
-            [self.record(one, fields) for one in cases],
+            [self.record(one, fields) for one in rows[CASE]],
             [Commented(long_id(case), long_id(entry)) for case, entry in entries if case.startswith(PREFIX)],
-            [long_id(one["Id"]) for one in gone],
+            [long_id(one["Id"]) for one in rows[GONE]],
             json.dumps(going_on) if going_on else "",
         )
 
     def _places(self, since: datetime, fields: Sequence[str]) -> dict[str, str]:
         self._catalogue.expect(fields)
-        span = f"{STAMP} >= {iso(since)}"
-        order = f"ORDER BY {STAMP}, Id"
-        columns = self._columns(self._catalogue.known(fields))
-        cases = f"SELECT {columns} FROM Case WHERE {span} {order}"  # noqa: S608 - names of the schema
-        url = self._api.query_url
+        columns, url = self._columns(self._catalogue.known(fields)), self._api.query_url
+        cases = f"SELECT {columns} FROM Case WHERE {STAMP} >= {iso(since)} ORDER BY {STAMP}, Id"  # noqa: S608 - names of the schema
         entries = {one.name: url(one.since(iso(since))) for one in in_force(self._forms())}
         return {CASE: url(cases), **entries, GONE: url(_deleted(since), deleted=True)}
 
@@ -145,7 +135,7 @@ def _read_places(after: str) -> dict[str, str]:
         told = dict(json.loads(after))
     except (ValueError, TypeError) as error:
         raise bad_place("salesforce", after) from error
-    known = {CASE, GONE, *(one.name for one in SHAPES.values())}
+    known = {CASE, GONE, *(one.name for one in SHAPES)}
     return {str(name): next_path(url) for name, url in told.items() if name in known}
 
 

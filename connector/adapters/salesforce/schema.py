@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Json
 from connector.adapters.catalogue import FieldCatalogue
 from connector.adapters.salesforce.api import Api, long_id
+from connector.adapters.salesforce.setup import DESCRIBE, OUR_ID, Fields
 from connector.adapters.times import iso, moment
 from connector.domain.errors import Refused
 from connector.domain.schema import FieldSchema, Option, Schema
 from connector.domain.ticket import Value, normal
 
-OUR_ID: Final = "NextCap_Ticket_Id__c"
 RECORD_TYPE: Final = "RecordTypeId"
 STATUS: Final = "Status"
 OWNER: Final = "OwnerId"
 NUMBERS: Final = frozenset({"double", "int", "currency", "percent"})
 TEXTS: Final = frozenset({"string", "textarea", "url", "phone"})
-DESCRIBE: Final = "/sobjects/Case/describe"
 
 
 class Catalogue(FieldCatalogue):
     """What is known of Case, so that only fields that are there are asked for, and values have their type."""
 
-    def __init__(self, api: Api, clock: Callable[[], datetime], nobody: Callable[[], str]) -> None:
-        """`nobody` gives the id of the owner that stands for none: a case is never without one."""
+    def __init__(
+        self, api: Api, clock: Callable[[], datetime], user: Callable[[], str], nobody: Callable[[], str]
+    ) -> None:
+        """`user` gives our own user's id, `nobody` that of the owner who stands for none: a case always has one."""
         super().__init__(clock)
-        self._api = api
-        self._nobody = nobody
+        self._api, self._nobody = api, nobody
+        self.ensure_schema = Fields(api, user).ensure
         self._lengths: Mapping[str, int] = {}
 
     def refresh(self) -> Schema:
@@ -78,7 +80,8 @@ class Catalogue(FieldCatalogue):
             return ";".join(value)
         text = str(value)
         if kind in NUMBERS:
-            return _number(text)
+            with suppress(ValueError):
+                return float(text)
         if kind == "boolean":
             return text == "true"
         return self._cut(name, text.rstrip() if kind == "textarea" else text.strip())
@@ -111,13 +114,6 @@ class Catalogue(FieldCatalogue):
                 return []
             found += [Option(str(one["value"]), str(one["label"]), group=type_id) for one in told.get("values") or ()]
         return found
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _field(told: Json, types: list[tuple[str, str]], statuses: list[Option]) -> FieldSchema:

@@ -15,27 +15,18 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from connector.adapters import signing
 from connector.adapters.base import TAKEN, Answer, Delivery, Event, EventKind, Step
 from connector.adapters.salesforce.api import is_id, long_id
 from connector.adapters.salesforce.forms import SHAPES
-from connector.adapters.signing import (
-    WRONG_PATH,
-    check_path_token,
-    check_signature,
-    check_size,
-    check_time,
-    digest,
-    json_of,
-)
 from connector.adapters.times import moment
 from connector.domain.errors import BadDelivery
 
 SIGNATURE: Final = "x-connector-signature"
-KINDS: Final = {"500": EventKind.TICKET} | {one.prefix: EventKind.COMMENT for one in SHAPES.values()}
-"""By how the ids of cases and of the entries of their conversations begin."""
+OBJECTS: Final = {"Case": ("500", EventKind.TICKET)} | {one.name: (one.prefix, EventKind.COMMENT) for one in SHAPES}
+"""How the ids of cases and of the entries of their conversations begin, and what is to be looked at."""
 
-ENTRIES: Final = frozenset(one.name for one in SHAPES.values())
-
+NAMES: Final = ("ids", "id", "Id", "caseId", "recordId")
 MOST: Final = 200
 SOAP: Final = "{http://schemas.xmlsoap.org/soap/envelope/}"
 OUTBOUND: Final = "{http://soap.sforce.com/2005/09/outbound}"
@@ -49,95 +40,100 @@ ACK: Final = Answer(
     b"</soapenv:Body></soapenv:Envelope>",
     "text/xml; charset=utf-8",
 )
+BY_MESSAGE: Final = """\
+To hear of changes at once: in Setup > Outbound Messages make one for Case (field: Id) and one for CaseComment (Id, \
+ParentId), each with this endpoint, which is a secret:
+{secret}
+and call them from record-triggered flows: docs/crm/salesforce/NextCap_Case_Changed.flow-meta.xml"""
+BY_TRIGGER: Final = """\
+Deploy docs/crm/salesforce/apex, let its Named Credential lead to {url}, and keep the same secret there and in \
+webhook_secrets"""
 
 
-def is_soap(delivery: Delivery) -> bool:
-    """Whether this is an Outbound Message rather than a trigger's JSON."""
-    return SIGNATURE not in delivery.headers and (
-        "xml" in delivery.headers.get("content-type", "") or "soapaction" in delivery.headers
-    )
-
-
-def answer(delivery: Delivery) -> Answer:
-    """An Outbound Message is resent until it is acknowledged so; a trigger is content with any 2xx."""
-    return ACK if is_soap(delivery) else TAKEN
-
-
-class Verifier:
+class Webhooks:
     """`org` gives our org's id without a call, or nothing while no token was ever asked for."""
 
     def __init__(
         self, secrets: Sequence[str], path_tokens: Callable[[], Sequence[str]], org: Callable[[], str]
     ) -> None:
-        self._secrets = secrets
-        self._path_tokens = path_tokens
-        self._org = org
+        self._secrets, self._path_tokens, self._org = secrets, path_tokens, org
 
     def verify(self, delivery: Delivery, *, now: datetime) -> None:
         """Raises BadDelivery unless it is our trigger's, or a message of our org at our secret address."""
-        check_size(delivery.body)
+        signing.check_size(delivery.body)
         if is_soap(delivery):
             self._verify_soap(delivery)
-        else:
-            self._verify_signed(delivery, now)
+            return
+        given = delivery.headers.get(SIGNATURE, "").strip().lower()
+        signing.check_signature(given, self._secrets, lambda key: hmac.digest(key, delivery.body, "sha256").hex())
+        try:
+            told = signing.json_of(delivery.body)
+        except BadDelivery:
+            return  # It is ours: reading it tells what is wrong with it.
+        if isinstance(told, dict) and "sent_at" in told:
+            signing.check_time(moment(told["sent_at"]), now)
 
     def _verify_soap(self, delivery: Delivery) -> None:
-        check_path_token(delivery.path, self._path_tokens())
-        theirs = long_id((_notifications(delivery.body).findtext(f"{OUTBOUND}OrganizationId") or "").strip())
-        ours = long_id(self._org())
+        signing.check_path_token(delivery.path, self._path_tokens())
+        theirs, ours = _id(_notifications(delivery.body), f"{OUTBOUND}OrganizationId"), long_id(self._org())
         if not ours:
             raise BadDelivery("our org is not known before the first log-in", code="org_unknown")
         if not hmac.compare_digest(theirs.encode(), ours.encode()):
-            raise BadDelivery("the message is of another org", code=WRONG_PATH)
+            raise BadDelivery("the message is of another org", code=signing.WRONG_PATH)
 
-    def _verify_signed(self, delivery: Delivery, now: datetime) -> None:
-        given = delivery.headers.get(SIGNATURE, "").strip().lower()
-        check_signature(given, self._secrets, lambda key: hmac.digest(key, delivery.body, "sha256").hex())
-        told = json_of(delivery.body)
-        if isinstance(told, dict) and "sent_at" in told:
-            check_time(moment(told["sent_at"]), now)
+    def parse(self, delivery: Delivery) -> list[Event]:
+        """The events of a delivery. Makes no call."""
+        return list(_from_soap(delivery.body) if is_soap(delivery) else _from_json(delivery.body))
+
+    def answer(self, delivery: Delivery) -> Answer:
+        """An Outbound Message is resent until it is acknowledged so; a trigger is content with any 2xx."""
+        return ACK if is_soap(delivery) else TAKEN
+
+    def subscribe(self, url: str, *, dry_run: bool) -> list[Step]:  # noqa: ARG002 - nothing here writes
+        """What a person must do: messages, flows and triggers are the administrator's."""
+        secret = f"{url}/{next(iter(self._path_tokens()), '<SECRET_KEY is not set>')}"
+        by_message = Step("outbound message", "manual", BY_MESSAGE.format(secret=secret))
+        return [by_message, Step("or: Apex trigger", "manual", BY_TRIGGER.format(url=url))]
 
 
-def parse(delivery: Delivery) -> list[Event]:
-    """The events of a delivery. Makes no call."""
-    return list(_from_soap(delivery.body) if is_soap(delivery) else _from_json(delivery.body))
+def is_soap(delivery: Delivery) -> bool:
+    """Whether this is an Outbound Message rather than a trigger's JSON."""
+    headers = delivery.headers
+    return SIGNATURE not in headers and ("xml" in headers.get("content-type", "") or "soapaction" in headers)
 
 
 def _from_json(body: bytes) -> Iterator[Event]:
-    told = json_of(body)
+    told = signing.json_of(body)
     if not isinstance(told, dict | list):
         raise BadDelivery("the body is neither an object nor a list", code="unreadable")
-    sent_at = moment(told.get("sent_at")) if isinstance(told, dict) else None
+    kinds = dict(OBJECTS.values())
     for item in told if isinstance(told, list) else [told]:
-        listed = item.get("ids") if isinstance(item, dict) else item
-        ids = listed if isinstance(listed, list) else [listed] if listed else [_named(item)]
-        when = str(item.get("nonce") or item.get("sent_at") or "") if isinstance(item, dict) else ""
-        for place, one in enumerate(dict.fromkeys(str(each or "") for each in ids[:MOST])):
-            kind = KINDS.get(one[:3], EventKind.OTHER) if is_id(one) else EventKind.OTHER
+        about = item if isinstance(item, dict) else {"ids": item}
+        listed = next((about[name] for name in NAMES if about.get(name)), "")
+        when = about.get("nonce") or about.get("sent_at") or signing.digest(body)
+        for place, one in enumerate(dict.fromkeys(map(str, listed[:MOST] if isinstance(listed, list) else [listed]))):
+            kind = kinds.get(one[:3], EventKind.OTHER) if is_id(one) else EventKind.OTHER
             subject = long_id(one) if kind is not EventKind.OTHER else ""
-            key = f"trigger:{when or digest(body)}:{subject or place}"
-            case = subject if kind is EventKind.TICKET else None
-            yield Event("trigger", kind, subject, key, ticket_id=case, moment=sent_at)
+            case, key = subject if kind is EventKind.TICKET else None, f"trigger:{when}:{subject or place}"
+            yield Event("trigger", kind, subject, key, ticket_id=case, moment=moment(about.get("sent_at")))
 
 
 def _from_soap(body: bytes) -> Iterator[Event]:
-    found = _notifications(body)
-    notifications = found.findall(f"{OUTBOUND}Notification")
+    notifications = _notifications(body).findall(f"{OUTBOUND}Notification")
     if len(notifications) > MOST:
         raise BadDelivery("the message holds more notifications than Salesforce sends", code="unreadable")
     for one in notifications:
         what = one.find(f"{OUTBOUND}sObject")
-        kind = (what.get(TYPE) or "").rpartition(":")[2] if what is not None else ""
-        subject = long_id((what.findtext(f"{OBJECT}Id") or "").strip()) if what is not None else ""
-        parent = long_id((what.findtext(f"{OBJECT}ParentId") or "").strip()) if what is not None else ""
-        key = f"outbound:{long_id((one.findtext(f'{OUTBOUND}Id') or '').strip())}"
-        name = f"outbound.{kind or 'unknown'}"
-        if kind == "Case" and is_id(subject):
-            yield Event(name, EventKind.TICKET, subject, key, ticket_id=subject)
-        elif kind in ENTRIES and is_id(subject):
-            yield Event(name, EventKind.COMMENT, subject, key, ticket_id=parent if is_id(parent) else None)
-        else:
-            yield Event(name, EventKind.OTHER, subject, key)
+        name = what.get(TYPE, "").rpartition(":")[2] if what is not None else ""
+        subject, parent = _id(what, f"{OBJECT}Id"), _id(what, f"{OBJECT}ParentId")
+        _, kind = OBJECTS.get(name, ("", EventKind.OTHER)) if is_id(subject) else ("", EventKind.OTHER)
+        case = {EventKind.TICKET: subject, EventKind.COMMENT: parent}.get(kind)
+        key = f"outbound:{_id(one, f'{OUTBOUND}Id')}"
+        yield Event(f"outbound.{name or 'unknown'}", kind, subject, key, ticket_id=case if is_id(case) else None)
+
+
+def _id(element: Element | None, path: str) -> str:
+    return long_id((element.findtext(path) or "").strip()) if element is not None else ""
 
 
 def _notifications(body: bytes) -> Element:
@@ -150,30 +146,3 @@ def _notifications(body: bytes) -> Element:
     if found is None:
         raise BadDelivery("the body is no Outbound Message", code="unreadable")
     return found
-
-
-def _named(item: object) -> object:
-    """The case that an object names alone."""
-    if not isinstance(item, dict):
-        return ""
-    return next((item[name] for name in ("id", "Id", "caseId", "recordId") if item.get(name)), "")
-
-
-def subscribe_by_hand(url: str, tokens: Sequence[str]) -> list[Step]:
-    """What an administrator does: no call of ours may change the org."""
-    secret = f"{url}/{tokens[0]}" if tokens else f"{url}/<SECRET_KEY is not set>"
-    return [
-        Step(
-            "outbound message",
-            "manual",
-            "To hear of changes at once: in Setup > Outbound Messages make one for Case (field: Id) and one for "
-            f"CaseComment (Id, ParentId), each with this endpoint, which is a secret:\n{secret}\n"
-            "and call them from record-triggered flows: docs/crm/salesforce/NextCap_Case_Changed.flow-meta.xml",
-        ),
-        Step(
-            "or: Apex trigger",
-            "manual",
-            f"Deploy docs/crm/salesforce/apex, let its Named Credential lead to {url}, and keep the same secret there "
-            "and in webhook_secrets",
-        ),
-    ]

@@ -82,7 +82,7 @@ def test_a_vendor_that_says_nothing_ends_in_time(arena: SalesforceArena) -> None
 
     request = Request("GET", "/services/data/v62.0/limits", "/limits", timeout=0.3)
     with pytest.raises(RetryLater) as caught:
-        arena.salesforce.people.args[0]._transport.send(request)
+        arena.salesforce.people.__self__._api._transport.send(request)  # type: ignore[attr-defined]
 
     assert caught.value.code in ("no_answer", "unreachable")
 

@@ -128,3 +128,14 @@ def test_set_up_prints_the_secret_address(arena: SalesforceArena) -> None:
 
     told = "\n".join(one.advice for one in steps)
     assert "https://connector.example.test/webhooks/salesforce/a-secret-last-part" in told
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"<x/>", b'{"ids": ['])
+def test_what_is_signed_and_cannot_be_read_is_believed_so_that_it_is_kept(arena: SalesforceArena, body: bytes) -> None:
+    delivery = arena.signed(body)
+
+    arena.salesforce.verify(delivery, now=arena.now())
+
+    with pytest.raises(BadDelivery) as caught:
+        arena.salesforce.parse(delivery)
+    assert caught.value.code == "unreadable"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Change, Json, Written
@@ -11,7 +12,8 @@ from connector.adapters.calls import Outcome, chunks
 from connector.adapters.people import Contacts, address_of, is_address
 from connector.adapters.salesforce.api import BATCH, COLLECTION, Api, long_id
 from connector.adapters.salesforce.records import Records
-from connector.adapters.salesforce.schema import OUR_ID, Catalogue
+from connector.adapters.salesforce.schema import Catalogue
+from connector.adapters.salesforce.setup import OUR_ID
 from connector.adapters.turns import write_changes
 from connector.domain.errors import ConnectorError, Refused, RetryLater
 from connector.domain.ticket import Record, Requester
@@ -46,7 +48,7 @@ class SalesforceContacts(Contacts):
         }
 
 
-class Cases:
+class Writing:
     """Writes. Assignment rules of the org do not touch what we write, unless `auto_assign` lets them."""
 
     def __init__(self, api: Api, records: Records, catalogue: Catalogue, *, auto_assign: bool) -> None:
@@ -64,8 +66,8 @@ class Cases:
             return [Written(change.key, error=error) for change in changes]
         return write_changes(changes, create=self._create, update=self._update, size=BATCH, system="salesforce")
 
-    def probe(self, change: Change) -> Record | None:
-        """The case that a CREATE left behind, found by our id."""
+    def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:  # noqa: ARG002 - our id says it all
+        """The case that a CREATE of unknown outcome left behind; repeating the CREATE is as safe."""
         our_id = str(change.external_id)
         return next(iter(self._records.find(OUR_ID, [our_id], tuple(change.values))[our_id]), None)
 
