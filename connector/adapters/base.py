@@ -85,6 +85,8 @@ class Event:
     record: Record | None = None
     survivor: str | None = None
     moment: datetime | None = None
+    version: datetime | None = None
+    """TICKET, with a `field`: the record's version as it was told, where writes are checked against versions."""
 
     def __post_init__(self) -> None:
         for told in (self.name, self.subject, self.ticket_id, self.field, self.survivor):
@@ -212,8 +214,12 @@ class Capabilities:
     """What a system can do. `batch` is the most records one read or write call takes (1: no batches)."""
 
     batch: int = 1
+    together: int = 0
+    """How many tickets one pass takes, where several batches at once cost less than one by one; 0: a batch."""
     spacing: float = 0.0
     """Seconds between the starts of two drains of a busy connection."""
+    stretch: float = 1.0
+    """How many times as long the spacing becomes in a burst, so that what comes in one comes together."""
     creates: bool = True
     public_comments: bool = False
     """Whether a comment can be shown to the customer by this system itself."""

@@ -15,6 +15,7 @@ from connector.domain.ticket import CommentKind, Side
 from connector.engine import creating, fuses, reading
 from connector.engine.comments import COMMENT, open_comments
 from connector.engine.context import Engine
+from connector.engine.doubts import intend
 from connector.engine.effects import attempt, raise_waits, unreported
 from connector.engine.points import Point, at
 from connector.engine.work import Parking, Work
@@ -84,7 +85,7 @@ def _follow_up(engine: Engine, name: str, works: Sequence[Work], people: Directo
         for work in works
     ]
     jobs = [(work, f"{FOLLOW_UP}:{olds[id(work)]}", {"follows": olds[id(work)]}) for work in works]
-    creating.intend(engine, FOLLOW_UP, Side.CRM, jobs)
+    intend(engine, FOLLOW_UP, Side.CRM, jobs)
     outcomes = {one.key: one for one in attempt(engine, engine.crms[name], works, changes)}
     at(Point.APPLIED, FOLLOW_UP)
     for work, change in zip(works, changes, strict=True):

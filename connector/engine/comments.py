@@ -304,10 +304,10 @@ def _keep_outcome(
             work.waits_for.add(side)
             if error.scope == "record":
                 work.fail(error)
-        elif side is Side.CRM and work.may_be_closed():
+        elif side is Side.CRM and work.may_be_closed:
             effects.set_state(connection, effect.id, INTENDED)
             work.waits_for.add(side)
-            work.say("refused_unread", f"a {effect.payload['kind']} was refused; the record is read to see why")
+            work.look_again("refused_unread", f"a {effect.payload['kind']} was refused; the record is read to see why")
         else:
             effects.set_state(connection, effect.id, REFUSED)
             work.parkings.append(Parking(effect.key, error.code, f"a {effect.payload['kind']} was refused: {error}"))

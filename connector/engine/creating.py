@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,9 +15,9 @@ from connector.domain.plan import agrees
 from connector.domain.rules import MISSING, Direction, Directories, Rule, Untranslatable
 from connector.domain.status import parse_status, status_agrees
 from connector.domain.ticket import Record, Requester, Side, Value, normal
-from connector.engine import announcing, fence, fuses
+from connector.engine import announcing, fuses
 from connector.engine.context import NEXTCAP, Engine
-from connector.engine.doubts import keep_doubt, settle_doubt
+from connector.engine.doubts import intend, keep_doubt, settle_doubt
 from connector.engine.effects import attempt, raise_waits, unreported
 from connector.engine.points import Point, at
 from connector.engine.reading import fields_of, read_nextcap, take_crm, take_nextcap
@@ -198,31 +198,36 @@ def keep_record(
     """
     for warning in written.warnings:
         work.say("warning", warning)
-    error = written.error
-    if error is not None:
-        name = work.link.connection
-        repeats = engine.crms[name].capabilities.idempotent_create
-        if not repeats and isinstance(error, UnknownOutcome):
-            keep_doubt(engine, name, work, error, kind)
-            return
-        _drop_unless_unknown(work, kind, error, keeps_waiting=repeats)
-        named = name_of(work.mapping, error.field or "", Side.CRM) if isinstance(error, Refused) else None
-        if named and work.nextcap is not None and named != STATUS:
-            ours = observe(work.mapping, Side.NEXTCAP, work.nextcap).get(named)
-            work.parkings.append(Parking(named, error.code, str(error), ours, None))
-            work.again = True
-        elif not (isinstance(error, RetryLater) and error.scope == "connection"):
-            work.fail(error)
+    if written.error is not None:
+        _not_kept(engine, work, written.error, kind)
         return
-    work.shadows = _shadows_after_create(work, written, people, sent or _ours(work))
-    _join(engine, work, written.id, work.shadows, kind=kind)
+    shadows = _shadows_after_create(work, written, people, sent or _ours(work))
+    _join(engine, work, written.id, shadows, kind=kind)
     if not work.is_live:
         return
+    work.shadows = shadows
     work.wrote = True
     work.look &= ~Look.CRM_COMMENTS if written.created else Look.ALL
     if written.record is not None:
         take_crm(engine, work, Record(written.id, written.record.fields, written.record.version))
     work.say("created", f"created in {engine.label(work.link.connection)}", record=written.id, new=written.created)
+
+
+def _not_kept(engine: Engine, work: Work, error: ConnectorError, kind: str) -> None:
+    """No record is made, as far as anybody knows: look for it, try again, or leave to a person what is refused."""
+    name = work.link.connection
+    repeats = engine.crms[name].capabilities.idempotent_create
+    if not repeats and isinstance(error, UnknownOutcome):
+        keep_doubt(engine, name, work, error, kind)
+        return
+    _drop_unless_unknown(work, kind, error, keeps_waiting=repeats)
+    named = name_of(work.mapping, error.field or "", Side.CRM) if isinstance(error, Refused) else None
+    if named and work.nextcap is not None and named != STATUS:
+        ours = observe(work.mapping, Side.NEXTCAP, work.nextcap).get(named)
+        work.parkings.append(Parking(named, error.code, str(error), ours, None))
+        work.again = True
+    elif not (isinstance(error, RetryLater) and error.scope == "connection"):
+        work.fail(error)
 
 
 def _ours(work: Work) -> dict[str, Value]:
@@ -357,30 +362,6 @@ def _shadows_of_new_ticket(work: Work, record: Record, people: Directories) -> d
         return {}
     settled = _settled(work, {name: (value, theirs.get(name)) for name, value in ours.items()}, people)
     return {**settled, STATUS: Shadow(ours[STATUS], None)}
-
-
-def intend(engine: Engine, kind: str, side: Side, jobs: Sequence[tuple[Work, str, dict[str, Any]]]) -> None:
-    """Name creates (work, name, what to keep of it) and mark them as sending, before anything goes out."""
-    now = engine.now()
-    until: datetime = now + timedelta(seconds=engine.timing.call)
-    works = [work for work, _, _ in jobs]
-    rows = [
-        {"link_id": work.link.id, "key": key, "kind": kind, "side": side, "payload": payload}
-        for work, key, payload in jobs
-    ]
-    with engine.db.write() as connection:
-        fence.check(engine, connection, works)
-        effects.intend(connection, rows, now)
-        opened = effects.open_of(connection, [work.link.id for work in works])
-        mine = [one for found in opened.values() for one in found if one.kind == kind]
-        effects.sending(connection, [one.id for one in mine], now=now, until=until)
-        told = {work.link.id: payload for work, _, payload in jobs}
-        for one in [one for one in mine if one.payload != told[one.link_id]]:
-            effects.set_state(connection, one.id, effects.SENDING, payload=told[one.link_id])
-        opened = effects.open_of(connection, [work.link.id for work in works])
-    for work in works:
-        work.open_effects = opened.get(work.link.id, [])
-    at(Point.SENDING, kind)
 
 
 def _made(connection: sa.Connection, work: Work, kind: str, remote_id: str) -> None:

@@ -1,17 +1,44 @@
-"""Creates that cannot be repeated: an answer that was lost is looked for, twice, before anything is sent again."""
+"""The effects of creates: where none can be repeated, a lost answer is looked for, twice, before one is sent again."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 from connector.adapters.base import Change
 from connector.domain.errors import UnknownOutcome
-from connector.domain.ticket import Record
+from connector.domain.ticket import Record, Side
 from connector.engine import fence
 from connector.engine.context import NEXTCAP, Engine
+from connector.engine.points import Point, at
 from connector.engine.work import Work
 from connector.store import effects
 from connector.store.effects import Effect
+
+
+def intend(engine: Engine, kind: str, side: Side, jobs: Sequence[tuple[Work, str, dict[str, Any]]]) -> None:
+    """Name creates (work, name, what to keep of it) and mark them as sending, before anything goes out."""
+    now = engine.now()
+    until: datetime = now + timedelta(seconds=engine.timing.call)
+    works = [work for work, _, _ in jobs]
+    rows = [
+        {"link_id": work.link.id, "key": key, "kind": kind, "side": side, "payload": payload}
+        for work, key, payload in jobs
+    ]
+    with engine.db.write() as connection:
+        fence.check(engine, connection, works)
+        effects.intend(connection, rows, now)
+        opened = effects.open_of(connection, [work.link.id for work in works])
+        mine = [one for found in opened.values() for one in found if one.kind == kind]
+        effects.sending(connection, [one.id for one in mine], now=now, until=until)
+        told = {work.link.id: payload for work, _, payload in jobs}
+        for one in [one for one in mine if one.payload != told[one.link_id]]:
+            effects.set_state(connection, one.id, effects.SENDING, payload=told[one.link_id])
+        opened = effects.open_of(connection, [work.link.id for work in works])
+    for work in works:
+        work.open_effects = opened.get(work.link.id, [])
+    at(Point.SENDING, kind)
 
 
 def settle_doubt(engine: Engine, system: str, work: Work, effect: Effect, change: Change) -> Record | None:

@@ -17,6 +17,8 @@ from connector.store.connections import Lease
 from connector.store.database import StoreAway
 from connector.store.links import LinkRow
 
+BURST = 10
+"""Links in one pass that make it part of a burst: then what follows is given more time to come together."""
 TURN = 2.0
 """Seconds that a drain waits at most where more urgent calls go first, before it looks for urgent work of its own."""
 
@@ -101,7 +103,7 @@ def leased(engine: Engine, name: str, owner: str) -> Iterator[Lease | None]:
 
 
 def _drain(engine: Engine, name: str, keeper: _Keeper) -> Drained:
-    worked = 0
+    worked = passes = 0
     deadline = engine.now() + timedelta(seconds=engine.timing.drain)
     try:
         with _noting_failure(engine, name):
@@ -116,13 +118,13 @@ def _drain(engine: Engine, name: str, keeper: _Keeper) -> Drained:
                 continue
             _keep_spacing(engine, name)
             try:
-                claimed = _step(engine, name, keeper)
+                claimed = _step(engine, name, keeper, before=passes)
             except RetryLater as problem:
                 if problem.code != OUT_OF_TURN:
                     raise
                 engine.pause(min(problem.after or 0.0, TURN))
                 continue
-            worked += claimed
+            worked, passes = worked + claimed, passes + 1 if claimed >= BURST else 0
             if not claimed and not _linger(engine, name):
                 return Drained(worked)
     except RetryLater as problem:
@@ -133,12 +135,12 @@ def _drain(engine: Engine, name: str, keeper: _Keeper) -> Drained:
     return Drained(worked, engine.now())
 
 
-def _step(engine: Engine, name: str, keeper: _Keeper) -> int:
+def _step(engine: Engine, name: str, keeper: _Keeper, *, before: int) -> int:
     """Place what no link knows, then claim and work one batch; how many links it had."""
     with _watching_recovery(engine, name):
         with _noting_failure(engine, name):
             placing.place(engine, name)
-        claimed = _claim(engine, name, keeper)
+        claimed = _claim(engine, name, keeper, before=before)
         if claimed:
             sync.work_batch(engine, name, claimed)
             keeper.held = ()
@@ -173,10 +175,13 @@ def _keep_spacing(engine: Engine, name: str) -> None:
         engine.pause((row.next_start_at - now).total_seconds())
 
 
-def _claim(engine: Engine, name: str, keeper: _Keeper) -> list[LinkRow]:
-    """As many due links as the vendor's batch takes; fewer after failures, so that a bad one is found out."""
+def _claim(engine: Engine, name: str, keeper: _Keeper, *, before: int) -> list[LinkRow]:
+    """As many due links as one pass takes; fewer after failures, so that a bad one is found out.
+
+    `before` is how many passes of a burst came before it.
+    """
     now = engine.now()
-    adapter = engine.crms[name]
+    can = engine.crms[name].capabilities
     with engine.db.write() as connection:
         failures = connections.state(connection, name).failures
         claimed = claims.claim(
@@ -185,10 +190,10 @@ def _claim(engine: Engine, name: str, keeper: _Keeper) -> list[LinkRow]:
             owner=keeper.owner,
             now=now,
             until=now + timedelta(seconds=engine.timing.lease),
-            limit=max(1, adapter.capabilities.batch >> (2 * failures)),
+            limit=max(1, (can.together or can.batch) >> (2 * failures)),
         )
         if claimed:
-            spacing = timedelta(seconds=adapter.capabilities.spacing)
+            spacing = timedelta(seconds=can.spacing * min(1 + before, can.stretch))
             connections.start_after(connection, name, now + spacing)
     keeper.held = claimed
     return claimed

@@ -25,6 +25,7 @@ from connector.engine.work import Parking, Work, native_of, observe
 from connector.store import effects, links
 from connector.store.links import to_json
 
+CONFLICT = "conflict"
 UPDATE_CRM, UPDATE_NEXTCAP, WALK = "update_crm", "update_nextcap", "walk"
 ASSIGNEE, DEPARTMENT = "assigned_agent_id", "department_id"
 
@@ -50,7 +51,7 @@ def write_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
             record_id=work.record_id,
             values={native_of(work.mapping, rule, Side.CRM): target for rule, (_, target) in pairs.items()}
             | stamps[id(work)],
-            version=work.crm.version if work.crm and not work.wrote else None,  # Our own write moves it.
+            version=work.crm_version if adapter.capabilities.checks_versions else None,
         )
         for work, pairs in jobs
     ]
@@ -197,6 +198,9 @@ def _not_written(work: Work, side: Side, pairs: Pairs, error: ConnectorError) ->
         return
     kind = UPDATE_CRM if side is Side.CRM else UPDATE_NEXTCAP
     work.dropped += [one.id for one in work.open_effects if one.kind == kind]
+    if side is Side.CRM and not work.crm_fresh and isinstance(error, Refused | RetryLater) and _is_stale(work, error):
+        work.look_again("written_unread", f"{error}; the record is read, and all is decided anew")
+        return
     if isinstance(error, Gone) and side is Side.CRM:
         # What became of the record is for the next read to find out.
         error = RetryLater(str(error), code=error.code, scope="record", system=work.link.connection)
@@ -214,6 +218,11 @@ def _not_written(work: Work, side: Side, pairs: Pairs, error: ConnectorError) ->
     elif named and len(named) < len(pairs):
         work.say("field_refused", f"{', '.join(named)} was refused; the other fields are written without it")
         work.again = True
+
+
+def _is_stale(work: Work, error: Refused | RetryLater) -> bool:
+    """Whether an error may come from writing to a record that was not read before, so that reading it may help."""
+    return isinstance(error, Gone) or error.code == CONFLICT or (isinstance(error, Refused) and work.may_be_closed)
 
 
 def write_nextcap(engine: Engine, work: Work) -> None:

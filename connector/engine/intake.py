@@ -41,6 +41,9 @@ from connector.store.links import Look, from_json
 MOST_EVENTS = 2000
 """Events in one delivery: twenty times as many as the largest batch that a vendor documents."""
 
+ECHO = "echo"
+"""How the outcome of an event begins that tells of a write of ours."""
+
 AHEAD = timedelta(hours=1)
 """A reading from later than this is not believed: every true one after it would look old."""
 
@@ -272,6 +275,7 @@ def _from_crm(
     outcomes: Outcomes = []
     looks: dict[int, Look] = {}
     moments: dict[int, dict[str, str]] = {}
+    versions: dict[int, datetime] = {}
     unplaced: dict[str, set[str]] = {TICKET: set(), COMMENT: set()}
     for event in events:
         row = known.get(event.ticket_id or event.subject)
@@ -283,6 +287,8 @@ def _from_crm(
             continue
         look, outcome = _consider_known(mapping, row, event, opened.get(row.id, []))
         outcomes.append((row.ticket_id, outcome))
+        if event.version is not None and outcome.startswith(ECHO):
+            versions[row.id] = max(event.version, versions.get(row.id, event.version))
         if look is not None:
             looks[row.id] = looks.get(row.id, Look.NOTHING) | look
             if event.field and event.moment:
@@ -290,6 +296,8 @@ def _from_crm(
                 told[event.field] = max(told.get(event.field, ""), event.moment.isoformat())
     links.mark_each(connection, looks, now)
     links.set_moments(connection, moments)
+    if versions:
+        links.note_echoes(connection, versions)
     for kind, found in unplaced.items():
         deliveries.unplace(connection, name, kind, sorted(found), now)
     return outcomes, {name} if looks or any(unplaced.values()) else set()
@@ -340,10 +348,10 @@ def _consider_field(
     ]
     if writing:
         if value in writing:
-            return None, f"echo: {event.field} is what we are writing just now"
+            return None, f"{ECHO}: {event.field} is what we are writing just now"
         return Look.CRM, "doorbell: the record will be read"
     if shadow is not None and from_json(shadow[1]) == value:
-        return None, f"echo: {event.field} is what was last known"
+        return None, f"{ECHO}: {event.field} is what was last known"
     return Look.CRM, f"{event.field} changed: the record will be read"
 
 

@@ -84,7 +84,7 @@ def take_crm(engine: Engine, work: Work, record: Record) -> None:
     work.crm = record
     work.crm_fresh = True
     work.look &= ~Look.CRM
-    work.changes["crm_read_at"] = engine.now()
+    work.changes |= {"crm_read_at": engine.now(), "crm_version": record.version}
     work.changes["crm"] = {name: links.to_json(value) for name, value in record.fields.items()}
     if work.link.state == links.GONE:
         work.changes["state"] = links.ACTIVE
@@ -136,7 +136,7 @@ def _gone(engine: Engine, name: str, work: Work, fate: Gone) -> None:
             text = f"the record was merged into {fate.survivor}, which belongs to another ticket; a person chooses"
             work.fail(NeedsReview(text, code="merged_into_another", candidates=(fate.survivor,)))
             return
-        work.changes |= {"record_id": fate.survivor, "crm_read_at": None}
+        work.changes |= {"record_id": fate.survivor, "crm_read_at": None, "crm_version": None}
         work.look |= Look.CRM | Look.CRM_COMMENTS
         work.wait(engine.now())
         work.end("merged", f"the record was merged into {fate.survivor}; the link follows")

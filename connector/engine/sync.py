@@ -303,9 +303,21 @@ def _asks_for_nextcap(work: Work) -> bool:
     return bool(work.plan and (work.plan.to_nextcap or work.plan.walk))
 
 
+def _is_checked(engine: Engine, work: Work) -> bool:
+    """Whether the CRM itself turns the write down if the record is not as it is known, so that it need not be read.
+
+    A value that is replaced whole is read all the same: what is lost of it would not be missed.
+    """
+    can = engine.crms[work.link.connection].capabilities
+    if not can.checks_versions or work.crm_version is None or work.look & Look.CRM or work.link.state != links.ACTIVE:
+        return False
+    assert work.plan is not None  # noqa: S101 - planned by the caller
+    return not any(rule.is_set and rule.name in work.plan.to_crm for rule in work.mapping.rules)
+
+
 def _crm_is_fresh(engine: Engine, work: Work) -> bool:
     """Read in this pass, or read or written within two seconds."""
-    if work.crm_fresh:
+    if work.crm_fresh or _is_checked(engine, work):
         return True
     read_at: datetime | None = work.changes.get("crm_read_at", work.link.crm_read_at)
     age = (engine.now() - read_at).total_seconds() if read_at else engine.timing.fresh

@@ -152,14 +152,17 @@ class Work:
         self.say(code, text)
         self.ended = True
 
+    @property
     def may_be_closed(self) -> bool:
-        """Whether a refusal may be that of a record which was closed for good since it was read: it is read, then."""
-        if not self.mapping.status.final or self.crm_fresh:
-            return False
+        """Whether a refusal may be that of a record which was closed for good since it was last read."""
+        return bool(self.mapping.status.final) and not self.crm_fresh
+
+    def look_again(self, code: str, text: str) -> None:
+        """Read the CRM's record in another pass, at once."""
         self.look |= Look.CRM
         self.changes["look"] = self.look
         self.again = True
-        return True
+        self.say(code, text)
 
     def note_unseen_reply(self, unseen: bool) -> None:
         """The CRM has not been shown all that the customer wrote: nobody there could know when they closed."""
@@ -206,7 +209,16 @@ class Work:
 
     def known_crm(self) -> Record | None:
         """The CRM record as an earlier pass left it; None before the first read."""
-        return Record(self.record_id, self.link.crm) if self.record_id and self.link.crm else None
+        if not (self.record_id and self.link.crm):
+            return None
+        is_ours = self.record_id == self.link.record_id
+        return Record(self.record_id, self.link.crm, self.link.crm_version if is_ours else None)
+
+    @property
+    def crm_version(self) -> datetime | None:
+        """The version of the CRM record that is known: None where our own write has moved it in this pass."""
+        known = self.crm or self.known_crm()
+        return known.version if known and not self.wrote else None
 
 
 def each(works: Iterable[Work], step: Callable[[Work], None]) -> None:

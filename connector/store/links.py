@@ -62,6 +62,7 @@ class LinkRow:
     moments: Mapping[str, str]
     crm: Mapping[str, Value]
     crm_read_at: datetime | None
+    crm_version: datetime | None
     linked_at: datetime | None
     look: Look
     seq: int
@@ -102,6 +103,17 @@ _set_moments = bulk.Each(
 def set_moments(connection: sa.Connection, moments: Mapping[int, Mapping[str, str]]) -> None:
     """When each CRM field of these links (by id) was last said to have changed."""
     _set_moments(connection, [{"the_link": one, "to_moments": dict(told)} for one, told in moments.items()])
+
+
+_note_echoes = bulk.Each(
+    lambda new: links.update().where(links.c.id == new["the_link"]).values(echo_version=new["told"]),
+    {"the_link": links.c.id.type, "told": links.c.echo_version.type},
+)
+
+
+def note_echoes(connection: sa.Connection, versions: Mapping[int, datetime]) -> None:
+    """The versions that these records (by link id) got by writes of ours, as the vendor's events told."""
+    _note_echoes(connection, [{"the_link": one, "told": version} for one, version in versions.items()])
 
 
 def forget_moments(connection: sa.Connection, link: LinkRow, fields: Sequence[str]) -> None:
@@ -357,6 +369,7 @@ def from_row(row: sa.Row[Any]) -> LinkRow:
         moments=row.moments or {},
         crm={name: from_json(value) for name, value in (row.crm or {}).items()},
         crm_read_at=row.crm_read_at,
+        crm_version=max(filter(None, (row.crm_version, row.echo_version)), default=None),
         linked_at=row.linked_at,
         look=Look(row.look),
         seq=row.seq,

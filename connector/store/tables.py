@@ -161,6 +161,8 @@ links = sa.Table(
     _json("moments"),
     _json("crm"),
     sa.Column("crm_read_at", Utc),
+    sa.Column("crm_version", Utc),
+    sa.Column("echo_version", Utc),
     sa.Column("linked_at", Utc),
     sa.Column("look", sa.Integer, nullable=False, default=0),
     sa.Column("seq", sa.BigInteger, nullable=False, default=0),

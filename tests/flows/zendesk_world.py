@@ -76,6 +76,12 @@ calls_per_minute = 2500
         assert len(found) == 1, f"{len(found)} Zendesk tickets for one Next Cap ticket"
         return dict(found[0])
 
+    def lines(self) -> list[str]:
+        """The codes of all lines in the journal."""
+        with self.runtime.db.read() as connection:
+            rows = connection.execute(sa.select(tables.journal.c.details)).scalars()
+            return [line["code"] for one in rows for line in (one or {}).get("lines", ())]
+
     def parked(self) -> list[tuple[str, str]]:
         """Field and code of what waits for a person."""
         with self.runtime.db.read() as connection:

@@ -95,6 +95,10 @@ class ZendeskArena(Arena):
     def restore(self, ticket_id: str) -> None:
         self.sandbox.restore_ticket(ticket_id)
 
+    def merge(self, ticket_id: str, into: str) -> str:
+        self.sandbox.merge_tickets(ticket_id, into)
+        return into
+
     def close_for_good(self, ticket_id: str) -> None:
         self.sandbox.close_ticket(ticket_id)
 

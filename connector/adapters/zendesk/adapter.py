@@ -29,16 +29,18 @@ class Zendesk:
     external_id = OUR_ID
     capabilities = Capabilities(
         batch=BATCH,
+        together=5 * BATCH,
         spacing=1.5,
+        stretch=3.0,
         public_comments=True,
         follow_ups=True,
         lag=61.0,
         lists_comments=True,
         dated_webhooks=True,
+        merges=True,
         checks_versions=True,
         lacks={
             "batch_comments": "comments are listed a ticket at a time (developer.zendesk.com: ticket comments)",
-            "merges": "a merged ticket stays, closed (developer.zendesk.com: tickets)",
         },
     )
 

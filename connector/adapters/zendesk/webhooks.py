@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -14,7 +15,7 @@ from connector.adapters.times import moment
 from connector.adapters.zendesk.api import Api
 from connector.adapters.zendesk.schema import CUSTOM
 from connector.domain.errors import BadDelivery, Refused
-from connector.domain.ticket import Value, normal
+from connector.domain.ticket import MISSING, Missing, Value, normal
 
 PREFIX: Final = "zen:event-type:"
 SUBJECT: Final = "zen:ticket:"
@@ -69,32 +70,30 @@ def parse(body: bytes) -> list[Event]:
     ticket = str(detail.get("id") or str(told.get("subject") or "").removeprefix(SUBJECT))
     kind = KINDS.get(what, EventKind.OTHER) if name.startswith("ticket.") and ticket.isdecimal() else EventKind.OTHER
     key = str(told.get("id") or "") or f"{name}:{ticket}:{told.get('time')}"
-    return [_event(name, what, kind, ticket, key, changed, moment(told.get("time")))]
-
-
-def _event(name: str, what: str, kind: EventKind, ticket: str, key: str, changed: Json, at: datetime | None) -> Event:
+    at = moment(told.get("time"))
     if kind is EventKind.COMMENT:
-        comment: Json = changed.get("comment")
-        comment = comment if isinstance(comment, dict) else {}
-        return Event(name, kind, str(comment.get("id") or key), key, ticket_id=ticket, moment=at)
+        comment: Json = changed.get("comment") if isinstance(changed.get("comment"), dict) else {}
+        return [Event(name, kind, str(comment.get("id") or key), key, ticket_id=ticket, moment=at)]
     if kind is EventKind.MERGED:
         survivor = str(changed.get("target_ticket_id") or "") or None
-        return Event(name, kind, ticket, key, ticket_id=ticket, survivor=survivor, moment=at)
-    field = FIELDS.get(what)
-    if what == "custom_field_changed":
-        held = changed.get("field")
-        field = f"{CUSTOM}{held.get('id')}" if isinstance(held, dict) else None
-        return Event(name, kind, ticket, key, ticket_id=ticket, field=field, moment=at)
-    told = field is not None and field != "tags" and "current" in changed
-    value = _native(field, changed["current"]) if told and field else None
-    return Event(name, kind, ticket, key, ticket_id=ticket, field=field, value=value, has_value=told, moment=at)
+        return [Event(name, kind, ticket, key, ticket_id=ticket, survivor=survivor, moment=at)]
+    field, value = _changed(what, changed, detail)
+    event = Event(name, kind, ticket, key, ticket_id=ticket, field=field, moment=at)
+    if value is MISSING:
+        return [event]
+    return [replace(event, value=value, has_value=True, version=moment(detail.get("updated_at")))]
 
 
-def _native(field: str, told: object) -> Value:
-    """Events shout what records say, and write ids as text."""
-    if told is None or isinstance(told, dict | list):
-        return None
-    return normal(str(told).lower() if field in UPPER else str(told))
+def _changed(what: str, changed: Json, detail: Json) -> tuple[str | None, Value | Missing]:
+    """The field that an event names, and its new value where that is told. Events shout what records say."""
+    held = changed.get("field")
+    field = f"{CUSTOM}{held.get('id')}" if isinstance(held, dict) else FIELDS.get(what)
+    current = detail.get("tags", {}) if field == "tags" else changed.get("current", {})
+    if field is None or isinstance(current, dict):
+        return field, MISSING
+    if current is None or isinstance(current, bool | list):
+        return field, normal(current)
+    return field, normal(str(current).lower() if field in UPPER else str(current))
 
 
 class Subscription:

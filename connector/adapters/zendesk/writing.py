@@ -119,8 +119,7 @@ class Writing:
         return self._written(change, answer.json["ticket"])
 
     def _written(self, change: Change, shown: Json, *, created: bool = True) -> Written:
-        names = [name for name in change.values if name != "description"]
-        record = self._records.record(shown, names)
+        record = self._records.record(shown, list(change.values))
         return Written(change.key, id=record.id, record=record, created=created)
 
 
