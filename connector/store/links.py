@@ -29,6 +29,8 @@ class Look(IntFlag):
     ALL = 15
 
 
+READ = ("reading", "version", "number", "moments", "read_at")
+"""What a ticket's row keeps of its newest reading."""
 NEW, ACTIVE, FROZEN, GONE = "new", "active", "frozen", "gone"
 
 
@@ -255,7 +257,7 @@ def attach_ticket(connection: sa.Connection, link: LinkRow, nextcap_id: str, now
     reading come over, its own empty link and the row itself go. Whether that one was marked again after its ticket's
     making: then something happened that is now this link's to look at.
     """
-    was_marked = False
+    was_marked, told = False, {}
     # Made here if it is not there yet: whoever is about to make it waits for this transaction, and finds our row.
     bulk.upsert(connection, tickets, [{"nextcap_id": nextcap_id}], ["nextcap_id"])
     is_twin = (tickets.c.nextcap_id == nextcap_id) & (tickets.c.id != link.ticket.id)
@@ -267,7 +269,8 @@ def attach_ticket(connection: sa.Connection, link: LinkRow, nextcap_id: str, now
         connection.execute(links.update().where(links.c.ticket_id == twin.id).values(ticket_id=link.ticket.id))
         connection.execute(events.update().where(events.c.ticket_id == twin.id).values(ticket_id=link.ticket.id))
         connection.execute(tickets.delete().where(tickets.c.id == twin.id))
-    connection.execute(tickets.update().where(tickets.c.id == link.ticket.id).values(nextcap_id=nextcap_id))
+        told = {name: getattr(twin, name) for name in READ} if twin.reading is not None else {}
+    connection.execute(tickets.update().where(tickets.c.id == link.ticket.id).values(nextcap_id=nextcap_id, **told))
     connection.execute(links.update().where(links.c.id == link.id).values(state=ACTIVE, linked_at=now, **changes))
     return was_marked
 

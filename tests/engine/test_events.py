@@ -8,9 +8,12 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from connector.domain.ticket import Side
+from connector.engine import operators
+from connector.engine.context import NEXTCAP
 from connector.events.announcer import Announcer
 from connector.events.catalogue import CHOOSABLE, EventType
-from connector.store import outbox
+from connector.store import outbox, parked
 
 from .harness import World
 from .listening import Listening, listening, secret
@@ -110,6 +113,43 @@ def test_a_ticket_that_is_made_from_the_crm_is_told_once(world: World, receiver:
 
 
 @one_database
+def test_what_a_new_tickets_webhook_told_is_not_forgotten_when_it_is_linked(world: World, receiver: Receiver) -> None:
+    """The webhook of the ticket that we make comes before our own answer: the walk from there is told too."""
+    listener = Listening(world, receiver)
+    world.hubspot.create_ticket("Called us", stage="Waiting on us")
+    world.deliver()
+
+    world.process.taps[NEXTCAP].after("POST /crm/tickets", lambda: world.deliver(NEXTCAP))
+    listener.settle()
+
+    assert receiver.of("ticket.created")[0].data["ticket"]["status"] == "new"
+    assert [one.data["changes"] for one in receiver.of("ticket.status_changed")] == [
+        {"status": {"old": "new", "new": "open"}}
+    ]
+
+
+@one_database
+def test_what_no_webhook_told_is_told_once(world: World, receiver: Receiver) -> None:
+    """Found by looking; the webhook that comes late after all is no news."""
+    listener = Listening(world, receiver)
+    ticket = world.ticket()
+    listener.settle()
+    receiver.forget()
+
+    world.nextcap.set_fields(ticket, {"priority": "urgent"})
+    world.nextcap.agent_reply(ticket, "Ocelot")
+    late = world.mail(NEXTCAP)
+    world.advance(20)
+    world.poll()
+    listener.settle()
+    for parcel in late:
+        world.post(parcel)
+    listener.settle()
+
+    assert sorted(receiver.types()) == ["ticket.replied", "ticket.updated"]
+
+
+@one_database
 def test_whoever_says_nothing_of_notes_and_words_is_told_of_neither(world: World, receiver: Receiver) -> None:
     """No internal note, not even that there is one; no subject, customer or reply: only that they changed or came."""
     listener = Listening(world, receiver)
@@ -189,7 +229,7 @@ def test_every_listener_is_told_what_it_chose_under_one_id(world: World, receive
 
 @one_database
 def test_what_waits_for_a_person_is_told_when_it_begins_and_when_it_ends(world: World, receiver: Receiver) -> None:
-    """Once each, however often the ticket is worked meanwhile."""
+    """Once each, however often the ticket is worked meanwhile, be it settled by itself or by a person."""
     world.write_mapping(fields={"priority": {"owner": "ask"}})
     listener = Listening(world, receiver)
     ticket = world.ticket()
@@ -205,11 +245,19 @@ def test_what_waits_for_a_person_is_told_when_it_begins_and_when_it_ends(world: 
     world.nextcap.set_fields(ticket, {"priority": "low"})
     listener.settle()
 
+    world.nextcap.set_fields(ticket, {"priority": "urgent"})
+    world.hubspot.set_properties(world.record_id(ticket), {"hs_ticket_priority": "MEDIUM"})
+    listener.settle()
+    with world.process.engine.db.read() as connection:
+        (item,) = parked.listed(connection)
+    operators.resolve(world.process.engine, item["id"], take=Side.NEXTCAP, by="kim")
+    listener.settle()
+
     facts = parking.data["parked"]
     assert (facts["field"], facts["code"], facts["connection"]) == ("priority", "conflict", HUBSPOT)
     assert "reason" not in facts
-    (over,) = receiver.of("ticket.unparked")
-    assert over.data["parked"]["field"] == "priority"
+    assert [one for one in receiver.types() if "parked" in one] == ["ticket.parked", "ticket.unparked"] * 2
+    assert {one.data["parked"]["field"] for one in receiver.of("ticket.unparked")} == {"priority"}
 
 
 @one_database
