@@ -144,6 +144,8 @@ def _finish(engine: Engine, endings: Sequence[_Ending]) -> None:
             now,
         )
         names = {name for one in held for name in _tell_siblings(connection, one.work, now)}
+        if len(engine.crms) > 1:
+            names |= set(claims.kept_waiting(connection, [one.link for one in held], now))
         rung = connections.ring(connection, sorted(names), now) if names else []
     if rung:
         engine.bell(rung)

@@ -134,6 +134,16 @@ def _giving_back(names: Sequence[str], now: datetime, new: bulk.New) -> sa.Updat
     )
 
 
+def kept_waiting(connection: sa.Connection, released: Sequence[LinkRow], now: datetime) -> list[str]:
+    """The connections whose due links of these tickets could not be claimed while others of their links were held."""
+    sibling = (
+        links.c.ticket_id.in_([one.ticket.id for one in released]),
+        links.c.id.not_in([one.id for one in released]),
+    )
+    query = sa.select(links.c.connection).where(*sibling, links.c.due_at <= now, ~_is_alone()).distinct()
+    return [row.connection for row in connection.execute(query)]
+
+
 def overrule(connection: sa.Connection, link_id: int) -> None:
     """A person decided: whoever works this link's ticket just now stores nothing any more."""
     ticket = sa.select(links.c.ticket_id).where(links.c.id == link_id).scalar_subquery()

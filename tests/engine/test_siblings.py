@@ -118,3 +118,20 @@ def test_the_trouble_of_one_connection_is_not_the_others(wide_world: World) -> N
 
     assert during == "After"
     assert subject(wide_world, ticket, HUBSPOT) == "After"
+
+
+def test_a_link_that_waited_for_its_ticket_is_rung_for_when_it_is_free(wide_world: World) -> None:
+    """The other link's holder had the ticket when the bell rang: nobody waits for the sweep."""
+    ticket, _ = wide_world.linked(subject="Before")
+    wide_world.nextcap.set_fields(ticket, {"subject": "After"})
+    wide_world.deliver(NEXTCAP)
+    process = wide_world.process
+    came_too_early: list[int] = []
+    call = "POST /tickets/batch/update"
+    process.taps[HUBSPOT].after(call, lambda: came_too_early.append(process.drain(SECOND).worked))
+    process.bells.clear()
+
+    wide_world.drain()
+
+    assert came_too_early == [0]
+    assert process.bells == [SECOND]
