@@ -107,6 +107,11 @@ def fingerprint(text: str) -> str:
     return "".join(re.findall(r"\w+", text.lower())) or "".join(text.split())
 
 
+def plain(text: str) -> str:
+    """A text without its mark-up, if it has any."""
+    return html_to_text(text) if looks_like_html(text) else text
+
+
 def looks_like_html(text: str) -> bool:
     """Whether a text is mark-up rather than words that happen to hold a bracket."""
     return bool(re.search(r"<(?:p|div|br|span|a|ul|ol|li|b|i|strong|em|table|html|body|h[1-6])\b[^>]*>", text, re.I))

@@ -13,6 +13,8 @@ from enum import StrEnum
 from math import isfinite
 from typing import TypeAlias
 
+from connector.domain.text import fingerprint, plain
+
 Scalar: TypeAlias = str | int | float | bool | None
 Value: TypeAlias = Scalar | tuple[str, ...]
 """A native value in normal form: empty text and empty sets are None, sets are sorted tuples of text."""
@@ -133,6 +135,25 @@ def normal(value: object) -> Value:
         items = sorted({storable(str(item)) for item in value if item is not None} - {""})
         return tuple(items) or None
     return storable(str(value)).replace("\r\n", "\n").replace("\r", "\n") or None
+
+
+LONG = 200
+"""A text of so many characters may have been cut; a shorter one that is the beginning of another is another value."""
+
+
+def is_form_of(shown: Value, written: Value) -> bool:
+    """Whether a system shows what was written to it, if in its own way: marked up, spaced, cased, ordered or cut.
+
+    Anything else is another value, which somebody or something there gave it meanwhile.
+    """
+    if shown == written:
+        return True
+    if isinstance(shown, tuple) and isinstance(written, tuple):
+        return {one.casefold() for one in shown} == {one.casefold() for one in written}
+    if not (isinstance(shown, str) and isinstance(written, str) and any(map(str.isalpha, written))):
+        return False
+    one, two = fingerprint(plain(shown)), fingerprint(plain(written))
+    return one == two or (len(shown) >= LONG and two.startswith(one))
 
 
 def storable(text: str) -> str:

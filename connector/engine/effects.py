@@ -16,7 +16,7 @@ from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater, U
 from connector.domain.lifecycle import Status, shortest_path
 from connector.domain.rules import MISSING
 from connector.domain.status import parse_status
-from connector.domain.ticket import Record, Side, Value
+from connector.domain.ticket import Record, Side, Value, is_form_of
 from connector.engine import fence, fuses
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.points import Point, at
@@ -155,8 +155,14 @@ def _keep_values(engine: Engine, work: Work, side: Side, pairs: Pairs, written: 
     shown = observe(work.mapping, side, written.record) if written.record else {}
     for name, (source, target) in pairs.items():
         value = shown.get(name, target)
-        if value != target:
-            work.say("answered_otherwise", f"{name} was written, and the answer shows another value: that one stays")
+        if value is None and target is not None:
+            work.say("answered_otherwise", f"{name} was written, and the answer shows it empty: both sides are left so")
+        elif not is_form_of(value, target):
+            # Something there gave it another value inside our request: that side's change, which the next pass plans.
+            value = target
+            work.say(
+                "answered_otherwise", f"{name} was written, and the answer shows another value: a change of theirs"
+            )
         if side is Side.CRM or not _is_merged(work, name):
             fuses.remember(work, name, side, target, engine.now())
         if _is_merged(work, name):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.ticket import MISSING, Record, Side, normal
+from connector.domain.ticket import MISSING, Record, Side, Value, is_form_of, normal
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 anything = scalars | st.lists(scalars) | st.sets(st.text()) | st.tuples(scalars, scalars) | st.datetimes()
@@ -64,3 +64,25 @@ def test_a_reading_that_names_an_object_has_named_all_its_parts() -> None:
 
 def test_each_side_has_another() -> None:
     assert [side.other for side in Side] == [Side.CRM, Side.NEXTCAP]
+
+
+@pytest.mark.parametrize(
+    ("shown", "written", "is_it"),
+    [
+        ("Hello  World", "hello world", True),
+        ("<p>Hello</p><p>World</p>", "Hello\nWorld", True),
+        ("All good ", "All good 👍", True),
+        (("b", "VIP"), ("B", "vip"), True),
+        ("x" * 200, "x" * 500, True),
+        ("Waiting", "Waiting on contact", False),
+        ("MEDIUM", "URGENT", False),
+        ("10", "1.0", False),
+        (None, "Here", False),
+        ("Here", None, False),
+        (("vip",), ("vip", "new"), False),
+        (True, False, False),
+    ],
+)
+def test_a_form_of_what_was_written_is_told_from_another_value(shown: Value, written: Value, is_it: bool) -> None:
+    """Mark-up, white space, case, order and a cut are the system's way to write; all else is another value."""
+    assert is_form_of(shown, written) is is_it

@@ -75,8 +75,8 @@ def test_the_shadow_of_the_target_is_what_its_answer_shows(world: World) -> None
     assert world.shadow(ticket, "priority") == ("urgent", "URGENT")
 
 
-def test_an_answer_that_shows_another_value_than_was_written_is_told(world: World) -> None:
-    """A workflow inside the very request: both sides differ and nothing moves, so the journal says why."""
+def test_an_answer_that_shows_another_value_than_was_written_is_a_change_of_that_side(world: World) -> None:
+    """A workflow inside the very request: its value travels as if it had come a moment later."""
     ticket, record = world.linked(priority="low")
     world.hubspot.add_workflow("hs_ticket_priority", "URGENT", {"hs_ticket_priority": "MEDIUM"})
 
@@ -84,7 +84,24 @@ def test_an_answer_that_shows_another_value_than_was_written_is_told(world: Worl
     world.settle()
 
     assert world.record(record)["hs_ticket_priority"] == "MEDIUM"
+    assert world.nextcap.ticket(ticket)["priority"] == "normal"
+    assert world.shadow(ticket, "priority") == ("normal", "MEDIUM")
     assert "answered_otherwise" in world.codes(ticket)
+    assert world.sent(HUBSPOT, UPDATE) == 1
+
+
+def test_two_automations_that_answer_each_other_inside_our_requests_are_stopped(world: World) -> None:
+    """HubSpot's gives another value at once, Next Cap's people put theirs back: the loop breaker asks a person."""
+    ticket, _ = world.linked(priority="low")
+    world.hubspot.add_workflow("hs_ticket_priority", "URGENT", {"hs_ticket_priority": "MEDIUM"})
+
+    for _ in range(12):
+        world.nextcap.set_fields(ticket, {"priority": "urgent"})
+        world.settle()
+
+    assert [one["code"] for one in world.parked()] == ["loop"]
+    assert world.sent(HUBSPOT, UPDATE) < 8
+    assert world.due_in(ticket) is None
 
 
 def test_a_body_that_no_person_changed_is_never_rewritten(world: World) -> None:
