@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,14 +12,14 @@ import sqlalchemy as sa
 from connector.adapters.base import Change, ChangeKind, Written
 from connector.domain.decision import STATUS, Shadow
 from connector.domain.errors import ConnectorError, NeedsReview, NotSupported, Refused, RetryLater, UnknownOutcome
-from connector.domain.plan import agrees
 from connector.domain.rules import MISSING, Direction, Directories, Rule, Untranslatable
-from connector.domain.status import parse_status, status_agrees
+from connector.domain.status import parse_status
 from connector.domain.ticket import Record, Requester, Side, Value, normal
 from connector.engine import announcing, fuses
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.doubts import intend, keep_doubt, settle_doubt
 from connector.engine.effects import attempt, raise_waits, unreported
+from connector.engine.halves import ours_of, shadows_after_create, shadows_of_new_ticket
 from connector.engine.points import Point, at
 from connector.engine.reading import fields_of, read_nextcap, take_crm, take_nextcap
 from connector.engine.work import Parking, Work, each, name_of, observe
@@ -28,6 +29,7 @@ from connector.store.links import Look
 
 CREATE_CRM, CREATE_NEXTCAP = "create_crm", "create_nextcap"
 TWIN_WAIT = timedelta(seconds=1)
+NOTHING_SENT: Mapping[str, Value] = MappingProxyType({})
 
 
 def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
@@ -42,11 +44,13 @@ def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Dire
     if not fresh:
         return
     changes = [new_record(work, people) for work in fresh]
-    intend(engine, CREATE_CRM, Side.CRM, [(work, CREATE_CRM, {"was": _as_json(_ours(work))}) for work in fresh])
+    before = [_sent_before(work, CREATE_CRM) for work in fresh]
+    intend(engine, CREATE_CRM, Side.CRM, [(work, CREATE_CRM, {"was": _as_json(ours_of(work))}) for work in fresh])
     outcomes = {one.key: one for one in attempt(engine, engine.crms[name], fresh, changes)}
     at(Point.APPLIED, CREATE_CRM)
-    for work in fresh:
-        keep_record(engine, work, outcomes.get(str(work.link.id)) or Written("", error=unreported()), people)
+    for work, sent in zip(fresh, before, strict=True):
+        written = outcomes.get(str(work.link.id)) or Written("", error=unreported())
+        keep_record(engine, work, written, people, sent={} if written.created else sent)
     raise_waits(outcomes.values())
 
 
@@ -61,8 +65,15 @@ def _adopt_lost(engine: Engine, name: str, work: Work, people: Directories) -> N
     found = settle_doubt(engine, name, work, effect, change)
     if found is not None:
         whole = adapter.read([found.id], fields_of(work, adapter)).get(found.id, found)
-        sent = {field: links.from_json(value) for field, value in effect.payload.get("was", {}).items()}
-        keep_record(engine, work, Written(change.key, whole.id, whole, created=False), people, sent=sent)
+        written = Written(change.key, whole.id, whole, created=False)
+        keep_record(engine, work, written, people, sent=_sent_before(work, CREATE_CRM))
+
+
+def _sent_before(work: Work, kind: str) -> Mapping[str, Value]:
+    """What a create that was interrupted had been made from; nothing where there was none."""
+    effect = next((one for one in work.open_effects if one.kind == kind), None)
+    was = effect.payload.get("was", {}) if effect else {}
+    return {field: links.from_json(value) for field, value in was.items()}
 
 
 def _is_twin(engine: Engine, name: str, work: Work) -> bool:
@@ -189,19 +200,19 @@ def keep_record(
     written: Written,
     people: Directories,
     *,
-    sent: Mapping[str, Value] | None = None,
+    sent: Mapping[str, Value] = NOTHING_SENT,
     kind: str = CREATE_CRM,
 ) -> None:
     """The record is made: link it in its own transaction, with the shadows that its answer shows.
 
-    `sent` is what it was made from, where that may not be what Next Cap says now; `kind` is that of its effect.
+    `sent` is what an earlier try was made from, where that one made it; `kind` is that of its effect.
     """
     for warning in written.warnings:
         work.say("warning", warning)
     if written.error is not None:
         _not_kept(engine, work, written.error, kind)
         return
-    shadows = _shadows_after_create(work, written, people, sent or _ours(work))
+    shadows = shadows_after_create(work, written, people, sent)
     _join(engine, work, written.id, shadows, kind=kind)
     if not work.is_live:
         return
@@ -230,32 +241,8 @@ def _not_kept(engine: Engine, work: Work, error: ConnectorError, kind: str) -> N
         work.fail(error)
 
 
-def _ours(work: Work) -> dict[str, Value]:
-    assert work.nextcap is not None  # noqa: S101 - a record is made from it
-    return observe(work.mapping, Side.NEXTCAP, work.nextcap)
-
-
 def _as_json(values: Mapping[str, Value]) -> dict[str, Any]:
     return {name: links.to_json(value) for name, value in values.items()}
-
-
-def _shadows_after_create(
-    work: Work, written: Written, people: Directories, ours: Mapping[str, Value]
-) -> dict[str, Shadow]:
-    theirs = observe(work.mapping, Side.CRM, written.record) if written.record else {}
-    pairs = {name: (value, theirs.get(name)) for name, value in ours.items()}
-    return _settled(work, pairs, people)
-
-
-def _settled(work: Work, pairs: Mapping[str, tuple[Value, Value]], people: Directories) -> dict[str, Shadow]:
-    """Shadows for what says the same on both sides. What does not (a vendor's default) is first contact next."""
-    settled = {}
-    for name, (ours, theirs) in pairs.items():
-        rule = work.mapping.rule(name)
-        same = status_agrees(work.mapping.status, ours, theirs, frozenset()) if rule is None else False
-        if same or (rule is not None and _is_settled(rule, ours, theirs, people)):
-            settled[name] = Shadow(ours, theirs)
-    return settled
 
 
 def create_in_nextcap(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
@@ -283,7 +270,8 @@ def _make_ticket(engine: Engine, name: str, work: Work, requester: Requester | N
     if found is None:
         if not fuses.admitted(engine, Side.NEXTCAP, [work], what="the ticket", kind=fuses.CREATED):
             return
-        intend(engine, CREATE_NEXTCAP, Side.NEXTCAP, [(work, CREATE_NEXTCAP, {})])
+        was = _as_json(observe(work.mapping, Side.CRM, work.crm)) if work.crm else {}
+        intend(engine, CREATE_NEXTCAP, Side.NEXTCAP, [(work, CREATE_NEXTCAP, {"was": was})])
         written = next(iter(attempt(engine, engine.nextcap, [work], [change])))
         at(Point.APPLIED, CREATE_NEXTCAP)
         if written.error is not None:
@@ -322,16 +310,12 @@ def _not_made(engine: Engine, work: Work, error: ConnectorError) -> None:
         work.fail(error)
 
 
-def _is_settled(rule: Rule, ours: Value, theirs: Value, people: Directories) -> bool:
-    """Both say the same, and neither is empty where the other is not: that would still be filled."""
-    return (ours is None) == (theirs is None) and agrees(rule, ours, theirs, people)
-
-
 def _keep_ticket(engine: Engine, work: Work, record: Record, people: Directories, *, adopted: bool) -> None:
     """The ticket is made: see what it shows, and link it with its shadows in one transaction."""
     if record.get("status") is MISSING:
         record = engine.nextcap.read([record.id], ()).get(record.id, record)
-    shadows = _shadows_of_new_ticket(work, record, people)
+    sent = _sent_before(work, CREATE_NEXTCAP) if adopted else NOTHING_SENT
+    shadows = shadows_of_new_ticket(work, record, people, sent)
     kept = links.shadows_to_json(shadows)
     with engine.db.write() as connection:
         links.check_fence(connection, work.link)
@@ -351,17 +335,6 @@ def _keep_ticket(engine: Engine, work: Work, record: Record, people: Directories
         take_nextcap(engine, work, record)
     else:
         read_nextcap(engine, [work])  # It is not shown to us: that is for the pass to say.
-
-
-def _shadows_of_new_ticket(work: Work, record: Record, people: Directories) -> dict[str, Shadow]:
-    """What both sides say alike. A new ticket begins as `new`, whatever the CRM shows: its stage is still to come."""
-    assert work.crm is not None  # noqa: S101 - a ticket was made from it
-    theirs = observe(work.mapping, Side.CRM, work.crm)
-    ours = observe(work.mapping, Side.NEXTCAP, record)
-    if STATUS not in ours:
-        return {}
-    settled = _settled(work, {name: (value, theirs.get(name)) for name, value in ours.items()}, people)
-    return {**settled, STATUS: Shadow(ours[STATUS], None)}
 
 
 def _made(connection: sa.Connection, work: Work, kind: str, remote_id: str) -> None:

@@ -120,6 +120,9 @@ def _place_ours(engine: Engine, connection: sa.Connection, name: str, row: sa.Ro
         deliveries.place_later(connection, row.id, engine.now() + timedelta(seconds=2))
         return
     deliveries.placed(connection, [row.id])
+    if link is not None and link.record_id == row.subject:  # Joined since the first look, and changed after that.
+        links.mark(connection, [link.id], Look.CRM | Look.CRM_COMMENTS, engine.now())
+        return
     _journal(engine, connection, name, "ours", f"record {row.subject} carries the id of ticket {nextcap_id}")
 
 

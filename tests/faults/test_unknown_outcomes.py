@@ -81,6 +81,53 @@ def test_it_stands_once(worlds: Callable[..., CrmWorld], write: Write, trouble: 
         assert [one for one in side.faults.view() if not one["fired"]] == []
 
 
+@pytest.mark.parametrize("crm", ["zendesk", "capsule", "example"])
+def test_what_people_change_on_a_record_before_its_maker_knows_of_it(worlds: Callable[..., CrmWorld], crm: str) -> None:
+    """The answer to our create was lost. What the record shows otherwise when it is found again is a change."""
+    world, words = worlds(crm), f"Word {next(_numbers)} of many"
+    method, path = next(one.call for one in WRITES if (one.crm, one.kind) == (crm, "create_crm"))
+    world.account.faults.add("lost_answer", method=method, path=path)
+    ticket = world.ticket(subject=words)
+    world.deliver()
+    world.drain()
+
+    world.desk.edit(world.record_id(ticket), "subject", f"{words}, edited")
+    rest(world)
+
+    assert world.nextcap.ticket(ticket)["subject"] == f"{words}, edited"
+    assert [one.subject for one in world.desk.of(ticket)] == [f"{words}, edited"]
+
+
+def test_what_people_change_on_a_ticket_before_its_maker_knows_of_it(worlds: Callable[..., CrmWorld]) -> None:
+    """The same in Next Cap, while the record that it was made from is changed too."""
+    world, words = worlds("hubspot"), f"Word {next(_numbers)} of many"
+    world.nextcap.faults.add("lost_answer", method="POST", path="/crm/tickets$")
+    record = world.account.create_ticket(words, contact="jo@home.example")
+    world.desk.edit(record, "priority", "LOW")
+    world.deliver()
+    world.drain()
+
+    (ticket,) = [one["id"] for one in world.nextcap.state()["tickets"] if one["subject"] == words]
+    world.nextcap.set_fields(ticket, {"subject": f"{words}, edited"})
+    world.desk.edit(record, "priority", "HIGH")
+    rest(world)
+
+    assert world.record_id(ticket) == record
+    assert world.desk.record(record).subject == world.nextcap.ticket(ticket)["subject"] == f"{words}, edited"
+    assert world.desk.record(record).priority == "HIGH"
+    assert world.nextcap.ticket(ticket)["priority"] == "high"
+
+
+def rest(world: CrmWorld) -> None:
+    """Let the sweep ring until nothing is left to do."""
+    for _ in range(40):
+        world.settle()
+        if world.is_at_rest():
+            break
+        world.until_something_is_due(SWEEP)
+    assert world.is_at_rest()
+
+
 def die(world: CrmWorld, write: Write, moment: str) -> None:
     """End the present process when this write passes that moment; another one takes its place."""
     process = world.process
