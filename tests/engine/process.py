@@ -177,12 +177,13 @@ class _Wiring:
                 keep=partial(self._tapped, name),
                 budget=lambda limits: self._budget(name, dict.fromkeys(limits, PLENTY)),
                 observe=self._observe,
-                token_store=StoredToken(self.mappings.db, self.secrets, name),
+                token_store=StoredToken(self.mappings.db, self.secrets, [name]),
                 webhook_secrets=LiveSecrets([], self.secrets, f"webhook:{name}"),
                 keep_webhook_secret=partial(self.secrets.put, f"webhook:{name}"),
                 path_tokens=partial(self.secrets.path_tokens, name),
                 watched=partial(self._watched, name),
                 mapping_text=partial(self.mappings.text, name),
+                forms=partial(self._forms, name),
             )
         )
 
@@ -194,6 +195,10 @@ class _Wiring:
     def _watched(self, name: str) -> tuple[str, ...]:
         with self.mappings.db.read() as connection:
             return self.mappings.active(connection, name).crm_fields()
+
+    def _forms(self, name: str) -> frozenset[str]:
+        with self.mappings.db.read() as connection:
+            return self.mappings.active(connection, name).comments.every_form()
 
     def _budget(self, system: str, limits: Mapping[str, Limit]) -> SqlBudget:
         return SqlBudget(self.db, system, limits, now=self.site.clock.now)

@@ -55,7 +55,7 @@ if SWEEP in os.environ:
     app.conf.beat_schedule = {
         name: {**entry, "schedule": min(entry["schedule"], float(os.environ[SWEEP]))}
         for name, entry in app.conf.beat_schedule.items()
-        if name in ("sweep", "poll-nextcap")
+        if name in ("sweep", "poll-nextcap", "reconcile")
     }
 
 

@@ -33,7 +33,7 @@ def running_sites(folder: Path, server: sa.URL, binary: Path) -> Iterator[Sites]
     """Makes running sites, each on a database and a broker of its own; all are stopped at the end."""
     made: list[Site] = []
 
-    def start(*, timing: Mapping[str, float] = QUICK, broken: str = "") -> Site:
+    def start(*, crm: str = "hubspot", timing: Mapping[str, float] = QUICK, broken: str = "") -> Site:
         name = f"faults_{os.getpid()}_{next(_numbers)}"
         engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
@@ -43,7 +43,7 @@ def running_sites(folder: Path, server: sa.URL, binary: Path) -> Iterator[Sites]
         broker = Broker(binary, folder / name)
         broker.start()
         url = server.set(database=name).render_as_string(hide_password=False)
-        site = Site(folder / name, database=url, broker=broker, timing=timing, broken=broken)
+        site = Site(folder / name, database=url, broker=broker, crm=crm, timing=timing, broken=broken)
         made.append(site)
         site.start()
         return site

@@ -9,19 +9,25 @@ from connector.engine.points import Point
 
 COMMENTS = ("comment_crm", "reply_nextcap", "note_nextcap")
 WRITES = ("create_crm", "create_nextcap", "update_crm", "update_nextcap", "walk", *COMMENTS)
-PASSES: dict[Point, tuple[str, ...]] = {
-    Point.TAKING: ("nextcap", "hubspot"),
-    Point.TAKEN: ("nextcap", "hubspot"),
-    Point.INTENDED: COMMENTS,
-    Point.SENDING: WRITES,
-    Point.APPLIED: WRITES,
-    Point.KEEPING: WRITES,
-    Point.HOP: ("walk",),
-    Point.RENEWED: ("hubspot",),
-}
-"""What passes each point. Values, creates and walks are named and marked as sending in one transaction."""
 
-CELLS = tuple(f"{point}.{kind}" for point, kinds in PASSES.items() for kind in kinds)
+
+def passes(crm: str, *, renews: bool = True) -> dict[Point, tuple[str, ...]]:
+    """What passes each point, for a CRM. Values, creates and walks are named and marked as sending at once."""
+    found: dict[Point, tuple[str, ...]] = {
+        Point.TAKING: ("nextcap", crm),
+        Point.TAKEN: ("nextcap", crm),
+        Point.INTENDED: COMMENTS,
+        Point.SENDING: WRITES,
+        Point.APPLIED: WRITES,
+        Point.KEEPING: WRITES,
+        Point.HOP: ("walk",),
+    }
+    return {**found, Point.RENEWED: (crm,)} if renews else found
+
+
+def cells(crm: str, *, renews: bool = True) -> tuple[str, ...]:
+    """Every place where a process must have died."""
+    return tuple(f"{point}.{kind}" for point, kinds in passes(crm, renews=renews).items() for kind in kinds)
 
 
 class Traps:
@@ -56,11 +62,12 @@ class Traps:
         return found
 
 
-def table(hits: Counter[str]) -> str:
+def table(hits: Counter[str], crm: str, *, renews: bool = True) -> str:
     """The matrix with the number of deaths in each place; `0` is a place where nobody died, `·` one that is none."""
-    kinds = list(dict.fromkeys(kind for kinds in PASSES.values() for kind in kinds))
-    lines = [f"{'':16}" + "".join(f"{point:>10}" for point in PASSES)]
+    columns = passes(crm, renews=renews)
+    kinds = list(dict.fromkeys(kind for kinds in columns.values() for kind in kinds))
+    lines = [f"{'':16}" + "".join(f"{point:>10}" for point in columns)]
     for kind in kinds:
-        shown = [str(hits[f"{point}.{kind}"]) if kind in kinds_of else "·" for point, kinds_of in PASSES.items()]
+        shown = [str(hits[f"{point}.{kind}"]) if kind in kinds_of else "·" for point, kinds_of in columns.items()]
         lines.append(f"{kind:16}" + "".join(f"{one:>10}" for one in shown))
     return "\n".join(lines)

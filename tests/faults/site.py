@@ -8,31 +8,37 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import redis
 import sqlalchemy as sa
 
 from connector import config
+from connector.sandbox.kernel import Imitation
+from connector.sandbox.nextcap import CRM_KEY, DATA_KEY
+from connector.sandbox.server import Sandbox
 from connector.store.database import normal_url
 from connector.wiring import build
-from tests.flows.world import eventually
+from tests.flows.world import EVENTS, NEXTCAP_SECRET, eventually
 from tests.processes.production import Production, free_port
 
 from .armed import BROKEN, FOLDER, SWEEP, TIMING
+from .desks import DESKS
 from .matrix import Traps
 
 QUICK: Mapping[str, float] = {
-    "call": 1.5,
-    "lease": 1.2,
-    "renew": 0.3,
-    "absent_answered": 1.5,
-    "absent_silent": 2.0,
+    "call": 1.2,
+    "lease": 0.8,
+    "renew": 0.2,
+    "absent_answered": 0.8,
+    "absent_silent": 1.2,
     "deaths": 1000,
 }
 """The engine's moments for runs that must be short. Tickets die often here, and none is to be left to a person."""
 
 ENTRY = "tests.faults.armed"
+METRICS_TOKEN = "a-token-of-the-metrics"
 
 
 class Broker:
@@ -66,9 +72,18 @@ class Site(Production):
     """Production, armed. `timing` replaces the engine's moments, `broken` names what is sabotaged."""
 
     def __init__(
-        self, folder: Path, *, database: str, broker: Broker, timing: Mapping[str, float] = QUICK, broken: str = ""
+        self,
+        folder: Path,
+        *,
+        database: str,
+        broker: Broker,
+        crm: str = "hubspot",
+        timing: Mapping[str, float] = QUICK,
+        broken: str = "",
     ) -> None:
         super().__init__(folder, database=database, queue=broker.url)
+        self.sandbox = Sandbox(("nextcap", crm))
+        self.desk = DESKS[crm](self.sandbox.imitations[crm])
         self.broker = broker
         self.traps = Traps(folder / "traps")
         self._timing, self._broken = timing, broken
@@ -76,29 +91,60 @@ class Site(Production):
         self._server = sa.create_engine(self._database.set(database="postgres"), isolation_level="AUTOCOMMIT")
 
     @property
+    def sides(self) -> tuple[Imitation, Imitation]:
+        """Both imitations."""
+        return self.nextcap, self.desk.account
+
+    @property
     def environment(self) -> dict[str, str]:
         quick = {SWEEP: "0.5"} if self._timing else {}
         armed = {FOLDER: str(self.traps.folder), TIMING: json.dumps(dict(self._timing)), BROKEN: self._broken}
         return {**super().environment, **armed, **quick}
 
+    def start(self) -> None:
+        """Start everything and register the webhooks of both sides."""
+        self.sandbox.start()
+        self.nextcap.configure(rate_limit=6000)
+        self.desk.account.configure(**self.desk.plenty)
+        self.start_connector()
+        self.nextcap.create_webhook(f"{self.url}/webhooks/nextcap", EVENTS, NEXTCAP_SECRET)
+        adapter = self.runtime.engine.crms[self.desk.name]
+        steps = adapter.subscribe(f"{self.url}/webhooks/{self.desk.name}", dry_run=False)
+        assert "problem" not in [one.state for one in steps], steps
+
     def settings(self) -> config.Settings:
-        """HubSpot by OAuth, so that its token must be renewed again and again."""
-        super().settings()
-        path = self.folder / "config.toml"
-        held = self.hubspot.credentials
-        oauth = {"client_id": held.client_id, "client_secret": self.hubspot.settings.client_secret}
-        oauth["refresh_token"] = held.refresh_token
-        lines = "\n".join(f'{name} = "{value}"' for name, value in oauth.items())
-        path.write_text(path.read_text().replace(f'access_token = "{held.static_token}"', lines))
+        """As the vendor's administrator hands it over."""
+        path, name = self.folder / "config.toml", self.desk.name
+        (self.folder / "mapping.yaml").write_text(self.desk.mapped())
+        told = {"crm": self.desk.crm, "mapping": "mapping.yaml", **self.desk.access(self.url), **self.desk.configured}
+        told |= {"sweep_seconds": 10}
+        lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in told.items())
+        path.write_text(
+            f"""
+public_url = "{self.url}"
+metrics_token = "{METRICS_TOKEN}"
+secret_key = ["{self.environment["SECRET_KEY"]}"]
+[store]
+url = "{self.database}"
+[queue]
+url = "{self.broker.url}"
+[nextcap]
+api_url = "{self.nextcap.api_url}"
+api_key = "{CRM_KEY}"
+data_key = "{DATA_KEY}"
+webhook_secrets = ["{NEXTCAP_SECRET}"]
+poll_seconds = {self.poll}
+calls_per_minute = 6000
+[connections.{name}]
+{lines}
+"""
+        )
         return config.load(path)
 
     def start_connector(self) -> None:
         """Start every process and wait until the web one is ready."""
         self.port = self.port or free_port()
-        # A token is renewed five minutes ahead of its end: this one serves for twenty seconds.
-        self.hubspot.configure(token_lifetime=320)
         self.settings()
-        os.environ["SECRET_KEY"] = self.environment["SECRET_KEY"]
         self.runtime = build(config.load(self.folder / "config.toml"), upgrade=True)
         for name in ("web", "worker", "beat"):
             self.launch(name)
@@ -163,9 +209,12 @@ class Site(Production):
         return took
 
     def stop(self) -> None:
+        """End everything at once: how it ends when it is asked to is what `replace_all` is for."""
         self.traps.clear()
         for process in self.processes.values():
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-        super().stop()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(10)
+        self.runtime.close()
+        self.sandbox.stop()
         self._server.dispose()

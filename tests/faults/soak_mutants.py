@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from tests.flows.actions import People
 from tests.flows.world import eventually
 
 from .chaos import calm, wait_for_quiet
 from .conftest import Sites
+from .people import People
 from .site import Site
 from .verdict import Verdict
 
@@ -21,10 +21,10 @@ def provoke(site: Site) -> Verdict:
     """One process dies when a reply was applied, one sleeps just before it sends a note."""
     people = People(site, 1)
     people.open_tickets(2, 0)
-    eventually(lambda: all(site.hubspot.tickets_of(ticket) for ticket in people.tickets), within=30)
-    dying, sleeping = (site.hubspot.tickets_of(ticket)[0]["id"] for ticket in people.tickets)
+    eventually(lambda: all(site.desk.of(ticket) for ticket in people.tickets), within=30)
+    dying, sleeping = (site.desk.of(ticket)[0].id for ticket in people.tickets)
     site.traps.set("applied.reply_nextcap")
-    _write(site, people, dying, people.tickets[0], "#reply Said by one who died")
+    _write(site, people, dying, people.tickets[0], "Said by one who died", public=True)
     eventually(lambda: not site.traps.waiting(), within=30, what="the death")
     site.traps.set("sending.note_nextcap", order="SIGSTOP")
     _write(site, people, sleeping, people.tickets[1], "Said by one who slept")
@@ -36,9 +36,9 @@ def provoke(site: Site) -> Verdict:
     return wait_for_quiet(people, within=15)[0]
 
 
-def _write(site: Site, people: People, record: str, ticket: str, words: str) -> None:
-    site.hubspot.write_note(record, f"<p>{words}</p>")
-    people.written[words.removeprefix("#reply ")] = (ticket, "hubspot")
+def _write(site: Site, people: People, record: str, ticket: str, words: str, *, public: bool = False) -> None:
+    site.desk.say(record, words, public=public)
+    people.written[words] = (ticket, "hubspot")
 
 
 def test_as_it_is_it_passes(new_site: Sites) -> None:

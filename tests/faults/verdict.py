@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.flows.actions import People
-from tests.flows.agreement import differences
+from .desks import Desk, Seen
+from .people import People
 
 
 @dataclass(slots=True)
@@ -34,28 +34,40 @@ class Verdict:
 
 def judge(people: People) -> Verdict:
     """Look at both sides as they are just now; meant for when all is quiet."""
-    with people.world.nextcap.lock, people.world.hubspot.lock:
+    with people.site.nextcap.lock, people.site.desk.account.lock:
         return _judge(people)
 
 
 def _judge(people: People) -> Verdict:
-    nextcap, hubspot = people.world.nextcap, people.world.hubspot
-    found = Verdict(different=differences(nextcap, hubspot))
+    nextcap, desk = people.site.nextcap, people.site.desk
+    found, records = Verdict(), desk.records()
     tickets = nextcap.state()["tickets"]
     for ticket in tickets:
-        records = hubspot.tickets_of(ticket["id"])
-        _count(found, f"{ticket['subject']!r} in HubSpot", len(records))
-        if len(records) == 1:
-            _judge_comments(found, people, ticket["id"], records[0])
+        its = [one for one in records if one.ours == ticket["id"]]
+        _count(found, f"{ticket['subject']!r} in the CRM", len(its))
+        if len(its) == 1:
+            found.different += _differences(desk, ticket, its[0])
+            _judge_comments(found, people, ticket["id"], its[0])
     known = {ticket["id"] for ticket in tickets}
-    for record in hubspot.state()["tickets"]:
-        if record["properties"].get("nextcap_ticket_id") not in known:
-            found.lost.append(f"HubSpot's {record['properties'].get('subject')!r} has no Next Cap ticket")
+    found.lost += [f"the CRM's {one.subject!r} has no ticket" for one in records if one.ours not in known]
     for (ticket_id, words), times in _mails(nextcap).items():
         if times > 1:
             found.doubled.append(f"mailed {times} times to the customer of {ticket_id}: {words!r}")
     found.illegal = [f"{move['before']} to {move['after']}" for move in _illegal(nextcap)]
     return found
+
+
+def _differences(desk: Desk, ticket: dict[str, Any], record: Seen) -> list[str]:
+    """Every field in which the two sides disagree. `new` is nothing that Next Cap can be set to: it stays open."""
+    pairs = {
+        "subject": (ticket["subject"], record.subject),
+        "priority": (desk.priorities[ticket["priority"]], record.priority),
+        "exact status": (ticket["status"], record.exact),
+        "status": (desk.statuses[ticket["status"]], record.status),
+    }
+    if ticket["status"] == "open" and record.status == desk.statuses["new"]:
+        del pairs["status"]
+    return [f"{ticket['id']} {name}: {one} / {two}" for name, (one, two) in pairs.items() if one != two]
 
 
 def _count(found: Verdict, what: str, times: int) -> None:
@@ -65,10 +77,10 @@ def _count(found: Verdict, what: str, times: int) -> None:
         found.doubled.append(f"{what} stands {times} times")
 
 
-def _judge_comments(found: Verdict, people: People, ticket_id: str, record: dict[str, Any]) -> None:
-    """Each entry stands once on the other side; what HubSpot's people wrote stands there in their order."""
-    notes = [re.sub(r"<[^>]+>", "\n", note["body"]).split("\n") for note in record["notes"]]
-    entries = [str(entry.get("content") or "") for entry in people.world.nextcap.timeline(ticket_id)]
+def _judge_comments(found: Verdict, people: People, ticket_id: str, record: Seen) -> None:
+    """Each entry stands once on the other side; what the CRM's people wrote stands there in their order."""
+    notes = [[line.strip() for line in re.sub(r"<[^>]+>", "\n", body).split("\n")] for body in record.entries]
+    entries = [str(entry.get("content") or "") for entry in people.site.nextcap.timeline(ticket_id)]
     places = []
     for words, (its_ticket, side) in people.written.items():
         if its_ticket != ticket_id:
@@ -80,7 +92,7 @@ def _judge_comments(found: Verdict, people: People, ticket_id: str, record: dict
             places += stands[:1]
         _count(found, f"{words!r} of {side} on ticket {ticket_id}", len(stands))
     if places != sorted(places):
-        found.disordered.append(f"HubSpot's comments on ticket {ticket_id} came in the order {places}")
+        found.disordered.append(f"the CRM's comments on ticket {ticket_id} came in the order {places}")
 
 
 def _mails(nextcap: Any) -> Counter[tuple[str, str]]:

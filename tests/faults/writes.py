@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .crms import CRMS, CrmWorld
+from .crms import CrmWorld
+from .desks import DESKS
 
 Call = tuple[str, str]
 """A method and a pattern of the path as sent."""
@@ -139,4 +140,4 @@ WRITES = (
     _customer("capsule", ("POST", "/parties$"), ("POST", "/parties/filters/results$")),
     *_to_crm("example", ticket=(TICKETS, TICKETS), comment=(("POST", "/notes$"), ("GET", "/notes$"))),
 )
-assert {write.crm for write in WRITES} == set(CRMS)
+assert {write.crm for write in WRITES} == set(DESKS)
