@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -79,6 +79,17 @@ HUBSPOT_EVENT: Mapping[str, Any] = {
     "associationType": "NOTE_TO_TICKET",
     "associationRemoved": False,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Somebody who posts to us: a good body, how they sign one (`sign(body, secret=…)`), and their secret."""
+
+    body: bytes
+    sign: Callable[..., Knock]
+    secret: str
+
+
 KINDS = ("creation", "deletion", "restore", "merge", "propertyChange", "associationChange", "sing")
 
 
@@ -87,7 +98,13 @@ def encoded(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-def _spoilt(draw: st.DrawFn, template: Mapping[str, Any]) -> dict[str, Any]:
+SENDERS = (
+    Sender(encoded(NEXTCAP_BODY), from_nextcap, NEXTCAP_SECRET),
+    Sender(encoded([HUBSPOT_EVENT]), from_hubspot, HUBSPOT_SECRET),
+)
+
+
+def spoilt(draw: st.DrawFn, template: Mapping[str, Any]) -> dict[str, Any]:
     """The template with some of its values replaced or left out."""
     spoilt = dict(template)
     for name in draw(st.lists(st.sampled_from(sorted(template)), max_size=4, unique=True)):
@@ -101,10 +118,10 @@ def _spoilt(draw: st.DrawFn, template: Mapping[str, Any]) -> dict[str, Any]:
 def signed_nonsense(draw: st.DrawFn) -> Knock:
     """Rightly signed, so that every reader behind the signature is reached."""
     if draw(st.booleans()):
-        body = {**_spoilt(draw, NEXTCAP_BODY), "data": _spoilt(draw, TICKET)} if draw(st.booleans()) else draw(VALUES)
+        body = {**spoilt(draw, NEXTCAP_BODY), "data": spoilt(draw, TICKET)} if draw(st.booleans()) else draw(VALUES)
         return from_nextcap(encoded([body] if draw(st.booleans()) else body))
     kind = draw(st.sampled_from(["object", "ticket", "note", "contact"])) + "." + draw(st.sampled_from(KINDS))
-    event = {**_spoilt(draw, HUBSPOT_EVENT), "subscriptionType": kind}
+    event = {**spoilt(draw, HUBSPOT_EVENT), "subscriptionType": kind}
     return from_hubspot(encoded([event, draw(VALUES)] if draw(st.booleans()) else event))
 
 
@@ -184,22 +201,21 @@ BODIES: tuple[Change, ...] = (_cut, _flip, _swap, _recode, _squeeze, _nest, _dou
 ENVELOPES: tuple[Change, ...] = (_lead, _ask, _label, _label)
 
 
-def mutation(seed: int) -> Knock:
+def mutation(seed: int, senders: Sequence[Sender] = SENDERS) -> Knock:
     """The bad request of this seed: a good one with its body or envelope changed, before it is signed or after."""
     dice = random.Random(seed)
-    is_nextcap = dice.random() < 0.5
-    knock = Knock("/", encoded(NEXTCAP_BODY if is_nextcap else [HUBSPOT_EVENT]))
+    place = int(dice.random() * len(senders))
+    sign = senders[place].sign
+    knock = Knock("/", senders[place].body)
     for change in dice.sample(BODIES, dice.randrange(1, 3)):
         knock = change(dice, knock)
     if dice.random() < 0.005:
         knock = _grow(dice, knock)
-    sign = from_nextcap if is_nextcap else from_hubspot
     kind = dice.random()
     if kind < 0.5:
         return replace(sign(knock.body), headers={**(knock.headers or {}), **(sign(knock.body).headers or {})})
     if kind < 0.6:
-        others = HUBSPOT_SECRET if is_nextcap else NEXTCAP_SECRET
-        return sign(knock.body, secret=dice.choice(["", "guess", others]))
+        return sign(knock.body, secret=dice.choice(["", "guess", senders[place - 1].secret]))
     if kind < 0.7:
         return _flip(dice, sign(knock.body))
     return dice.choice(ENVELOPES)(dice, dice.choice(ENVELOPES)(dice, sign(knock.body)))
