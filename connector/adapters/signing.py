@@ -75,14 +75,14 @@ PROFILES: Final = tuple(
     )
 )
 """The closed list, those that vouch for a time first: where several hold, none that can be replayed is pinned."""
+BY_NAME: Final = {profile.name: profile for profile in PROFILES}
 
 
 def profile_named(name: str) -> Profile:
     """The row of that name. Raises ConfigError for any other."""
-    for profile in PROFILES:
-        if profile.name == name:
-            return profile
-    raise ConfigError(f"nextcap.signature: no profile {name!r}; use auto, or a name such as {PROFILES[0].name}")
+    if name not in BY_NAME:
+        raise ConfigError(f"nextcap.signature: no profile {name!r}; use auto, or a name such as {PROFILES[0].name}")
+    return BY_NAME[name]
 
 
 def verify(

@@ -72,7 +72,10 @@ def record_of(raw: Raw, *, whole: bool, web_url: str = "") -> Record:
             is_named, value = _nested_id(raw, NESTED[name])
         if is_named or whole:
             fields[name] = _value(value)
-    fields |= _department_name(raw) | _objects(raw, whole=whole) | _requester_fields(raw, whole=whole)
+    parts = {part: _requester_part(raw, part) for part in REQUESTER}
+    requester = _requester(parts)
+    fields |= _department_name(raw) | _objects(raw, whole=whole)
+    fields |= {f"requester.{part}": getattr(requester, part) for part, told in parts.items() if whole or told[0]}
     ticket_id = str(pick(raw, "id") or "")
     number = "" if fields.get("number") is None else str(fields["number"])
     if number:
@@ -86,7 +89,7 @@ def record_of(raw: Raw, *, whole: bool, web_url: str = "") -> Record:
         fields=fields,
         version=moment_of(pick(raw, "updated_at")),
         number=number,
-        requester=requester_of(raw),
+        requester=requester,
     )
 
 
@@ -97,9 +100,12 @@ def is_whole(raw: Raw) -> bool:
 
 def requester_of(raw: Raw) -> Requester:
     """The customer, found by whichever name Next Cap gives them."""
-    email, name, phone = (_requester_part(raw, part)[1] for part in ("email", "name", "phone"))
-    email = _text(email)
-    return Requester(email=email.lower() if email else None, name=_text(name), phone=_text(phone))
+    return _requester({part: _requester_part(raw, part) for part in REQUESTER})
+
+
+def _requester(parts: Mapping[str, tuple[bool, Any]]) -> Requester:
+    email = _text(parts["email"][1])
+    return Requester(email.lower() if email else None, _text(parts["name"][1]), _text(parts["phone"][1]))
 
 
 def _requester_part(raw: Raw, part: str) -> tuple[bool, Any]:
@@ -112,11 +118,6 @@ def _requester_part(raw: Raw, part: str) -> tuple[bool, Any]:
         also, value = lookup(raw, part)
         is_named |= also
     return is_named, value or None
-
-
-def _requester_fields(raw: Raw, *, whole: bool) -> dict[str, Value]:
-    found = requester_of(raw)
-    return {f"requester.{part}": getattr(found, part) for part in REQUESTER if whole or _requester_part(raw, part)[0]}
 
 
 def _nested_id(raw: Raw, name: str) -> tuple[bool, Any]:
