@@ -129,6 +129,8 @@ class Record:
 
 def normal(value: object) -> Value:
     """The normal form of a native value. Idempotent: `normal(normal(x)) == normal(x)`, whatever x is."""
+    if type(value) is str and value.isascii() and "\r" not in value and "\0" not in value:
+        return value or None  # By far the most are such; the way below would lead to the same.
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
         return value
     if isinstance(value, list | tuple | set | frozenset):

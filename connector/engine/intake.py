@@ -35,7 +35,7 @@ from connector.engine.work import (
     reading_from_json,
     reading_to_json,
 )
-from connector.store import connections, deliveries, effects, links, parked, readings
+from connector.store import connections, deliveries, effects, links, parked, readings, taking
 from connector.store.links import Look, from_json
 
 MOST_EVENTS = 2000
@@ -127,17 +127,10 @@ def take(engine: Engine, source: str, arrivals: Sequence[Arrival]) -> list[Recei
             if one.problem is not None and is_first:
                 _park_unreadable(connection, source, one.problem, delivery_id, now)
         held = [(row_id, event) for one, (row_id, _) in zip(arrivals, kept, strict=True) for event in one.events]
-        events = [event for _, event in held]
         if source == NEXTCAP:
-            outcomes, names = _from_nextcap(engine, connection, events, now)
+            names = _from_nextcap(engine, connection, held, now)
         else:
-            outcomes, names = _from_crm(engine, connection, source, events, now)
-        rows = [
-            {"delivery_id": row_id, "connection": source, "name": event.name, "subject": event.subject, "at": now}
-            | {"ticket_id": ticket_id, "outcome": outcome}
-            for (row_id, event), (ticket_id, outcome) in zip(held, outcomes, strict=True)
-        ]
-        deliveries.add_events(connection, rows)
+            names = _from_crm(engine, connection, source, held, now)
         rung = connections.ring(connection, sorted(names), now) if names else []
         at(Point.TAKING, source)
     at(Point.TAKEN, source)
@@ -153,8 +146,19 @@ def _park_unreadable(
     parked.park(connection, name=source, code=problem.code, reason=str(problem), delivery_id=delivery_id, now=now)
 
 
+Held = Sequence[tuple[int, Event]]
+"""The events of stored deliveries, each with the row id of its own."""
+
 Outcomes = list[tuple[int | None, str]]
 """For each event: the ticket row that it is about, if any, and what it did or why it did nothing."""
+
+
+def _rows(source: str, held: Held, outcomes: Outcomes, now: datetime) -> list[dict[str, Any]]:
+    return [
+        {"delivery_id": row_id, "connection": source, "name": event.name, "subject": event.subject, "at": now}
+        | {"ticket_id": ticket_id, "outcome": outcome}
+        for (row_id, event), (ticket_id, outcome) in zip(held, outcomes, strict=True)
+    ]
 
 
 @dataclass(slots=True)
@@ -192,13 +196,12 @@ class _Known:
             self.look = look if self.look is None else self.look | look
 
 
-def _from_nextcap(
-    engine: Engine, connection: sa.Connection, events: Sequence[Event], now: datetime
-) -> tuple[Outcomes, set[str]]:
-    known = _known_tickets(engine, connection, {event.ticket_id for event in events if event.ticket_id})
+def _from_nextcap(engine: Engine, connection: sa.Connection, held: Held, now: datetime) -> set[str]:
+    """Store what these events bring; the connections that have work by it."""
+    known = _known_tickets(engine, connection, {event.ticket_id for _, event in held if event.ticket_id})
     needs = list(engine.mappings.those_active(connection, engine.names).values()) if known else []
     outcomes: Outcomes = []
-    for event in events:
+    for _, event in held:
         if not event.ticket_id:
             outcomes.append((None, "not about a ticket: kept, nothing to do"))
             continue
@@ -206,10 +209,14 @@ def _from_nextcap(
         look, outcome = _consider_nextcap(ticket, event, needs, now)
         ticket.mark(look)
         outcomes.append((ticket.row_id, outcome))
-    readings.store(connection, [one.new for one in known.values() if one.new is not None], now)
     announcing.moved(engine, connection, (move for id_, one in known.items() for move in one.told(id_)), now)
-    looks = {one.row_id: one.look for one in known.values() if one.look is not None}
-    return outcomes, set(links.mark_tickets(connection, looks, now))
+    return taking.leave(
+        connection,
+        found=[one.new for one in known.values() if one.new is not None],
+        events=_rows(NEXTCAP, held, outcomes, now),
+        looks={one.row_id: one.look for one in known.values() if one.look is not None},
+        now=now,
+    )
 
 
 def _known_tickets(engine: Engine, connection: sa.Connection, ids: set[str]) -> dict[str, _Known]:
@@ -263,9 +270,9 @@ def _says_the_same(record: Record, ticket: _Known) -> bool:
     return all(known.get(name) == value for name, value in record.fields.items())
 
 
-def _from_crm(
-    engine: Engine, connection: sa.Connection, name: str, events: Sequence[Event], now: datetime
-) -> tuple[Outcomes, set[str]]:
+def _from_crm(engine: Engine, connection: sa.Connection, name: str, held: Held, now: datetime) -> set[str]:
+    """Store what these events bring; the connections that have work by it."""
+    events = [event for _, event in held]
     subjects = {event.ticket_id or event.subject for event in events}
     known = links.by_record(connection, name, subjects, lock=True)
     mapping = engine.mappings.those_active(connection, [name]).get(name)
@@ -300,7 +307,8 @@ def _from_crm(
         links.note_echoes(connection, versions)
     for kind, found in unplaced.items():
         deliveries.unplace(connection, name, kind, sorted(found), now)
-    return outcomes, {name} if looks or any(unplaced.values()) else set()
+    deliveries.add_events(connection, _rows(name, held, outcomes, now))
+    return {name} if looks or any(unplaced.values()) else set()
 
 
 def _consider_unknown(event: Event, unplaced: Mapping[str, set[str]]) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import sqlalchemy as sa
@@ -19,15 +18,23 @@ R = TypeVar("R")
 
 MOST = 64
 GATHER = 0.004
-"""Seconds for which a batch waits for as many as there were lately: no more than it costs to serve one alone."""
+"""Seconds for which a batch waits for as many as there were lately: about what it costs to serve one."""
+
+
+def _closed_gate() -> threading.Lock:
+    gate = threading.Lock()
+    gate.acquire()
+    return gate
 
 
 @dataclass(slots=True, eq=False)
 class _Slot(Generic[T, R]):
     item: T
+    gate: threading.Lock = field(default_factory=_closed_gate)
+    """Closed until somebody has tried to serve this one, or it is its turn to serve everybody."""
     result: R | None = None
     away: StoreAway | None = None
-    is_taken: bool = False
+    is_tried: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -37,40 +44,68 @@ class _Slot(Generic[T, R]):
 class Together(Generic[T, R]):
     """Calls `work` with everything that has come since it was last called, one call at a time.
 
-    A thread that comes alone waits for nobody; what comes while another works is served by one of those who wait. Where
-    a batch fails for what one of its items holds, each is tried by itself, so that the others are not lost.
+    A thread that comes alone waits for nobody. One that comes while another works waits; the first of those who wait is
+    the next to serve them all. Where a batch fails for what one of its items holds, each of its threads tries
+    its own by itself, so that the others are not lost.
     """
 
     def __init__(self, work: Callable[[Sequence[T]], Sequence[R]]) -> None:
         self._work = work
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._waiting: deque[_Slot[T, R]] = deque()
+        self._is_served = False
         self._usual = 1
+        self._enough = threading.Event()
 
     def __call__(self, item: T) -> R:
         """The result of this item; raises what its work raised."""
         slot: _Slot[T, R] = _Slot(item)
-        self._waiting.append(slot)
-        with self._turn:
-            if not slot.is_taken:
-                with suppress(sa.exc.StatementError):
-                    self._serve(self._take())
-            if not slot.is_done:
-                self._serve([slot])
+        if not self._join(slot):
+            slot.gate.acquire()
+        if not slot.is_tried:
+            self._serve_all()
+        if not slot.is_done:
+            self._serve([slot])
         if slot.result is None:
             raise slot.away or StoreAway
         return slot.result
 
+    def _join(self, slot: _Slot[T, R]) -> bool:
+        """Wait with the others. True for one who finds nobody at work: it serves."""
+        with self._lock:
+            self._waiting.append(slot)
+            if len(self._waiting) >= self._usual:
+                self._enough.set()
+            is_first, self._is_served = not self._is_served, True
+            return is_first
+
+    def _serve_all(self) -> None:
+        batch = self._take()
+        try:
+            with suppress(sa.exc.StatementError):
+                self._serve(batch)
+        finally:
+            self._pass_on()
+            for slot in batch:
+                slot.gate.release()
+
     def _take(self) -> list[_Slot[T, R]]:
-        batch: list[_Slot[T, R]] = []
-        until = time.monotonic() + GATHER
-        while len(self._waiting) < self._usual and time.monotonic() < until:
-            time.sleep(GATHER / 8)
-        while self._waiting and len(batch) < MOST:
-            batch.append(self._waiting.popleft())
-            batch[-1].is_taken = True
-        self._usual = max(len(batch), self._usual - 1)
+        self._enough.wait(GATHER)
+        with self._lock:
+            batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+            self._usual = max(len(batch), self._usual - 1)
+            if len(self._waiting) < self._usual:
+                self._enough.clear()
+        for slot in batch:
+            slot.is_tried = True
         return batch
+
+    def _pass_on(self) -> None:
+        """The first of those who came meanwhile serves them."""
+        with self._lock:
+            self._is_served = bool(self._waiting)
+            if self._waiting:
+                self._waiting[0].gate.release()
 
     def _serve(self, batch: Sequence[_Slot[T, R]]) -> None:
         try:

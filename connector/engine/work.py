@@ -259,9 +259,9 @@ def observe(mapping: TicketMapping, side: Side, record: Record) -> dict[str, Val
 
 def names_every_field(mapping: TicketMapping, record: Record) -> bool:
     """Whether a Next Cap reading is as good as a read: it names every field that this mapping looks at."""
-    seen = observe(mapping, Side.NEXTCAP, record)
-    is_whole = STATUS in seen and all(rule.name in seen for rule in mapping.rules)
-    return is_whole and all(record.mentions(name) for name in mapping.needs)
+    if record.get("status") is MISSING or any(rule.observe_nextcap(record) is MISSING for rule in mapping.rules):
+        return False
+    return all(record.mentions(name) for name in mapping.needs)
 
 
 def describe(decision: Decision) -> dict[str, Any]:
@@ -338,9 +338,12 @@ def moved_moments(
 ) -> dict[str, str]:
     """When each native field was first seen at its present value, given the reading before."""
     known = (before or {}).get("fields", {})
-    moved = {
-        name: moment.isoformat()
-        for name, value in after.fields.items()
-        if before is not None and normal(known.get(name)) != value
-    }
+    if before is None:
+        return dict(moments)
+    told = moment.isoformat()
+    moved = {name: told for name, value in after.fields.items() if _differs(known.get(name), value)}
     return {**moments, **moved}
+
+
+def _differs(stored: Any, value: Value) -> bool:
+    return bool(stored != to_json(value)) and normal(stored) != value

@@ -53,13 +53,18 @@ class Each:
     """
 
     def __init__(self, build: Callable[[New], Change], types: Mapping[str, TypeEngine[Any]]) -> None:
+        self._build, self._types = build, types
         given = {name: sa.bindparam(name, type_=kind) for name, kind in types.items()}
         self._one = _as_text(build(New(given, sqlite.insert)), SQLITE)
-        columns = [sa.column(name, _sent_as(kind)) for name, kind in types.items()]
-        sent = sa.func.jsonb_to_recordset(sa.cast(sa.bindparam("all_rows", type_=sa.Text), postgresql.JSONB))
-        new = sent.table_valued(*columns, name="new").render_derived(with_types=True)
-        taken = {name: _received(new.c[name], kind) for name, kind in types.items()}
-        self._all = _as_text(build(New(taken, postgresql.insert)), POSTGRESQL)
+        self._all = _as_text(self.many("all_rows"), POSTGRESQL)
+
+    def many(self, rows: str) -> Change:
+        """The statement for PostgreSQL; `rows` names the parameter with the rows as JSON."""
+        columns = [sa.column(name, _sent_as(kind)) for name, kind in self._types.items()]
+        sent = sa.func.jsonb_to_recordset(sa.cast(sa.bindparam(rows, type_=sa.Text), postgresql.JSONB))
+        new = sent.table_valued(*columns).render_derived(with_types=True)
+        taken = {name: _received(new.c[name], kind) for name, kind in self._types.items()}
+        return self._build(New(taken, postgresql.insert))
 
     def __call__(
         self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]], **same: Any
@@ -68,12 +73,36 @@ class Each:
         if not rows:
             return []
         if connection.dialect.name == "postgresql":
-            text = json.dumps(rows, default=_written)
-            return _returned(connection.execute(self._all, {"all_rows": text, **same}))
+            return _returned(connection.execute(self._all, {"all_rows": as_json(rows), **same}))
         return [row for one in rows for row in _returned(connection.execute(self._one, {**one, **same}))]
 
 
-def _as_text(change: Change, dialect: sa.Dialect) -> sa.TextClause:
+class Chain:
+    """Several changes that do not build on each other, by one statement on PostgreSQL, one after the other on SQLite.
+
+    Call it with the rows of each, by its name; it returns the rows that the last one returns.
+    """
+
+    def __init__(self, **parts: Each) -> None:
+        self._parts = parts
+        *others, last = [part.many(name).cte(f"{name}_part") for name, part in parts.items()]
+        self._all = _as_text(sa.select(*last.c).add_cte(*others), POSTGRESQL)
+
+    def __call__(
+        self, connection: sa.Connection, rows: Mapping[str, Sequence[Mapping[str, Any]]], **same: Any
+    ) -> Sequence[sa.Row[Any]]:
+        """Carry them out. `same` are values that all of them take."""
+        if connection.dialect.name == "postgresql":
+            return connection.execute(self._all, {name: as_json(rows[name]) for name in self._parts} | same).all()
+        return [part(connection, rows[name], **same) for name, part in self._parts.items()][-1]
+
+
+def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as PostgreSQL is sent them."""
+    return json.dumps(rows, default=_written)
+
+
+def _as_text(change: Change | sa.Select[Any], dialect: sa.Dialect) -> sa.TextClause:
     """The statement as text: SQLAlchemy does not remember how it compiled one with ON CONFLICT."""
     compiled = dialect.statement_compiler(dialect, change)
     binds = [

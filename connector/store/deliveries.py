@@ -42,9 +42,13 @@ def store(
     return kept
 
 
+EVENT = ("delivery_id", "connection", "name", "subject", "at", "ticket_id", "outcome")
+add_each_event = bulk.Each(lambda new: new.into(events), {name: events.c[name].type for name in EVENT})
+
+
 def add_events(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """One row an event, with what became of it at the door."""
-    bulk.add(connection, events, rows)
+    add_each_event(connection, rows)
 
 
 def body_of(connection: sa.Connection, delivery_id: int) -> tuple[str, bytes] | None:

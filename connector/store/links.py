@@ -182,7 +182,7 @@ _mark = bulk.Each(
     lambda new: _marking(links.c.id == new["the_link"], new["the_look"]),
     {"the_link": links.c.id.type, "the_look": links.c.look.type},
 )
-_mark_tickets = bulk.Each(_marking_ticket, {"the_ticket": links.c.ticket_id.type, "the_look": links.c.look.type})
+mark_each_ticket = bulk.Each(_marking_ticket, {"the_ticket": links.c.ticket_id.type, "the_look": links.c.look.type})
 
 
 def mark(connection: sa.Connection, link_ids: Iterable[int], look: Look, now: datetime) -> None:
@@ -197,8 +197,12 @@ def mark_each(connection: sa.Connection, looks: Mapping[int, Look], now: datetim
 
 def mark_tickets(connection: sa.Connection, looks: Mapping[int, Look], now: datetime) -> list[str]:
     """Mark every link of these tickets (by row id) with what is to be looked at; the names of the connections."""
-    rows = [{"the_ticket": one, "the_look": int(look)} for one, look in looks.items()]
-    return sorted({row.connection for row in _mark_tickets(connection, rows, now=now)})
+    return sorted({row.connection for row in mark_each_ticket(connection, rows_to_mark(looks), now=now)})
+
+
+def rows_to_mark(looks: Mapping[int, Look]) -> list[Mapping[str, Any]]:
+    """What is to be looked at by ticket (by row id), as `mark_each_ticket` takes it."""
+    return [{"the_ticket": one, "the_look": int(look)} for one, look in looks.items()]
 
 
 def mark_siblings(connection: sa.Connection, link: LinkRow, look: Look, now: datetime) -> list[str]:

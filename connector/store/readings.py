@@ -45,12 +45,16 @@ def _keeping_reading(new: bulk.New) -> sa.Update:
     return keep.values(read_at=sa.bindparam("now", type_=Utc), **values)
 
 
-_keep_readings = bulk.Each(
+keep_each = bulk.Each(
     _keeping_reading, {"row_id": tickets.c.id.type, **{f"to_{name}": tickets.c[name].type for name in READING}}
 )
 
 
+def rows_of(found: Sequence[Reading]) -> list[Mapping[str, Any]]:
+    """These readings as `keep_each` takes them."""
+    return [{"row_id": one.row_id, **{f"to_{name}": getattr(one, name) for name in READING}} for one in found]
+
+
 def store(connection: sa.Connection, found: Sequence[Reading], now: datetime) -> None:
     """Keep whole readings that deliveries or a list carried; what is not newer than what is kept changes nothing."""
-    rows = [{"row_id": one.row_id, **{f"to_{name}": getattr(one, name) for name in READING}} for one in found]
-    _keep_readings(connection, rows, now=now)
+    keep_each(connection, rows_of(found), now=now)
