@@ -20,13 +20,13 @@ test: setup lint
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations 25 $(ARGS)
 
 # Real processes are killed at named points and at random moments, many times: SEEDS and EVENTS say for how long.
-# Then whatever is tried on drawn examples is tried on a thousand.
+# Then whatever is tried on drawn examples is tried on a thousand, and the engine on PostgreSQL.
 SEEDS ?= 11,12,13,14,15,16,17,18
 EVENTS ?= 3000
 soak: setup
 	FAULT_SEEDS=$(SEEDS) FAULT_EVENTS=$(EVENTS) FAULT_OVERLAP=30 FAULT_HOUR_EVENTS=10000 $(BIN)/python -m pytest -s \
 		tests/faults/test_seeds.py tests/faults/test_outages.py tests/faults/test_hour.py tests/faults/soak_mutants.py $(ARGS)
-	EXAMPLES=soak $(BIN)/python -m pytest tests/domain tests/mapping tests/adapters/hubspot/test_webhooks.py
+	EXAMPLES=soak DATABASE=postgresql $(BIN)/python -m pytest tests/domain tests/mapping tests/adapters/hubspot/test_webhooks.py tests/engine
 
 # Figures beside a naive connector on the same servers, as a table and in build/bench.json. ARGS="burst --scale 0.1": a part.
 bench: setup

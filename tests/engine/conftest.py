@@ -1,7 +1,12 @@
-"""A world a test, on SQLite and on PostgreSQL; imitations, wires and the PostgreSQL server are shared."""
+"""A world a test; imitations, wires, databases and the PostgreSQL server are shared.
+
+Each statement of the store is tried on SQLite and on PostgreSQL, by tests marked with `everywhere`. What the engine
+makes of the rows does not depend on where they are kept: tests of that alone run on SQLite, and in `make soak` on both.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -94,10 +99,10 @@ def emptied(postgres: sa.URL) -> Iterator[Database]:
     db.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def db_url(request: pytest.FixtureRequest, migrated: Path) -> Iterator[str]:
-    """An empty, migrated database of each kind."""
-    if request.param == "sqlite":
+    """An empty, migrated database: of each kind where a test is marked with `everywhere`, otherwise of DATABASE's."""
+    if getattr(request, "param", os.environ.get("DATABASE", "sqlite")) == "sqlite":
         path = migrated.with_name("world.db")
         for old in path.parent.glob("world.db*"):
             old.unlink()

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 
 from connector import config
@@ -42,6 +43,8 @@ from connector.wiring import Runtime
 
 from .parts import Act, Clock, Killed, Life, MortalDatabase, Tap, Wires, shared
 
+everywhere = pytest.mark.parametrize("db_url", ["sqlite", "postgresql"], indirect=True)
+"""Marks what asks the store for something in a way of its own, for a test or a whole file."""
 HUBSPOT, SECOND = "hubspot", "second"
 PUBLIC_URL = "https://connector.example.test"
 SECRET = "nxc-engine-tests"

@@ -12,7 +12,9 @@ from connector.engine import applying
 from connector.store import pauses, tables
 
 from .harness import World
-from .process import HUBSPOT
+from .process import HUBSPOT, everywhere
+
+pytestmark = everywhere
 
 VALUES = {"low": "Low", "normal": "Medium", "high": "High", "urgent": "Urgent"}
 SWAPPED = {"priority": {"values": {**VALUES, "high": "Urgent", "urgent": "High"}}}

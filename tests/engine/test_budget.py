@@ -21,6 +21,10 @@ from connector.engine.budget import SqlBudget, buckets
 from connector.store.database import Database
 from tests.adapters.test_budget import busiest
 
+from .process import everywhere
+
+pytestmark = everywhere
+
 NOON = datetime(2027, 1, 15, 12, tzinfo=UTC)
 LIMITS = {"default": Limit(100, 10.0), "search": Limit(4, 1.0)}
 

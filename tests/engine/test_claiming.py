@@ -14,7 +14,9 @@ from connector.engine.context import NEXTCAP, Timing
 from connector.store import claims, connections, links, tables
 
 from .harness import World
-from .process import HUBSPOT, SECOND, Process
+from .process import HUBSPOT, SECOND, Process, everywhere
+
+pytestmark = everywhere
 
 READ, UPDATE, TIMELINE = "POST /tickets/batch/read", "POST /tickets/batch/update", "GET /tickets/:id/events"
 

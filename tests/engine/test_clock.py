@@ -11,7 +11,9 @@ from connector.engine.context import NEXTCAP
 from connector.store import tables
 
 from .harness import World
-from .process import HUBSPOT, Process
+from .process import HUBSPOT, Process, everywhere
+
+pytestmark = everywhere
 
 HOUR = timedelta(hours=1)
 

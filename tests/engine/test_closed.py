@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from .harness import World
+from .process import everywhere
+
+pytestmark = everywhere
 
 FINAL = "closed_for_good"
 

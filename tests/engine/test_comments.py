@@ -10,7 +10,7 @@ from connector.store import effects, tables
 
 from .harness import World
 from .losses import LOOKED_FOR, LOST, SENT
-from .process import HUBSPOT
+from .process import HUBSPOT, everywhere
 
 TIMELINE, REPLY, NOTE = "GET /tickets/:id/events", "POST /tickets/:id/reply", "POST /tickets/:id/notes"
 CRM_TIMELINE, CRM_NOTE = "POST /tickets/notes/batch/read", "POST /notes"
@@ -19,6 +19,7 @@ CRM_TIMELINE, CRM_NOTE = "POST /tickets/notes/batch/read", "POST /notes"
 # -- once and in order
 
 
+@everywhere
 def test_comments_cross_once_in_the_order_in_which_they_were_made(world: World) -> None:
     """Replies of agents, of the customer, and notes, in one pass."""
     ticket, record = world.linked()
@@ -169,6 +170,7 @@ def test_a_ticket_that_becomes_invisible_while_a_reply_is_in_doubt_stops_nobody(
 # -- order between comments and statuses
 
 
+@everywhere
 def test_a_comment_waits_for_the_one_before_it(world: World) -> None:
     """The first is in doubt: the second is not sent ahead of it."""
     ticket, record = world.linked()

@@ -8,7 +8,9 @@ from typing import Any
 from connector.engine.context import NEXTCAP
 
 from .harness import World
-from .process import HUBSPOT
+from .process import HUBSPOT, everywhere
+
+pytestmark = everywhere
 
 UPDATE = "POST /tickets/batch/update"
 ASK: Mapping[str, Any] = {"subject": {"owner": "ask"}}

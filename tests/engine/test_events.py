@@ -17,7 +17,7 @@ from connector.store import outbox, parked
 
 from .harness import World
 from .listening import Listening, listening, secret
-from .process import HUBSPOT, SECOND
+from .process import HUBSPOT, SECOND, everywhere
 from .receiver import Got, Receiver
 
 one_database = pytest.mark.parametrize("db_url", ["sqlite"], indirect=True)
@@ -44,6 +44,7 @@ def told(got: list[Got]) -> list[tuple[str, object]]:
     ]
 
 
+@everywhere
 def test_the_life_of_a_ticket_is_told_in_order_and_signed(world: World, receiver: Receiver) -> None:
     """Made, linked, changed, moved: each told once, and each request is one that a stranger can verify."""
     listener = Listening(world, receiver)
@@ -278,6 +279,7 @@ def test_a_deleted_record_is_told(world: World, receiver: Receiver) -> None:
     assert fates == [("unlinked", link), ("linked", link)]
 
 
+@everywhere
 def test_a_listener_to_one_connection_hears_of_its_tickets_alone(wide_world: World, receiver: Receiver) -> None:
     """A note that crosses from one CRM over Next Cap to another is told once, as what it is."""
     world = wide_world

@@ -19,6 +19,7 @@ from connector.store import outbox
 from .harness import World
 from .listening import Listening, listening, secret
 from .parts import Killed
+from .process import everywhere
 from .receiver import Receiver, Says, ids
 
 one_database = pytest.mark.parametrize("db_url", ["sqlite"], indirect=True)
@@ -51,6 +52,7 @@ def tickets(listener: Listening, count: int) -> list[str]:
     return made
 
 
+@everywhere
 def test_who_dies_after_the_commit_leaves_the_message_to_the_next(listener: Listening) -> None:
     """At every step of telling and sending: nothing is lost, and what is sent twice carries the same id."""
     world, receiver = listener.world, listener.receiver
@@ -75,6 +77,7 @@ def test_who_dies_after_the_commit_leaves_the_message_to_the_next(listener: List
         raise AssertionError("it never came through")
 
 
+@everywhere
 def test_a_message_that_is_not_taken_is_sent_again_with_its_id(listener: Listening) -> None:
     tickets(listener, 1)
     listener.receiver.say(Says(500), Says(400), Says(302, (("location", "http://127.0.0.1:9/"),)))
@@ -234,6 +237,7 @@ def test_while_a_secret_is_rotated_both_sign(world: World, receiver: Receiver) -
     assert not got.is_signed_with(secret("c"))
 
 
+@everywhere
 def test_two_processes_send_nothing_twice(listener: Listening) -> None:
     """One sends while the other one looks on; a lease that nobody gave back ends by itself."""
     tickets(listener, 3)

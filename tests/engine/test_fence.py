@@ -8,7 +8,9 @@ from connector.engine.context import NEXTCAP
 from connector.store import tables
 
 from .harness import World
-from .process import HUBSPOT, Process
+from .process import HUBSPOT, Process, everywhere
+
+pytestmark = everywhere
 
 REPLY, PATCH, REOPEN = "POST /reply", "PATCH /tickets/:id", "POST /reopen"
 CREATE = "POST /crm/tickets"

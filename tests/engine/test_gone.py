@@ -5,7 +5,9 @@ from __future__ import annotations
 from connector.store import links, tables
 
 from .harness import World
-from .process import HUBSPOT
+from .process import HUBSPOT, everywhere
+
+pytestmark = everywhere
 
 UPDATE = "POST /tickets/batch/update"
 

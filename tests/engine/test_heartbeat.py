@@ -13,7 +13,7 @@ from connector.engine.sync import heartbeat_tag
 from connector.store import tables
 
 from .harness import World
-from .process import HUBSPOT, SECOND
+from .process import HUBSPOT, SECOND, everywhere
 
 EVERY = timedelta(minutes=5)
 
@@ -30,6 +30,7 @@ def beat(world: World, name: str = HUBSPOT) -> Beat:
     return heartbeat.beats(world.engine)[name]
 
 
+@everywhere
 def test_it_makes_the_round_trip(world: World) -> None:
     """Both sides show what was written in HubSpot; age and duration are told."""
     pulse(world)
@@ -98,6 +99,7 @@ def test_each_connection_has_its_own(wide_world: World) -> None:
     assert len(wide_world.crms[SECOND].state()["tickets"]) == 1
 
 
+@everywhere
 def test_switched_off_it_is_closed_and_forgotten(world: World) -> None:
     """Next Cap has no way to delete a ticket."""
     pulse(world)

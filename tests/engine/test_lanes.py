@@ -11,7 +11,9 @@ from connector.store import claims, links, tables
 from connector.store.links import Look
 
 from .harness import World
-from .process import HUBSPOT
+from .process import HUBSPOT, everywhere
+
+pytestmark = everywhere
 
 TICKETS = 60
 

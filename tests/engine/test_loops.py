@@ -11,6 +11,7 @@ from connector.engine import operators
 from connector.store import tables
 
 from .harness import World
+from .process import everywhere
 
 SOON = 3
 """Seconds after which an automation reacts."""
@@ -95,6 +96,7 @@ def test_what_a_quarantined_field_shows_is_kept_up_to_date(world: World) -> None
     assert (item["nextcap"]["value"], item["crm"]["value"]) == ("high", "MEDIUM")
 
 
+@everywhere
 @pytest.mark.parametrize(("take", "expected"), [(Side.NEXTCAP, ("high", "HIGH")), (Side.CRM, ("normal", "MEDIUM"))])
 def test_a_person_releases_it_with_the_side_of_their_choice(
     world: World, take: Side, expected: tuple[str, str]

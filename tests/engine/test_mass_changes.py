@@ -9,7 +9,9 @@ from connector.engine import operators, status, switches
 from connector.store import journal, tables
 
 from .harness import World
-from .process import HUBSPOT
+from .process import HUBSPOT, everywhere
+
+pytestmark = everywhere
 
 LIMIT = 5
 OLD = 700

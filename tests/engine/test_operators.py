@@ -14,7 +14,9 @@ from connector.engine.context import NEXTCAP
 from connector.store import parked, tables
 
 from .harness import Parcel, World
-from .process import HUBSPOT
+from .process import HUBSPOT, everywhere
+
+pytestmark = everywhere
 
 UPDATE = "POST /tickets/batch/update"
 ASK: Mapping[str, Any] = {"subject": {"owner": "ask"}}

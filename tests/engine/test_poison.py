@@ -13,7 +13,9 @@ from connector.engine.operators import retry
 from connector.wiring import with_engine
 
 from .harness import World
-from .process import HUBSPOT
+from .process import HUBSPOT, everywhere
+
+pytestmark = everywhere
 
 READ = "POST /tickets/batch/read"
 

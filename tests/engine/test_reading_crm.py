@@ -11,7 +11,7 @@ from connector.sandbox.hubspot_stock import NOTES, TICKETS
 from connector.store import journal, tables
 
 from .harness import World
-from .process import HUBSPOT
+from .process import HUBSPOT, everywhere
 
 READ, UPDATE, UPSERT = "POST /tickets/batch/read", "POST /tickets/batch/update", "POST /tickets/batch/upsert"
 NOTE_READ = "POST /notes/tickets/batch/read"
@@ -143,6 +143,7 @@ def test_a_note_that_is_linked_late_crosses_once(world: World) -> None:
     assert world.rows(tables.unplaced) == []
 
 
+@everywhere
 def test_a_record_that_a_person_made_becomes_a_ticket(world: World) -> None:
     """No link knows it, it carries no id of ours, and the mapping creates both ways."""
     world.linked()

@@ -11,6 +11,7 @@ from connector.sandbox.nextcap_web import CRM
 from connector.store import readings, tables
 
 from .harness import Parcel, World, json_of
+from .process import everywhere
 
 ONE, TIMELINE, ALL = f"{CRM}/tickets/<ticket_id>", f"{CRM}/tickets/<ticket_id>/events", f"{CRM}/tickets"
 
@@ -342,6 +343,7 @@ def test_a_ticket_that_no_webhook_told_of_is_found_by_the_poll(world: World) -> 
 # -- tickets that our seat may not see
 
 
+@everywhere
 @pytest.mark.parametrize("payload", ["id_only", "full"])
 def test_a_ticket_of_another_widget_costs_no_call_for_a_day(world: World, payload: str) -> None:
     """Asked once, remembered, and asked again after 24 hours."""

@@ -13,7 +13,9 @@ from connector.sandbox.nextcap_web import CRM
 from connector.store import connections, drifts, links, pauses, tables
 
 from .harness import World
-from .process import HUBSPOT
+from .process import HUBSPOT, everywhere
+
+pytestmark = everywhere
 
 TIMELINE = f"{CRM}/tickets/<ticket_id>/events"
 SEARCH = "/search"

@@ -10,7 +10,9 @@ from connector.engine import operators, status, story, switches
 from connector.store import journal, tables
 
 from .harness import World
-from .process import HUBSPOT, SECOND
+from .process import HUBSPOT, SECOND, everywhere
+
+pytestmark = everywhere
 
 TO_CRM, TO_NEXTCAP = Direction.TO_CRM, Direction.TO_NEXTCAP
 

@@ -11,7 +11,7 @@ from connector.store import tables
 
 from .harness import World
 from .losses import LOOKED_FOR, LOST, SENT
-from .process import HUBSPOT
+from .process import HUBSPOT, everywhere
 
 READ, UPDATE, UPSERT = "POST /tickets/batch/read", "POST /tickets/batch/update", "POST /tickets/batch/upsert"
 PATCH, REOPEN, CREATE, LIST = "PATCH /tickets/:id", "POST /tickets/:id/reopen", "POST /crm/tickets", "GET /crm/tickets"
@@ -185,6 +185,7 @@ def test_a_lost_answer_to_a_create_in_hubspot_makes_one_record(world: World, how
     assert len(world.nextcap.state()["tickets"]) == 2
 
 
+@everywhere
 @pytest.mark.parametrize("how", LOST)
 def test_a_lost_answer_to_a_create_in_next_cap_makes_one_ticket(world: World, how: str) -> None:
     """Next Cap is looked through for the record's id in a ticket's metadata, once or twice, before it goes again."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, settings
 
 from connector.store import tables
+from tests.engine.process import everywhere
 
 from .door import Door, Knock
 from .hostile import mutation, signed_nonsense
@@ -61,6 +62,7 @@ def test_ten_thousand_bad_requests_are_refused_or_kept(door: Door) -> None:
     assert min(door.answers[202], door.answers[401]) > 1_000
 
 
+@everywhere
 def test_each_kind_of_database_holds_what_was_kept(tmp_path: Path, db_url: str) -> None:
     """PostgreSQL refuses characters, sizes and numbers that SQLite takes."""
     door = Door(tmp_path, db_url)
