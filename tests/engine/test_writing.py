@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
@@ -370,3 +371,17 @@ def test_a_move_that_next_cap_refuses_twice_is_left_to_a_person(world: World) ->
 
     assert [(item["field"], item["code"]) for item in world.parked()] == [("status", "walk_refused")]
     assert world.due_in(ticket) is None
+
+
+def test_a_note_with_the_id_of_a_record_that_we_made_is_a_persons(world: World) -> None:
+    """CRMs count their notes and their records each for themselves, so the two may be the same number."""
+    ticket = world.ticket()
+    world.settle()
+    record = world.record_id(ticket)
+    world.hubspot.portal._ids = count(int(record))
+
+    note = world.hubspot.write_note(record, "<p>Called her</p>")
+    world.settle()
+
+    assert note == record
+    assert world.said(ticket, "note") == ["Called her"]

@@ -3,72 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from connector import config
 from connector.domain.text import fingerprint
-from connector.sandbox.example import SECRET, TOKEN
-from connector.sandbox.server import Sandbox
 
-from .world import World, eventually
-
-MAPPING = Path(__file__).parents[2] / "mappings" / "custom-example.yaml"
-
-
-class TwoCrms(World):
-    """Next Cap, HubSpot and the example CRM; every ticket is carried by both."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.sandbox = Sandbox(("nextcap", "hubspot", "example"))
-
-    @property
-    def example(self) -> Any:
-        return self.sandbox.imitations["example"]
-
-    def start(self) -> None:
-        super().start()
-        self.example.configure(webhook_url=f"{self.url}/webhooks/example")
-
-    def settings(self) -> config.Settings:
-        super().settings()
-        path = self.folder / "config.toml"
-        path.write_text(
-            path.read_text()
-            + f"""
-[connections.example]
-crm = "custom"
-mapping = "{MAPPING}"
-api_url = "{self.example.url}/api"
-access_token = "{TOKEN}"
-webhook_secrets = ["{SECRET}"]
-allow_private = true
-"""
-        )
-        return config.load(path)
-
-    def case(self, ticket: str) -> dict[str, Any]:
-        """The one ticket of the example CRM that carries this Next Cap ticket's id."""
-        (found,) = self.example.tickets_of(ticket)
-        return dict(found)
-
-    def both(self, **fields: Any) -> tuple[str, str, str]:
-        """A new ticket, its HubSpot record and its example record."""
-        ticket = str(
-            self.nextcap.create_ticket(**{"subject": "S", "customer_email": "jo@home.example", **fields})["id"]
-        )
-        eventually(lambda: bool(self.hubspot.tickets_of(ticket) and self.example.tickets_of(ticket)))
-        eventually(self.is_idle)
-        return ticket, str(self.record(ticket)["id"]), str(self.case(ticket)["id"])
-
-    def notes(self, ticket: str) -> list[str]:
-        return [str(one["text"]) for one in self.case(ticket)["notes"]]
-
-    def hubspot_notes(self, ticket: str) -> list[str]:
-        return [str(one["body"]) for one in self.record(ticket)["notes"]]
+from .two_crms import TwoCrms
+from .world import eventually
 
 
 @pytest.fixture(scope="module")
