@@ -71,10 +71,13 @@ class ConnectionSettings(Section):
         names = [name for name in type(self).model_fields if name not in ConnectionSettings.model_fields]
         told = [(name, getattr(self, name)) for name in names]
         return (
-            self.crm,
-            self.address.rstrip("/"),
+            *self.place(),
             *((name, one) for name, one in told if isinstance(one, SecretStr) or name in IDENTITIES),
         )
+
+    def place(self) -> tuple[str, str]:
+        """Where its records are: two connections with one place may look at the same ones."""
+        return self.crm, self.address.rstrip("/")
 
     def counted_by(self) -> tuple[object, ...]:
         """What this vendor counts our calls by: the credential, or less where all of an account share one limit."""

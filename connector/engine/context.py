@@ -100,6 +100,8 @@ class Engine:
     crms: Mapping[str, Adapter]
     mappings: ActiveMappings
     labels: Mapping[str, str] = field(default_factory=dict)
+    neighbours: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By connection, those that may be of the same vendor's account: two links of a ticket must not share a record."""
     bell: Bell = no_bell
     now: Callable[[], datetime] = utc_now
     timing: Timing = field(default_factory=Timing)

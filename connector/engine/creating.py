@@ -22,6 +22,7 @@ from connector.engine.effects import attempt, raise_waits, unreported
 from connector.engine.halves import ours_of, shadows_after_create, shadows_of_new_ticket
 from connector.engine.points import Point, at
 from connector.engine.reading import fields_of, read_nextcap, take_crm, take_nextcap
+from connector.engine.sharing import attach
 from connector.engine.work import Parking, Work, each, name_of, observe
 from connector.store import effects, links
 from connector.store.effects import Effect
@@ -142,12 +143,11 @@ def _join(engine: Engine, work: Work, record_id: str, shadows: dict[str, Shadow]
     try:
         with engine.db.write() as connection:
             links.check_fence(connection, work.link)
-            links.attach_record(connection, work.link, record_id, engine.now(), shadows=links.shadows_to_json(shadows))
+            attach(engine, connection, work.link, record_id, shadows=links.shadows_to_json(shadows))
             _made(connection, work, kind, record_id)
             announcing.linked(engine, connection, work, engine.now(), record_id=record_id)
-    except sa.exc.IntegrityError:
-        text = f"the record {record_id} is linked to another ticket already"
-        work.fail(NeedsReview(text, code="record_taken", candidates=(record_id,)))
+    except NeedsReview as problem:
+        work.fail(problem)
         return
     work.changes |= {"record_id": record_id, "state": links.ACTIVE, "linked_at": engine.now()}
     work.open_effects = _without(work, kind)

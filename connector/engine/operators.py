@@ -15,6 +15,7 @@ from connector.domain.ticket import Side
 from connector.engine import announcing, intake, switches
 from connector.engine.comments import COMMENT
 from connector.engine.context import Engine
+from connector.engine.sharing import attach
 from connector.store import claims, decided, deliveries, effects, journal, links, parked, pauses
 from connector.store.links import Look, from_json, to_json
 
@@ -87,7 +88,7 @@ def relink(engine: Engine, item_id: int, record_id: str, *, by: str) -> None:
         claims.overrule(connection, item.link_id)
         unmet: dict[str, Any] = {"shadows": {}, "substitutes": [], "moments": {}, "crm": {}, "crm_read_at": None}
         unmet["crm_version"] = unmet["echo_version"] = None
-        links.attach_record(connection, link, record_id, engine.now(), **(unmet if record_id != link.record_id else {}))
+        attach(engine, connection, link, record_id, **(unmet if record_id != link.record_id else {}))
         announcing.relinked(engine, connection, link, record_id, engine.now())
         _close(engine, connection, item, by=by, how=f"linked to {record_id}")
         _again(engine, connection, item, f"{by} joined the ticket to record {record_id}", "relinked")

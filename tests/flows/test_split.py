@@ -134,3 +134,24 @@ def test_two_connections_of_one_account_keep_to_their_tickets(account: OneAccoun
     assert links(account, service) == {"service": records[service]["id"]}
     assert len(account.nextcap.state()["tickets"]) == len(account.hubspot.state()["tickets"]) == 2
     assert sum("the offer" in str(one) for one in account.nextcap.timeline(sales)) == 1
+
+
+def test_a_ticket_that_both_carry_stays_with_the_first(account: OneAccount) -> None:
+    """Its record would have two masters, and each would take the other's notes for a person's, without end."""
+    one = ticket(account, "C", "sales", "service")
+    eventually(lambda: "record_shared" in parked(account))
+
+    account.hubspot.write_note(account.record(one)["id"], "<p>Called about both</p>")
+    account.nextcap.agent_note(one, "Knows them both")
+
+    eventually(lambda: any("Knows them both" in str(note["body"]) for note in account.record(one)["notes"]))
+    eventually(lambda: any("about both" in str(entry) for entry in account.nextcap.timeline(one)))
+    assert len(links(account, one)) == 1
+    assert len(account.record(one)["notes"]) == 2
+    assert [entry["type"] for entry in account.nextcap.timeline(one)].count("note") == 2
+
+
+def parked(world: World) -> set[str]:
+    """The codes of what waits for a person."""
+    with world.runtime.db.read() as connection:
+        return {row.code for row in connection.execute(sa.select(tables.parked.c.code))}

@@ -53,7 +53,7 @@ class Settings(ConnectionSettings):
     def counted_by(self) -> tuple[object, ...]:
         """Salesforce counts the calls of an org, whoever makes them; an address of all orgs does not name it."""
         is_its_own = urlsplit(self.login_url).hostname not in ("login.salesforce.com", "test.salesforce.com")
-        return (self.crm, self.login_url.rstrip("/")) if is_its_own else self.credential()
+        return self.place() if is_its_own else self.credential()
 
     def missing(self) -> str:
         """One of the two ways must be whole, at the org's own address."""

@@ -31,7 +31,7 @@ class Settings(TokenSettings):
 
     def counted_by(self) -> tuple[object, ...]:
         """Zendesk counts the calls of an account, whoever makes them."""
-        return (self.crm, self.api_url.rstrip("/"))
+        return self.place()
 
     def missing(self) -> str:
         """A client can ask for tokens by itself: it needs no refresh token."""

@@ -1,0 +1,30 @@
+"""Joining a ticket to its record: one record belongs to one ticket, and to one connection of an account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.domain.errors import NeedsReview
+from connector.engine.context import Engine
+from connector.store import links
+from connector.store.links import LinkRow
+
+
+def attach(engine: Engine, connection: sa.Connection, link: LinkRow, record_id: str, **changes: Any) -> None:
+    """Join the link's ticket to this record. Raises NeedsReview where that is a person's to settle.
+
+    Two connections of one account that carried a ticket in the same record would each take what the other wrote for
+    a person's words, for ever.
+    """
+    other = links.sharer(connection, link, record_id, engine.neighbours.get(link.connection, ()))
+    if other is not None:
+        text = f"record {record_id} carries this ticket for the connection {other} already, in the same account: "
+        text += "let the mappings of the two carry different tickets (`carry`), or keep one of them"
+        raise NeedsReview(text, code="record_shared", candidates=(record_id,))
+    try:
+        links.attach_record(connection, link, record_id, engine.now(), **changes)
+    except sa.exc.IntegrityError as error:
+        text = f"the record {record_id} is linked to another ticket already"
+        raise NeedsReview(text, code="record_taken", candidates=(record_id,)) from error
