@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from connector.adapters.registry import forms
 from connector.adapters.testing.salesforce import SalesforceArena
 from connector.domain.lifecycle import Status
 from connector.domain.schema import Schema
 from connector.mapping.compile import bind
+from connector.mapping.explain import explain
 from connector.mapping.lint import check
 from connector.mapping.load import Document, parse
 from connector.sandbox.salesforce import Salesforce as Imitation
@@ -67,3 +69,16 @@ def test_a_record_type_is_chosen_by_its_label(org: SalesforceArena) -> None:
     assert kinds is not None
     support = next(one.value for one in kinds.options if one.label == "Support")
     assert bind(chosen, schema).scope == {"RecordTypeId": support}
+
+
+def test_the_lines_about_mails_and_posts_are_right_once_they_are_let_in() -> None:
+    text = FILE.read_text(encoding="utf-8")
+    named = text.replace("  # forms: {", "  forms: {").replace("  # written_as: {", "  written_as: {")
+    again = named.replace("email: note", "email: as_is")
+
+    assert check(parse(named, name="salesforce.yaml"), forms=forms) == []
+    assert bind(parse(named, name="salesforce.yaml"), None).comments.every_form() == {"email", "post"}
+    assert [one.code for one in check(parse(again, name="salesforce.yaml"), forms=forms)] == ["M212"]
+    told = explain(parse(named, name="salesforce.yaml"))
+    assert "each email is read too, and arrives in Next Cap as an internal note" in told
+    assert "internal notes are each written as a post" in told

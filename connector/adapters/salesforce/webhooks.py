@@ -42,7 +42,7 @@ ACK: Final = Answer(
 )
 BY_MESSAGE: Final = """\
 To hear of changes at once: in Setup > Outbound Messages make one for Case (field: Id) and one for CaseComment (Id, \
-ParentId), each with this endpoint, which is a secret:
+ParentId; the same for EmailMessage and FeedItem where the mapping reads them), each with this endpoint, a secret:
 {secret}
 and call them from record-triggered flows: docs/crm/salesforce/NextCap_Case_Changed.flow-meta.xml"""
 BY_TRIGGER: Final = """\
