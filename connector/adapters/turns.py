@@ -16,14 +16,25 @@ Send = Callable[[Sequence[W]], Iterable[Written]]
 
 
 def write_changes(
-    changes: Sequence[Change], *, create: Send[Change], update: Send[Change], size: int, system: str
+    changes: Sequence[Change],
+    *,
+    create: Send[Change],
+    update: Send[Change],
+    size: int,
+    system: str,
+    expect: Callable[[Iterable[str]], None] = lambda _: None,
 ) -> list[Written]:
     """One outcome for each change: CREATEs with our id go to `create`, UPDATEs to `update`, others are not supported.
 
     Each call of the two gets at most `size` changes, in which each ticket comes once: vendors refuse a batch that
     names a record twice. After a change that may still be repeated, or whose outcome is unknown, the later ones of its
-    ticket are held back; after trouble of the connection nothing more is sent.
+    ticket are held back; after trouble of the connection nothing more is sent. `expect` is told the fields first, once.
     """
+    try:
+        if changes:
+            expect([name for change in changes for name in change.values])
+    except ConnectorError as error:
+        return [_failed(one, error) for one in changes]
 
     def send(part: Sequence[Change]) -> Iterable[Written]:
         creates = [one for one in part if one.kind is ChangeKind.CREATE and one.external_id]

@@ -54,16 +54,26 @@ class Api(calls.Api):
             raise Gone("capsule: that is no id")
         return value
 
-    def pages(self, route: str, key: str, query: Query | None = None, ids: Mapping[str, str] | None = None) -> Json:
-        """Every item of a list."""
-        return list(self._pages(route, key, {"perPage": "100", **(query or {})}, ids))
-
-    def _pages(self, route: str, key: str, query: Query, ids: Mapping[str, str] | None) -> Iterator[Json]:
+    def answers(
+        self,
+        route: str,
+        query: Query | None = None,
+        *,
+        ids: Mapping[str, str] | None = None,
+        method: str = "GET",
+        json: Json = None,
+    ) -> Iterator[Json]:
+        """A list's pages, each as it is answered; a filter is a POST that reads."""
         page, more = 1, True
         while more:
-            answer = self.send("GET", route, ids=ids, query={**query, "page": str(page)})
-            yield from answer.json.get(key) or ()
+            asked = {"perPage": "100", **(query or {}), "page": str(page)}
+            answer = self.send(method, route, ids=ids, query=asked, json=json, reads=True)
+            yield answer.json
             page, more = page + 1, has_more(answer)
+
+    def pages(self, route: str, key: str, query: Query | None = None, ids: Mapping[str, str] | None = None) -> Json:
+        """Every item of a list."""
+        return [one for answer in self.answers(route, query, ids=ids) for one in answer.get(key) or ()]
 
     def many(self, plural: str, singular: str, ids: Sequence[str], query: Query) -> list[Json]:
         """The records among `ids` that are there, ten a call."""

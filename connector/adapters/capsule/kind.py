@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from typing import Final
 
 from connector.adapters.building import Ask, Kind, Parts
 from connector.adapters.capsule.adapter import CAPABILITIES, Capsule
@@ -14,6 +11,7 @@ from connector.adapters.capsule.schema import Wanted
 from connector.adapters.settings import TokenSettings
 from connector.adapters.wires import HttpxWire
 from connector.domain.errors import ConfigError
+from connector.mapping.load import parse
 
 TOKEN: Final = "/oauth/token"  # noqa: S105 - a path
 ADVICE: Final = "let an administrator allow the application again and configure its new refresh token"
@@ -52,18 +50,11 @@ def read_mapping(parts: Parts) -> tuple[str, Wanted]:
     A mapping that cannot be read yet is somebody else's to report: then the defaults stand.
     """
     try:
-        told: Any = YAML(typ="safe", pure=True).load(parts.mapping_text())
-    except (ConfigError, YAMLError):
-        told = None
-    status = _block(told, "status")
-    words = frozenset(str(one) for one in (*_block(status, "to_crm").values(), *_block(status, "to_nextcap")))
-    target, parent = (_block({"file": told}, "file").get(one) or "" for one in ("target", "pipeline"))
-    return str(target or "projects"), Wanted(str(parent), words)
-
-
-def _block(told: Any, key: str) -> dict[str, Any]:
-    found = told.get(key) if isinstance(told, dict) else None
-    return found if isinstance(found, dict) else {}
+        file = parse(parts.mapping_text(), name="mapping").file
+    except ConfigError:
+        return "projects", Wanted()
+    words = frozenset((*file.status.to_crm.values(), *file.status.to_nextcap))
+    return file.target or "projects", Wanted(file.pipeline or "", words)
 
 
 KIND = Kind(

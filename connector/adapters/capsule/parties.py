@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from connector.adapters.base import Json
-from connector.adapters.capsule.api import Api, has_more
+from connector.adapters.capsule.api import Api
 from connector.adapters.people import REMEMBERED, address_of
 from connector.adapters.times import iso
 from connector.domain.errors import RetryLater, UnknownOutcome
@@ -51,20 +51,10 @@ class Parties:
         return party
 
     def _indexed(self, field: str, value: str, is_it: Callable[[Json], bool]) -> int | None:
-        condition = {"field": field, "operator": "is", "value": value}
-        page, more = 1, True
-        while more:
-            answer = self._api.send(
-                "POST",
-                "/parties/filters/results",
-                json={"filter": {"conditions": [condition]}},
-                query={"perPage": "100", "page": str(page)},
-                reads=True,
-            )
-            held = [int(one["id"]) for one in answer.json["parties"] if is_it(one)]
-            if held:
+        asked = {"filter": {"conditions": [{"field": field, "operator": "is", "value": value}]}}
+        for answer in self._api.answers("/parties/filters/results", method="POST", json=asked):
+            if held := [int(one["id"]) for one in answer["parties"] if is_it(one)]:
                 return min(held)
-            page, more = page + 1, has_more(answer)
         return None
 
     def _newest(self, is_it: Callable[[Json], bool]) -> int | None:

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from connector.adapters.base import Commented, Json, Sweep
-from connector.adapters.calls import bad_place, still_there
+from connector.adapters.calls import still_there
 from connector.adapters.capsule.api import WITH_LISTS, Api, has_more
 from connector.adapters.capsule.schema import CLOSED, CUSTOM, Catalogue, native
 from connector.adapters.people import requester_of
+from connector.adapters.reading import place_in, place_text
 from connector.adapters.times import iso, moment
 from connector.domain.errors import Gone, NotSupported
 from connector.domain.ticket import Record, Requester, Value, normal
@@ -66,38 +67,34 @@ class Records:
 
         Pages are counted, so a record that is deleted meanwhile moves another one past us: then the sweep begins again.
         """
-        (part, page, began), singular = _place(after, self._clock()), self.target.singular
+        singular, now = self.target.singular, int(self._clock().timestamp())
+        start = after or place_text("records", 1, now)
+        part, (page, began) = place_in(start, parts=("records", "deleted", "entries"), numbers=2, system="capsule")
         if part == "records":
             if "owner" in fields:
                 self._catalogue.me()
             items, more = self.since(since, page)
-            going_on = f"records {page + 1} {began}" if more else f"deleted {page} {began}"
+            going_on = place_text("records", page + 1, began) if more else place_text("deleted", page, began)
             return Sweep([self.record(one, fields) for one in items], after=going_on)
         if part == "deleted":
             gone = self._deleted(since)
             missed = page > 1 and any(at and at.timestamp() >= began for at in gone.values())
-            return Sweep(gone=sorted(gone), after=self._next(missed, began))
+            # A deletion is told in whole seconds: the next count is of those after this one, or it would never end.
+            going_on = place_text("records", 1, now + 1) if missed else place_text("entries", 1, began)
+            return Sweep(gone=sorted(gone), after=going_on)
         items, more = self._entries(page)
         news = [Commented(str(one[singular]["id"]), str(one["id"])) for one in items if self._is_news(one, since)]
         oldest = min((at for one in items if (at := moment(one.get("entryAt")))), default=since - BACK_DATED)
         goes_on = more and oldest > since - BACK_DATED
-        return Sweep(commented=news, after=f"entries {page + 1} {began}" if goes_on else "")
-
-    def _next(self, missed: bool, began: int) -> str:
-        """A deletion is told in whole seconds: the next count is of those after this second, or it would never end."""
-        return f"records 1 {int(self._clock().timestamp()) + 1}" if missed else f"entries 1 {began}"
+        return Sweep(commented=news, after=place_text("entries", page + 1, began) if goes_on else "")
 
     def _deleted(self, since: datetime) -> dict[str, datetime | None]:
         """What is gone, or out of sight, by id, with its moment where it is told."""
         found: dict[str, datetime | None] = {}
-        page, more = 1, True
-        while more:
-            query = {"since": iso(since - BACK), "perPage": "100", "page": str(page)}
-            answer = self._api.send("GET", f"/{self.target.plural}/deleted", query=query)
-            found |= {str(one["id"]): moment(one.get("deletedAt")) for one in answer.json.get(self.target.plural) or ()}
-            hidden = answer.json.get(f"restricted{self.target.plural.capitalize()}") or ()
-            found |= {str(one["id"]): None for one in hidden}
-            page, more = page + 1, has_more(answer)
+        kept, hidden = self.target.plural, f"restricted{self.target.plural.capitalize()}"
+        for answer in self._api.answers(f"/{kept}/deleted", {"since": iso(since - BACK)}):
+            found |= {str(one["id"]): moment(one.get("deletedAt")) for one in answer.get(kept) or ()}
+            found |= {str(one["id"]): None for one in answer.get(hidden) or ()}
         return found
 
     def _entries(self, page: int) -> tuple[list[Json], bool]:
@@ -153,16 +150,6 @@ class Records:
         if name == "owner":
             return None if not told or str(told["id"]) == self._catalogue.me_if_known else str(told["id"])
         return normal(told["name"] if name == "team" and told else told if told is None else str(told))
-
-
-def _place(after: str, now: datetime) -> tuple[str, int, int]:
-    """Where a sweep goes on: the part, the page, and when its counting began."""
-    if not after:
-        return "records", 1, int(now.timestamp())
-    part, page, began = [*after.split(" "), "", ""][:3]
-    if part not in ("records", "deleted", "entries") or not page.isdecimal() or not began.isdecimal():
-        raise bad_place("capsule", after)
-    return part, int(page), int(began)
 
 
 def _custom(rows: Sequence[Json], name: str) -> Value:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from connector.adapters.base import Json, Step
 from connector.adapters.capsule.api import Api, Target
@@ -17,6 +17,7 @@ from connector.domain.lifecycle import Status
 from connector.domain.schema import FieldSchema, Option, Schema
 from connector.domain.ticket import Value, normal
 
+T = TypeVar("T")
 CUSTOM: Final = "custom:"
 OUR_ID: Final = f"{CUSTOM}Next Cap ticket ID"
 CLOSED: Final = "CLOSED"
@@ -94,19 +95,22 @@ class Catalogue:
 
     def step(self, told: Value) -> Json:
         """The step of that id. Raises Refused for one that is on no board: writing it would do what nobody asked."""
-        for afresh in (False, True):
-            for one in self.known(afresh=afresh).steps:
-                if str(one["id"]) == told:
-                    return one
-        raise Refused(f"capsule has no {self.target.step} {told}", code="unknown_option", field=self.target.step)
+        found = self._sought(lambda known: {str(one["id"]): one for one in known.steps}.get(str(told)))
+        if found is None:
+            raise Refused(f"capsule has no {self.target.step} {told}", code="unknown_option", field=self.target.step)
+        return found
 
     def team(self, told: Value) -> int:
         """The id of the team of that name."""
-        for afresh in (False, True):
-            for name, one in self.known(afresh=afresh).teams.items():
-                if name == told:
-                    return one
-        raise Refused("capsule has no such team", code="unknown_option", field="team")
+        found = self._sought(lambda known: known.teams.get(str(told)))
+        if found is None:
+            raise Refused("capsule has no such team", code="unknown_option", field="team")
+        return found
+
+    def _sought(self, find: Callable[[Known], T | None]) -> T | None:
+        """What is found in the set-up as it is known, or else as it is now."""
+        found = find(self.known())
+        return find(self.known(afresh=True)) if found is None else found
 
     def custom(self, name: str, value: Value, *, afresh: bool = False) -> tuple[int, str, object]:
         """The definition, the type and the value as Capsule takes it. Raises Refused, with the field's name."""

@@ -15,6 +15,7 @@ from connector.adapters.answers import mapping_of
 from connector.adapters.base import Delivery, Event, EventKind, Json, Step, taken
 from connector.adapters.capsule.api import Api
 from connector.adapters.capsule.records import Records
+from connector.adapters.checks import ensured
 from connector.adapters.signing import check_path_token, digest, json_of
 from connector.adapters.times import moment
 from connector.domain.errors import BadDelivery, Refused
@@ -89,38 +90,32 @@ class Webhooks:
     def _ensure(
         self, operation: str, target: str, kept: Mapping[str, Json], strays: list[Json], *, dry_run: bool
     ) -> Step:
-        what = f"REST hook {self._target.singular}/{operation}"
-        if operation in kept:
-            return Step(what, "ok")
-        if dry_run:
-            return Step(what, "would", "would be subscribed")
-        try:
-            self._subscribe(operation, target, strays)
-        except Refused as error:
-            told = f"{error}; an account has {MOST} hooks in all, which only an administrator's grant can manage"
-            return Step(what, "problem", told)
-        return Step(what, "done")
+        advice = f"an account has {MOST} hooks in all, which only an administrator's grant can manage"
+        return ensured(
+            f"REST hook {self._target.singular}/{operation}",
+            kept.get(operation),
+            make=lambda: self._subscribe(operation, target, strays),
+            look=lambda: None,
+            judge=lambda _: "",
+            refused=lambda error: f"{error}; {advice}",
+            dry_run=dry_run,
+        )
 
     def _subscribe(self, operation: str, target: str, strays: list[Json]) -> None:
         """A new hook, in the place of a stray one where there is no room. Accounts may name projects otherwise."""
         names = [self._target.singular, *(new for new, old in OTHER_NAMES.items() if old == self._target.singular)]
-        for place, name in enumerate(names):
-            try:
-                self._make(f"{name}/{operation}", target, strays)
-                return
-            except Refused:
-                if place + 1 == len(names):
-                    raise
-
-    def _make(self, event: str, target: str, strays: list[Json]) -> None:
-        hook = {"event": event, "targetUrl": target, "description": "Next Cap", "embed": EMBED}
-        try:
-            self._api.send("POST", "/resthooks", json={"restHook": hook})
-        except Refused:
+        while True:
+            for name in names:
+                hook = {"event": f"{name}/{operation}", "targetUrl": target, "description": "Next Cap", "embed": EMBED}
+                try:
+                    self._api.send("POST", "/resthooks", json={"restHook": hook})
+                except Refused as error:
+                    refused = error
+                else:
+                    return
             if not strays:
-                raise
+                raise refused
             self._remove(strays.pop(), dry_run=False)
-            self._make(event, target, strays)
 
     def _remove(self, hook: Json, *, dry_run: bool) -> Step:
         what = f"stray REST hook {hook.get('event')}"

@@ -14,6 +14,7 @@ from connector.adapters.capsule.parties import Parties
 from connector.adapters.capsule.records import Records
 from connector.adapters.capsule.refusals import UNPROCESSABLE
 from connector.adapters.capsule.schema import CLOSED, CUSTOM, NAMED, OUR_ID, Catalogue, shown_as
+from connector.adapters.times import iso
 from connector.adapters.turns import one_by_one, write_changes
 from connector.domain.errors import ConnectorError, Gone, Refused
 from connector.domain.ticket import Record, Value
@@ -41,14 +42,12 @@ class Writing:
 
     def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:
         """The record with our id among those that changed since, as the list shows them: the index may be late."""
-        page, more = 1, True
-        while more:
-            items, more = self._records.since(sent_at - SKEW, page)
-            for item in items:
+        listed, query = f"/{self._target.plural}", {**WITH_LISTS, "since": iso(sent_at - SKEW)}
+        for answer in self._api.answers(listed, query):
+            for item in answer[self._target.plural]:
                 record = self._records.record(item, [OUR_ID, *change.values])
                 if record.fields.get(OUR_ID) == change.external_id:
                     return record
-            page += 1
         return None
 
     def _create(self, change: Change, *, again: bool = True) -> Written:

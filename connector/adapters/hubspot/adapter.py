@@ -12,11 +12,10 @@ from connector.adapters.calls import Sender
 from connector.adapters.hubspot.account import Account
 from connector.adapters.hubspot.api import BATCH, VERSIONS, Api
 from connector.adapters.hubspot.comments import Comments
-from connector.adapters.hubspot.contacts import HubSpotContacts
 from connector.adapters.hubspot.records import Records
 from connector.adapters.hubspot.schema import OUR_ID, Catalogue
 from connector.adapters.hubspot.webhooks import Webhooks
-from connector.adapters.hubspot.writing import Writing
+from connector.adapters.hubspot.writing import Customers, Writing
 
 V3_ONLY: Final = frozenset({"v3"})
 
@@ -65,7 +64,7 @@ class HubSpot(Assembled):
         super().__init__(
             webhooks=Webhooks(webhook_secrets, public_url, signatures, native=catalogue.native, watched=watched),
             records=records,
-            writing=Writing(api, records, HubSpotContacts(api)),
+            writing=Writing(api, records, Customers(api)),
             comments=comments,
             catalogue=catalogue,
             account=account,

@@ -16,13 +16,8 @@ PAIRS: Final = 1000
 SPLITTABLE: Final = frozenset({400, 404, 409, 413, 414})
 
 VERSIONS: Final[Mapping[str, str]] = {
-    "objects": "2026-09",
-    "associations": "2026-09",
-    "properties": "2026-09",
-    "pipelines": "2026-09",
-    "owners": "2026-09",
-    "account": "2026-03",
-    "oauth": "2026-03",
+    **dict.fromkeys(("objects", "associations", "properties", "pipelines", "owners"), "2026-09"),
+    **dict.fromkeys(("account", "oauth"), "2026-03"),
 }
 """Date-based versions by API. Each is supported for 18 months; numbered ones end in 2027."""
 

@@ -12,7 +12,7 @@ from connector.adapters.hubspot.api import BATCH, Api
 from connector.adapters.people import shown_name
 from connector.adapters.times import first_of, iso
 from connector.adapters.turns import add_in_order, one_by_one, written_of
-from connector.domain.errors import ConnectorError, Gone, Refused
+from connector.domain.errors import Refused
 from connector.domain.text import html_to_text
 from connector.domain.ticket import Attachment, Comment, CommentKind, Person
 
@@ -23,7 +23,6 @@ AUTHORS: Final = {"hubspot_owner_id": "", "hs_created_by_user_id": "user ", "hs_
 
 PROPERTIES: Final = ("hs_note_body", "hs_timestamp", "hs_createdate", "hs_attachment_ids", *AUTHORS)
 LONGEST_BODY: Final = 65_536
-NO_ROUTE: Final = frozenset({404, 405})
 
 
 class Comments:
@@ -44,7 +43,7 @@ class Comments:
     ) -> dict[str, list[Comment]]:
         """All notes of these tickets, oldest first."""
         linked = self._api.linked("tickets", "notes", ids)
-        shown = self._read([one for notes in linked.values() for one in notes])
+        shown = self._api.batch_read("notes", [one for notes in linked.values() for one in notes], PROPERTIES)
         read = {str(item["id"]): self._comment(item) for item in shown}
         timelines = {ticket: [read[one] for one in notes if one in read] for ticket, notes in linked.items()}
         return {one: in_order(each) for one, each in timelines.items()}
@@ -58,6 +57,7 @@ class Comments:
         return add_in_order(comments, self._make, size=BATCH, together=True, system="hubspot")
 
     def _make(self, comments: Sequence[NewComment]) -> list[Written]:
+        """All in one call. Refused ones are sent alone: an account's API may have no batch of notes."""
         if len(comments) == 1:
             return one_by_one(self._make_one)(comments)
         keys = {marker(one.key): one.key for one in comments}
@@ -66,7 +66,7 @@ class Comments:
             {one.key: self._input(one) for one in comments},
             lambda item: next((keys.get(one) for one in MARKER.findall(_body(item))), None),
         )
-        alone = [one for one in comments if _has_no_route(outcomes[one.key])]
+        alone = [one for one in comments if isinstance(outcomes[one.key], Refused)]
         made = [written_of(one.key, outcomes[one.key]) for one in comments if one not in alone]
         return made + one_by_one(self._make_one)(alone)
 
@@ -77,9 +77,6 @@ class Comments:
         at = iso(comment.created_at or self._clock(), timespec="milliseconds")
         told = {"hs_timestamp": at, "hs_note_body": note_body(comment)}
         return {"properties": told, "associations": [{"to": {"id": comment.ticket_id}, "types": [NOTE_TO_TICKET]}]}
-
-    def _read(self, ids: Sequence[str]) -> list[Json]:
-        return self._api.batch_read("notes", ids, PROPERTIES) if ids else []
 
     def _comment(self, item: Json) -> Comment:
         shown: Mapping[str, str | None] = item.get("properties") or {}
@@ -112,8 +109,3 @@ def _size(markup: str) -> int:
 
 def _body(item: Json) -> str:
     return str((item.get("properties") or {}).get("hs_note_body") or "")
-
-
-def _has_no_route(outcome: Json | ConnectorError) -> bool:
-    """Whether the account's API version has no batch of notes, as opposed to no such ticket."""
-    return isinstance(outcome, Refused) and not isinstance(outcome, Gone) and outcome.status in NO_ROUTE

@@ -11,14 +11,18 @@ from typing import Any, Final
 from connector.adapters.answers import LONGEST_WAIT, about, first_mapping, mapping_of, number_in
 from connector.adapters.budget import Limit
 from connector.adapters.transport import Rate, Request, Response, retry_after, vendor_message
-from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
+from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater, Scope
 
 LIMITS: Final = {"default": Limit(100, 10.0), "associations": Limit(100, 10.0), "search": Limit(5, 1.0)}
 """The smallest plan's limits by bucket; answers teach the real ones, except for search, which tells none."""
 
 WAITS: Final = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 2.0, "DAILY": 900.0}
-LOCKED_WAIT: Final = 2.0
-MOVING_WAIT: Final = 60.0
+PAUSES: Final[Mapping[int, tuple[str, Scope, float]]] = {
+    423: ("locked", "record", 2.0),
+    477: ("account_moving", "connection", 60.0),
+}
+"""Statuses of HubSpot's own: what they say, of whom, and the shortest wait."""
+
 VERDICTS = re.compile(r"\[\{.*\}\]", re.DOTALL)
 NAMED = re.compile(r"""propert(?:y|ies)\b[^"'\[]*["'\[]([A-Za-z0-9_]+)["'\],]""", re.IGNORECASE)
 
@@ -31,11 +35,9 @@ def sort(request: Request, response: Response) -> ConnectorError | None:
         policy = str(body.get("policyName") or "")
         after = asked or WAITS.get(policy, WAITS["TEN_SECONDLY_ROLLING"])
         return RetryLater(f"{told} {policy}".rstrip(), code="rate_limited", after=min(after, LONGEST_WAIT))
-    if status == 423:
-        return RetryLater(f"{told} LOCKED", code="locked", scope="record", after=max(asked or 0.0, LOCKED_WAIT))
-    if status == 477:
-        after = min(asked or MOVING_WAIT, LONGEST_WAIT)
-        return RetryLater(f"{told}: the account is being moved", code="account_moving", after=after)
+    if status in PAUSES:
+        code, scope, least = PAUSES[status]
+        return RetryLater(told, code=code, scope=scope, after=min(max(asked or least, least), LONGEST_WAIT))
     if status >= 500:
         return None
     if status == 404 and not body:

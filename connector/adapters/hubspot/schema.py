@@ -10,7 +10,7 @@ from connector.adapters.base import Json, Step
 from connector.adapters.catalogue import FieldCatalogue
 from connector.adapters.checks import ensured, unfit
 from connector.adapters.hubspot.api import Api
-from connector.domain.errors import Refused
+from connector.domain.errors import Gone, Refused
 from connector.domain.lifecycle import Status
 from connector.domain.schema import FieldSchema, Option, Schema
 from connector.domain.ticket import Value, normal
@@ -62,8 +62,34 @@ class Catalogue(FieldCatalogue):
 
     def ensure_schema(self, *, dry_run: bool) -> list[Step]:
         """Make our group and properties exist."""
-        steps = [_ensure(self._api, f"{PROPERTIES}/groups", GROUP, "property group", dry_run=dry_run)]
-        return steps + [_ensure(self._api, PROPERTIES, one, "ticket property", dry_run=dry_run) for one in OURS]
+        kinds = (("property group", f"{PROPERTIES}/groups", [GROUP]), ("ticket property", PROPERTIES, OURS))
+        return [
+            self._ensure(f"{kind} {one['name']}", route, one, dry_run=dry_run)
+            for kind, route, ours in kinds
+            for one in ours
+        ]
+
+    def _ensure(self, what: str, route: str, wanted: Mapping[str, Any], *, dry_run: bool) -> Step:
+        def look(**query: str) -> Json:
+            try:
+                return self._api.send("GET", f"{route}/:name", ids={"name": wanted["name"]}, query=query).json
+            except Gone:
+                return None
+
+        def refused(error: Refused) -> str:
+            place = "Settings > Properties > Ticket properties > Archived properties"
+            hint = f"an archived property holds this name: restore it in {place}"
+            return hint if look(archived="true") else str(error)
+
+        return ensured(
+            what,
+            look(),
+            make=lambda: self._api.send("POST", route, json=dict(wanted)),
+            look=look,
+            judge=lambda present: _problem(wanted, present),
+            refused=refused,
+            dry_run=dry_run,
+        )
 
     def is_choice(self, name: str) -> bool:
         """Whether the property takes only listed values. Makes no call."""
@@ -111,35 +137,6 @@ def _field(told: Json, pipelines: Sequence[Json]) -> FieldSchema:
         required=name in REQUIRED,
         parent=PIPELINE if name == STAGE else "",
     )
-
-
-def _ensure(api: Api, route: str, wanted: Mapping[str, Any], kind: str, *, dry_run: bool) -> Step:
-    def refused(error: Refused) -> str:
-        if not _look(api, route, wanted, archived=True):
-            return str(error)
-        place = "Settings > Properties > Ticket properties > Archived properties"
-        return f"an archived property holds this name: restore it in {place}"
-
-    return ensured(
-        f"{kind} {wanted['name']}",
-        _look(api, route, wanted),
-        make=lambda: api.send("POST", route, json=dict(wanted)),
-        look=lambda: _look(api, route, wanted),
-        judge=lambda present: _problem(wanted, present),
-        refused=refused,
-        dry_run=dry_run,
-    )
-
-
-def _look(api: Api, route: str, wanted: Mapping[str, Any], *, archived: bool = False) -> Json:
-    """The property or group as it is, or None."""
-    try:
-        query = {"archived": "true"} if archived else {}
-        return api.send("GET", f"{route}/:name", ids={"name": wanted["name"]}, query=query).json
-    except Refused as error:
-        if error.status != 404:
-            raise
-        return None
 
 
 def _problem(wanted: Mapping[str, Any], present: Json) -> str:

@@ -16,7 +16,7 @@ from connector.adapters.answers import mapping_of
 from connector.adapters.base import Delivery, Event, EventKind, Json, Step, taken
 from connector.adapters.signing import check_signature, check_time, digest, json_of
 from connector.adapters.times import moment
-from connector.domain.errors import BadDelivery, ConfigError
+from connector.domain.errors import BadDelivery
 from connector.domain.ticket import Value
 
 MILLISECONDS = re.compile(r"\d{1,15}", re.ASCII)
@@ -59,8 +59,6 @@ class Webhooks:
         native: Native,
         watched: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        if unknown := accepted - {"v1", "v2", "v3"}:
-            raise ConfigError(f"signatures: unknown {', '.join(sorted(unknown))}; there are v1, v2 and v3")
         self._secrets = secrets
         self._public_url = public_url.rstrip("/")
         self._accepted = accepted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,13 +15,51 @@ from connector.adapters.hubspot.schema import OUR_ID, as_text
 from connector.adapters.people import Contacts, Found
 from connector.adapters.turns import write_changes
 from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
-from connector.domain.ticket import Record, Value
+from connector.domain.ticket import Record, Requester, Value
 
 UPSERT: Final = "/crm/objects/{objects}/tickets/batch/upsert"
 UPDATE: Final = "/crm/objects/{objects}/tickets/batch/update"
 JOIN: Final = "/crm/objects/{objects}/tickets/:ticket/associations/default/contacts/:contact"
-CONFLICT: Final = 409
 JOIN_MANY: Final = "/crm/associations/{associations}/tickets/contacts/batch/associate/default"
+CONFLICT: Final = 409
+UPSERT_CONTACTS: Final = "/crm/objects/{objects}/contacts/batch/upsert"
+UPDATE_CONTACTS: Final = "/crm/objects/{objects}/contacts/batch/update"
+PROPERTIES: Final = ("email", "firstname", "lastname", "phone", "hs_additional_emails")
+HOLDER = re.compile(r"Existing ID:\s*(\d+)")
+
+
+class Customers(Contacts):
+    """Tickets' customers as contacts: filled where empty, never overwritten."""
+
+    def __init__(self, api: Api) -> None:
+        super().__init__()
+        self._api = api
+
+    def find(self, wanted: Mapping[str, Requester]) -> dict[str, str | ConnectorError]:
+        """The contacts that hold these addresses, as their first or a further one; fills empty names and phones."""
+        found: dict[str, str | ConnectorError] = {}
+        fills: dict[str, Json] = {}
+        for item in self._api.batch_read("contacts", wanted, PROPERTIES, by="email"):
+            contact_id, shown = str(item["id"]), item.get("properties") or {}
+            held = f"{shown.get('email') or ''};{shown.get('hs_additional_emails') or ''}".lower().split(";")
+            for address in wanted.keys() & set(held):
+                found[address] = contact_id
+                if lacking := _lacking(shown, wanted[address]):
+                    fills[contact_id] = {"id": contact_id, "properties": lacking}
+        if fills:
+            self._api.batch_write(UPDATE_CONTACTS, fills, lambda item: str(item.get("id")))
+        return found
+
+    def make(self, missing: Mapping[str, Requester]) -> dict[str, str | ConnectorError]:
+        """The new contacts' ids, or why one was refused. An address that HubSpot finds taken has its holder named."""
+        inputs: dict[str, Json] = {
+            address: {"id": address, "idProperty": "email", "properties": {"email": address, **_lacking({}, one)}}
+            for address, one in missing.items()
+        }
+        outcomes = self._api.batch_write(
+            UPSERT_CONTACTS, inputs, lambda item: str((item.get("properties") or {}).get("email") or "").lower()
+        )
+        return {address: _made(outcome) for address, outcome in outcomes.items()}
 
 
 class Writing:
@@ -33,13 +72,8 @@ class Writing:
 
     def write(self, changes: Sequence[Change]) -> list[Written]:
         """One outcome for each, a hundred a call; a ticket's changes go in order."""
-        if not changes:
-            return []
-        try:
-            self._records.expect([name for change in changes for name in change.values])
-        except ConnectorError as error:
-            return [Written(change.key, error=error) for change in changes]
-        return write_changes(changes, create=self._create, update=self._update, size=BATCH, system="hubspot")
+        acts = {"create": self._create, "update": self._update}
+        return write_changes(changes, **acts, size=BATCH, system="hubspot", expect=self._records.expect)
 
     def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:  # noqa: ARG002 - our id says it all
         """The ticket that a CREATE left behind, found by our id; its contact may not be joined."""
@@ -80,54 +114,72 @@ class Writing:
         return Written(change.key, id=record.id, record=record, created=bool(outcome.get("new")))
 
     def _join(self, changes: Sequence[Change], made: Mapping[str, Written], contacts: Found) -> list[Written]:
-        """Join each ticket to its contact. A refusal is a warning; a join of unknown outcome leaves the create open."""
-        results = dict(made)
-        ready = [one for one in changes if made[one.key].error is None]
-        joined = self._join_many(
-            [(made[one.key].id, contact) for one in ready if (contact := contacts.of(one.requester))]
-        )
-        for one in ready:
-            try:
-                if isinstance(joined, ConnectorError) and contacts.of(one.requester):
-                    raise joined
-                warnings = (
-                    contacts.warning(one.requester) if joined else self._join_one(made[one.key].id, one, contacts)
-                )
-                results[one.key] = replace(made[one.key], warnings=warnings)
-            except Refused as error:
-                results[one.key] = replace(made[one.key], warnings=(f"no contact was joined: {error}",))
-            except (RetryLater, UnknownOutcome) as error:
-                told = f"the ticket is made, its contact may not be joined: {error}"
-                lost = UnknownOutcome(told, code="contact_open", answered=True, system="hubspot")
-                results[one.key] = replace(made[one.key], error=lost)
-        return list(results.values())
+        """Join each new ticket to its contact: all in one call, or where that is refused in part each alone."""
+        pairs = {
+            one.key: (made[one.key].id, contact)
+            for one in changes
+            if made[one.key].error is None and (contact := contacts.of(one.requester))
+        }
+        inputs = [{"from": {"id": ticket}, "to": {"id": contact}} for ticket, contact in pairs.values()]
+        trouble: ConnectorError | None = None
+        is_done = len(inputs) > 1
+        try:
+            is_done = is_done and not self._api.send("POST", JOIN_MANY, json={"inputs": inputs}).json.get("errors")
+        except Refused:
+            is_done = False
+        except (RetryLater, UnknownOutcome) as error:
+            trouble = error
+        return [
+            self._joined(one, made[one.key], contacts, trouble, is_done=is_done)
+            if one.key in pairs
+            else replace(made[one.key], warnings=contacts.warning(one.requester))
+            for one in changes
+        ]
 
-    def _join_one(self, ticket: str, change: Change, contacts: Found, *, again: bool = True) -> tuple[str, ...]:
+    def _joined(
+        self, change: Change, made: Written, contacts: Found, trouble: ConnectorError | None, *, is_done: bool
+    ) -> Written:
+        """A refusal is a warning; a join of unknown outcome leaves the create open."""
+        try:
+            if trouble is not None:
+                raise trouble
+            return made if is_done else replace(made, warnings=self._join_one(made.id, change.requester, contacts))
+        except Refused as error:
+            return replace(made, warnings=(f"no contact was joined: {error}",))
+        except (RetryLater, UnknownOutcome) as error:
+            told = f"the ticket is made, its contact may not be joined: {error}"
+            return replace(made, error=UnknownOutcome(told, code="contact_open", answered=True, system="hubspot"))
+
+    def _join_one(self, ticket: str, requester: Requester, contacts: Found, *, again: bool = True) -> tuple[str, ...]:
         """Make the plain association; the warning if there is no contact. One that is gone is looked up once more."""
-        contact = contacts.of(change.requester)
+        contact = contacts.of(requester)
         if contact is None:
-            return contacts.warning(change.requester)
+            return contacts.warning(requester)
         try:
             self._api.send("PUT", JOIN, ids={"ticket": ticket, "contact": contact})
         except Gone:
             self._contacts.forget(contact)
             if not again:
                 raise
-            return self._join_one(ticket, change, self._contacts.resolve([change.requester]), again=False)
+            return self._join_one(ticket, requester, self._contacts.resolve([requester]), again=False)
         return ()
-
-    def _join_many(self, pairs: Sequence[tuple[str, str]]) -> bool | ConnectorError:
-        """Whether one call joined all of them: if it was refused, each is joined alone; trouble is everybody's."""
-        if len(pairs) < 2:
-            return False
-        inputs = [{"from": {"id": ticket}, "to": {"id": contact}} for ticket, contact in pairs]
-        try:
-            return not self._api.send("POST", JOIN_MANY, json={"inputs": inputs}).json.get("errors")
-        except Refused:
-            return False
-        except (RetryLater, UnknownOutcome) as error:
-            return error
 
 
 def _texts(values: Mapping[str, Value]) -> dict[str, str]:
     return {name: as_text(value) for name, value in values.items()}
+
+
+def _made(outcome: Json | ConnectorError) -> str | ConnectorError:
+    if not isinstance(outcome, ConnectorError):
+        return str(outcome["id"])
+    holder = HOLDER.search(str(outcome))
+    return holder[1] if holder else outcome
+
+
+def _lacking(shown: Mapping[str, object], requester: Requester) -> dict[str, str]:
+    """What we know and the contact does not."""
+    first, _, last = (requester.name or "").strip().partition(" ")
+    lacking = {} if shown.get("firstname") or shown.get("lastname") else {"firstname": first, "lastname": last.strip()}
+    if not shown.get("phone"):
+        lacking["phone"] = (requester.phone or "").strip()
+    return {name: value for name, value in lacking.items() if value}
