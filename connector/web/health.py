@@ -12,6 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from connector.adapters.transport import is_loopback
 from connector.engine import heartbeat, status
 from connector.engine.budget import Bucket
 from connector.engine.status import ConnectionFigures, Figures
@@ -20,6 +21,8 @@ from connector.store.database import StoreAway
 from connector.wiring import Runtime
 
 STUCK = ("waits", "fails")
+
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Via")
 
 
 def blueprint(runtime: Runtime) -> Blueprint:
@@ -53,12 +56,18 @@ def _ready(runtime: Runtime) -> tuple[Response, int]:
     return jsonify(status="ok" if broker else "degraded", broker="ok" if broker else "away"), 200
 
 
-def _metrics(runtime: Runtime) -> Response:
+def _may_ask(runtime: Runtime) -> bool:
+    """Whoever has the token; without one configured, this machine alone, and nobody whom a proxy speaks for."""
     token = runtime.settings.metrics_token
-    if token is not None:
-        given = request.headers.get("Authorization", "").encode()
-        if not hmac.compare_digest(given, f"Bearer {token.get_secret_value()}".encode()):
-            return Response(status=401)
+    if token is None:
+        return is_loopback(request.remote_addr or "") and not any(name in request.headers for name in FORWARDED)
+    given = request.headers.get("Authorization", "").encode()
+    return hmac.compare_digest(given, f"Bearer {token.get_secret_value()}".encode())
+
+
+def _metrics(runtime: Runtime) -> Response:
+    if not _may_ask(runtime):
+        return Response("configure metrics_token, and send it as a bearer token\n", status=401, mimetype="text/plain")
     registry = CollectorRegistry()
     registry.register(_StoreCollector(runtime))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
