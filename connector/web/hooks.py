@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from flask import Blueprint, Response, request
+from gunicorn.http.errors import ParseException
 
 from connector import log
 from connector.adapters.base import Delivery
@@ -43,15 +44,19 @@ def _door(runtime: Runtime, source: str) -> Door:
 def _receive(runtime: Runtime, doors: Mapping[str, Door], source: str) -> Response:
     """What the vendor takes for "got it" once stored (an unknown kind and an unreadable body too; 202 as a rule).
 
-    401 not the vendor's, 404 nobody or a wrong path token, 503 try again.
+    400 a body that breaks off or is no HTTP, 401 not the vendor's, 404 nobody or a wrong path token, 503 try again.
     """
     if source not in doors:
         return _answer(404)
+    try:
+        body = request.get_data(cache=False, parse_form_data=False)
+    except ParseException:
+        return _answer(400)
     delivery = Delivery(
         method=request.method,
         path=_raw_path(),
         headers={name.lower(): value for name, value in request.headers.items()},
-        body=request.get_data(cache=False, parse_form_data=False),
+        body=body,
     )
     try:
         receipt = doors[source](intake.arrive(runtime.engine, source, delivery))
