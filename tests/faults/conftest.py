@@ -65,6 +65,7 @@ def new_site(tmp_path: Path, postgres: sa.URL, server_binary: Path) -> Iterator[
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, postgres: sa.URL, server_binary: Path) -> Iterator[Site]:
-    """One site for the tests of a module, with production's moments."""
+    """One site for the tests of a module: in a soak with production's moments, else with shorter leases."""
+    timing = {} if os.environ.get("FAULT_SEEDS") else {"lease": 4.0, "renew": 1.0}
     with running_sites(tmp_path_factory.mktemp("site"), postgres, server_binary) as start:
-        yield start(timing={})
+        yield start(timing=timing)

@@ -1,24 +1,71 @@
-"""What is taken away from production's processes and given back, and how they are replaced by newer ones."""
+"""Production's processes: what they let out and in, what is taken away and given back, and how newer ones follow."""
 
 from __future__ import annotations
 
 import os
+import socket
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from threading import Event, Thread
 from typing import Any
 
+import pytest
+import sqlalchemy as sa
+
+from connector.config import secrets_of
 from connector.sandbox.kernel import Refusal
+from connector.store import tables
 from tests.flows.world import eventually
+from tests.security.test_sockets import END, SPLIT, chunked, length, said
 
 from .chaos import calm, wait_for_quiet
 from .people import People
 from .postmortem import story
-from .site import Site
+from .site import METRICS_TOKEN, Site
+from .spy import Spy
 
 BACK_WITHIN = 30
 LONGEST_END = 25
-OVERLAP = float(os.environ.get("FAULT_OVERLAP", "5"))
+OVERLAP = float(os.environ.get("FAULT_OVERLAP", "3"))
+
+
+MARKED = [f"zq{word}" for word in ("subject", "body", "name", "mail", "host", "tag", "reply", "note", "remark")]
+MARKED += [f"zq{word}" for word in ("answer", "edit", "quoted", "opened", "caller")]
+HEAD = b"POST /webhooks/nextcap HTTP/1.1\r\nHost: x"
+BODY = b'{"event": "ticket.created"}'
+REFUSALS = (b"400", b"401", b"404", b"405", b"411", b"413", b"414", b"431", b"501")
+BROKEN = (
+    b"\x00\xff\x16\x03\x01",
+    b"GET",
+    b"POST /webhooks/nextcap\r\n\r\n",
+    b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x" + END,
+    HEAD + length(len(BODY)) + END + BODY,
+    HEAD + length(len(BODY)) + END + BODY[:-5],
+    HEAD + SPLIT + END + b"zz\r\n" + BODY,
+    HEAD + SPLIT + END + b"5\r\nabcde",
+    HEAD + SPLIT + length(len(BODY)) + END + BODY,
+    HEAD + length(3) + length(len(BODY)) + END + BODY,
+    HEAD + length(-1) + END + BODY,
+    HEAD + b"\r\nContent-Length: 1e3" + END + BODY,
+    HEAD + b"\r\nX-Long: " + b"a" * 100_000 + END,
+    HEAD + b"\r\nX-Many: a" * 200 + END,
+    HEAD + b"\r\n folded: x" + END,
+    HEAD + length(2_000_000) + END + b" " * 2_000_000,
+    HEAD + SPLIT + END + chunked(b" " * 2_000_000, 65_536),
+)
+
+
+@pytest.fixture
+def spy(site: Site) -> Iterator[Spy]:
+    with Spy(site) as looking:
+        yield looking
+
+
+def count_of(site: Site, table: sa.Table) -> int:
+    """Rows of a table."""
+    with site.runtime.db.read() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
 
 
 def answers(site: Site, since: int) -> list[int | None]:
@@ -37,6 +84,63 @@ def linked(site: Site, subject: str) -> str:
 def shows(site: Site, ticket: str, subject: str) -> bool:
     """Whether the ticket's one record has this subject."""
     return [one.subject for one in site.desk.of(ticket)] == [subject]
+
+
+def test_nobodys_words_and_no_key_leave_the_store(site: Site, spy: Spy) -> None:
+    """Marked words in every place where people write, refusals that quote them, and every key that is configured."""
+    told = {"subject": "zqsubject", "description": "zqbody", "customer_name": "Zqname"}
+    ticket = site.nextcap.create_ticket(**told, customer_email="zqmail@zqhost.example", tags=["zqtag"])["id"]
+    eventually(lambda: len(site.desk.of(ticket)) == 1, within=60)
+    (record,) = site.desk.of(ticket)
+    quoted = {"status": "error", "category": "VALIDATION_ERROR", "message": "zqedit is not a subject: zqquoted"}
+    site.desk.account.faults.add("status", path="tickets/batch/update", status=400, body=quoted)
+
+    site.nextcap.customer_reply(ticket, "zqreply")
+    site.nextcap.agent_note(ticket, "zqnote")
+    site.desk.say(record.id, "zqremark", public=False)
+    site.desk.say(record.id, "zqanswer", public=True)
+    site.nextcap.set_fields(ticket, {"subject": "zqedit"})
+    site.desk.open("zqopened", "zqcaller@zqhost.example")
+    crossed = ("zqreply", "zqnote", "zqremark", "zqanswer")
+    eventually(lambda: all(any(one in entry for entry in site.desk.of(ticket)[0].entries) for one in crossed[:2]))
+    eventually(lambda: all(one in str(site.nextcap.timeline(ticket)) for one in crossed[2:]))
+    eventually(lambda: "zqopened" in [one["subject"] for one in site.nextcap.state()["tickets"]])
+    figures = spy.asked("/metrics", {"Authorization": f"Bearer {METRICS_TOKEN}"})
+    places = {**spy.logs(), "the queue": spy.queue(), "figures": figures.lower()}
+
+    keys = [key.lower() for key in (*secrets_of(site.runtime.settings), *spy.tokens())]
+    assert "connector_vendor_calls" in figures
+    assert "drain" in places["the queue"]
+    assert len(keys) >= 7
+    assert [fault["fired"] for fault in site.desk.account.faults.view()] == [1]
+    assert [(place, word) for place, text in places.items() for word in (*MARKED, *keys) if word in text] == []
+    assert spy.asked("/metrics") == "401"
+
+
+def test_broken_requests_are_refused_by_gunicorn(site: Site) -> None:
+    """What no vendor sends is told so or cut off; a line on which nothing comes holds up nobody; nothing is kept."""
+    kept = count_of(site, tables.deliveries)
+    slow = [socket.create_connection(("127.0.0.1", site.port), timeout=10) for _ in range(4)]
+    for line in slow:
+        line.sendall(HEAD + b"\r\nX-Slow: ")
+
+    answers_given = {sent[:200]: said(site.port, sent) for sent in BROKEN}
+    for line in slow:
+        line.close()
+
+    assert {sent: one for sent, one in answers_given.items() if one and one.split()[1] not in REFUSALS} == {}
+    assert count_of(site, tables.deliveries) == kept
+
+
+def test_a_chunked_body_is_read_whole_by_gunicorn(site: Site) -> None:
+    """Its signature fits what was put together."""
+    site.nextcap.create_ticket(subject="Chunked", customer_email="jo@home.example")
+    body, headers = site.nextcap.deliveries.attempt_of(site.nextcap.deliveries.all()[-1])
+    told = "".join(f"\r\n{name}: {value}" for name, value in headers.items()).encode()
+    head = b"POST /webhooks/nextcap HTTP/1.1\r\nHost: x" + told + SPLIT + END
+
+    assert said(site.port, head + chunked(body, 7)).split()[1] == b"202"
+    assert said(site.port, head + chunked(body[:-1] + b" ", 7)).split()[1] == b"401"
 
 
 def test_without_its_broker_it_takes_everything_in_and_goes_on_when_it_is_back(site: Site) -> None:
