@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import shutil
 import subprocess
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +24,12 @@ from connector.store.tables import metadata
 ROOT = Path(__file__).parents[1]
 LONGEST_FILE, LONGEST_FUNCTION = 400, 40
 BROAD = ("Exception", "BaseException")
+ADAPTERS = ROOT / "connector" / "adapters"
+LARGEST_ADAPTER = 900
+"""Lines of code of all its files: lines that are empty or hold a comment or docstring alone are not counted."""
+
+# Each adapter that is larger still, and what it must not grow beyond. An entry goes when its adapter fits.
+LARGER_ADAPTERS = {"capsule": 970, "hubspot": 970, "nextcap": 1010, "salesforce": 1230}
 
 # File and function of each handler that catches everything, and why it may.
 CATCHES_EVERYTHING = {
@@ -40,6 +48,22 @@ REGISTRY = re.compile(r"py(?:pi|thonhosted)\.org|/simple/|--(?:extra-)?index-url
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+
+
+def lines_of_code(source: str) -> int:
+    """How many lines hold code. A text that stands alone explains what is above it, so it is none."""
+    prose: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            prose |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    code: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in NO_CODE:
+            code |= set(range(token.start[0], token.end[0] + 1))
+    return len(code - prose)
 
 
 def name_of(file: Path) -> str:
@@ -85,6 +109,23 @@ def test_no_file_is_longer_than_a_reader_can_hold() -> None:
     long = {name_of(file): count for file in SOURCES if (count := len(file.read_text().splitlines())) > LONGEST_FILE}
 
     assert long == {}
+
+
+def test_no_adapter_is_larger_than_a_reader_can_hold() -> None:
+    """An adapter holds its vendor's grammar; what several have in common lies beside them."""
+    sizes = {
+        folder.name: sum(lines_of_code(file.read_text()) for file in folder.glob("*.py"))
+        for folder in ADAPTERS.iterdir()
+        if (folder / "adapter.py").exists()
+    }
+
+    assert {"capsule", "custom", "hubspot", "salesforce", "zendesk"} <= sizes.keys()
+    assert {name: size for name, size in sizes.items() if size > LARGER_ADAPTERS.get(name, LARGEST_ADAPTER)} == {}
+    assert [name for name in LARGER_ADAPTERS if sizes[name] <= LARGEST_ADAPTER] == []
+
+
+def test_what_explains_is_no_code() -> None:
+    assert lines_of_code('"""Doc."""\n\n# why\nA = 1\n"""What A is,\nin two lines."""\n\nB = (\n    2,\n)\n') == 4
 
 
 def test_no_function_is_longer_than_a_screen() -> None:

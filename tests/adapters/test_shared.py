@@ -1,0 +1,227 @@
+"""Writes in turns, batches that are refused, and the other rules that adapters share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from connector.adapters.base import Change, ChangeKind, NewComment, Written
+from connector.adapters.calls import Outcome, halved
+from connector.adapters.reading import by_value, place_in, place_text
+from connector.adapters.times import iso, moment
+from connector.adapters.turns import add_in_order, one_by_one, write_changes
+from connector.domain.errors import ConnectorError, NeedsReview, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.domain.ticket import CommentKind, Record
+
+BUSY = RetryLater("busy", code="busy", scope="record")
+LIMIT = RetryLater("no more calls", code="rate_limited")
+LOST = UnknownOutcome("silence", code="no_answer", answered=False)
+NO = Refused("no", code="no", status=400)
+
+
+def update(key: str, record: str) -> Change:
+    return Change(ChangeKind.UPDATE, key, {"subject": key}, record_id=record)
+
+
+def creation(key: str) -> Change:
+    return Change(ChangeKind.CREATE, key, {"subject": key}, external_id=key)
+
+
+def comment(key: str, ticket: str) -> NewComment:
+    return NewComment(key, ticket, CommentKind.NOTE, key)
+
+
+class Vendor:
+    """Answers each key as told, and remembers the calls by their keys."""
+
+    def __init__(self, **errors: ConnectorError) -> None:
+        self.errors = errors
+        self.calls: list[str] = []
+
+    def send(self, part: Sequence[Any]) -> list[Written]:
+        self.calls.append("".join(one.key for one in part))
+        return [Written(one.key, id="x", error=self.errors.get(one.key)) for one in part]
+
+    def write(self, *changes: Change, size: int = 10, **more: Any) -> dict[str, ConnectorError | None]:
+        acts = {"create": self.send, "update": self.send}
+        outcomes = write_changes(changes, **acts, size=size, system="crm", **more)
+        assert sorted(one.key for one in outcomes) == sorted(one.key for one in changes)
+        return {one.key: one.error for one in outcomes}
+
+    def add(self, *comments: NewComment, **more: Any) -> dict[str, str]:
+        outcomes = add_in_order(comments, self.send, system="crm", **more)
+        assert sorted(one.key for one in outcomes) == sorted(one.key for one in comments)
+        return {one.key: one.error.code if one.error else "" for one in outcomes}
+
+
+def test_a_record_comes_once_a_call_and_its_changes_in_order() -> None:
+    vendor = Vendor()
+
+    vendor.write(update("a", "1"), update("b", "2"), update("c", "1"), creation("d"), update("e", "1"))
+
+    assert vendor.calls == ["d", "ab", "c", "e"]
+
+
+def test_no_call_is_larger_than_the_vendor_takes() -> None:
+    vendor = Vendor()
+
+    vendor.write(*(update(key, key) for key in "abcde"), size=2)
+
+    assert vendor.calls == ["ab", "cd", "e"]
+
+
+@pytest.mark.parametrize(
+    ("error", "waits"),
+    [
+        (BUSY, True),
+        (LOST, True),
+        (NeedsReview("two", code="ambiguous"), True),
+        (NO, False),
+        (NotSupported("never", code="not_supported"), False),
+    ],
+)
+def test_behind_a_change_that_is_open_the_later_ones_of_its_record_wait(error: ConnectorError, waits: bool) -> None:
+    vendor = Vendor(a=error)
+
+    outcomes = vendor.write(update("a", "1"), update("b", "2"), update("c", "1"))
+
+    held_back = outcomes["c"]
+    assert (isinstance(held_back, RetryLater) and held_back.code == "held_back") is waits
+    assert outcomes["b"] is None
+
+
+def test_after_trouble_of_the_connection_nothing_more_is_sent() -> None:
+    vendor = Vendor(a=LIMIT)
+
+    outcomes = vendor.write(update("a", "1"), update("b", "2"), update("c", "1"), size=1)
+
+    assert vendor.calls == ["a"]
+    assert set(outcomes.values()) == {LIMIT}
+
+
+def test_what_the_vendor_cannot_do_is_not_sent() -> None:
+    vendor = Vendor()
+    move = Change(ChangeKind.MOVE, "a", {"status": "open"}, record_id="1")
+
+    assert isinstance(vendor.write(move, Change(ChangeKind.CREATE, "b", {}))["a"], NotSupported)
+    assert vendor.calls == []
+
+
+def test_fields_that_cannot_be_known_stop_every_change() -> None:
+    def expect(names: Any) -> None:
+        assert list(names) == ["subject", "subject"]
+        raise LIMIT
+
+    vendor = Vendor()
+
+    assert set(vendor.write(update("a", "1"), update("b", "2"), expect=expect).values()) == {LIMIT}
+    assert vendor.calls == []
+    assert vendor.write(expect=expect) == {}
+
+
+def test_a_comment_that_is_refused_holds_back_the_later_ones_of_its_ticket() -> None:
+    vendor = Vendor(a=NO)
+
+    assert vendor.add(comment("a", "1"), comment("b", "2"), comment("c", "1")) == {"a": "no", "b": "", "c": "held_back"}
+    assert vendor.calls == ["a", "b"]
+
+
+def test_comments_of_one_ticket_share_a_call_only_where_the_vendor_keeps_their_order() -> None:
+    together, apart = Vendor(), Vendor()
+    comments = [comment("a", "1"), comment("b", "1"), comment("c", "2")]
+
+    together.add(*comments, size=10, together=True)
+    apart.add(*comments, size=10)
+
+    assert (together.calls, apart.calls) == (["abc"], ["ac", "b"])
+
+
+def test_one_by_one_an_error_is_an_outcome_and_trouble_is_everybodys() -> None:
+    errors, sent = {"a": NO, "b": LIMIT}, []
+
+    def act(change: Change) -> Written:
+        sent.append(change.key)
+        if change.key in errors:
+            raise errors[change.key]
+        return Written(change.key)
+
+    outcomes = one_by_one(act)([update(key, key) for key in "abc"])
+
+    assert [one.error for one in outcomes] == [NO, LIMIT, LIMIT]
+    assert [one.id for one in outcomes] == ["a", "b", "c"]
+    assert sent == ["a", "b"]
+
+
+def test_a_refused_batch_is_halved_until_the_culprit_stands_alone() -> None:
+    calls: list[str] = []
+
+    def send(part: Any) -> dict[str, Outcome]:
+        calls.append("".join(part))
+        if "d" in part:
+            raise NO
+        return dict.fromkeys(part, "done")
+
+    outcomes = halved(dict.fromkeys("abcdef"), send, splits=lambda error: error.status == 400)
+
+    assert outcomes == {**dict.fromkeys("abcef", "done"), "d": NO}
+    assert calls == ["abcdef", "abc", "def", "de", "d", "e", "f"]
+
+
+@pytest.mark.parametrize(("error", "status"), [(NO, 403), (LIMIT, 400), (LOST, 400)])
+def test_a_batch_is_not_halved_for_what_is_nobodys_fault(error: ConnectorError, status: int) -> None:
+    calls: list[int] = []
+
+    def send(part: Any) -> dict[str, Outcome]:
+        calls.append(len(part))
+        raise error
+
+    outcomes = halved(dict.fromkeys("abc"), send, splits=lambda refused: refused.status == status)
+
+    assert outcomes == dict.fromkeys("abc", error)
+    assert calls == [3]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("2026-11-28T10:00:00Z", datetime(2026, 11, 28, 10, tzinfo=UTC)),
+        ("2026-11-28T10:00:00.000+0000", datetime(2026, 11, 28, 10, tzinfo=UTC)),
+        ("2026-11-28T12:00:00+02:00", datetime(2026, 11, 28, 10, tzinfo=UTC)),
+        ("2026-11-28T10:00:00", datetime(2026, 11, 28, 10, tzinfo=UTC)),
+        (1_795_860_000, datetime(2026, 11, 28, 10, tzinfo=UTC)),
+        ("1795860000000", datetime(2026, 11, 28, 10, tzinfo=UTC)),
+        *(
+            (odd, None)
+            for odd in (None, True, "", "soon", float("nan"), 10**30, "9" * 400, "0001-01-01T00:00:00+14:00")
+        ),
+    ],
+)
+def test_a_time_is_read_however_it_is_written(told: object, expected: datetime | None) -> None:
+    assert moment(told) == expected
+    assert expected is None or iso(expected) == "2026-11-28T10:00:00Z"
+
+
+def test_a_place_in_a_sweep_survives_being_written_down() -> None:
+    assert place_in(place_text("notes", 7, 0), parts=("tickets", "notes"), numbers=2, system="crm") == ("notes", [7, 0])
+
+
+@pytest.mark.parametrize("odd", ["", "nowhere 1 2", "notes 1", "notes 1 2 3", "notes 1 -2", "notes 1 x"])
+def test_a_place_that_means_nothing_begins_the_sweep_again(odd: str) -> None:
+    with pytest.raises(Refused) as caught:
+        place_in(odd, parts=("tickets", "notes"), numbers=2, system="crm")
+
+    assert caught.value.code == "bad_place"
+
+
+def test_records_are_found_in_whatever_case_and_among_several() -> None:
+    records = [Record("1", {"mail": "Jo@x.example"}), Record("2", {"mail": ("a", "jo@X.example")}), Record("3", {})]
+
+    found = by_value(records, "mail", ["jo@x.example", "none"])
+
+    assert {value: [one.id for one in held] for value, held in found.items()} == {
+        "jo@x.example": ["1", "2"],
+        "none": [],
+    }
