@@ -132,8 +132,9 @@ class Forgetful(MemoArena):
         keep = self.adapter._add
         self.adapter._add = lambda comment: keep(comment) and keep(comment)
 
-class NoArena:
-    pass
+class Unready(MemoArena):
+    def set_up(self):
+        raise ValueError("there is no board")
 """
 
 
@@ -170,6 +171,18 @@ def test_what_cannot_be_tested_is_told_plainly(connector: Connector, name: str, 
 
     assert result.exit_code == 2
     assert told in result.stderr
+
+
+def test_an_arena_that_cannot_be_set_up_is_told_once(
+    connector: Connector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "unready.py").write_text(FORGETFUL)
+    monkeypatch.chdir(tmp_path)
+
+    result = connector("adapters", "test", "unready:Unready", "--only", "comment")
+
+    assert result.exit_code == 2
+    assert "nothing could be tried, always for one reason: ValueError: there is no board (unready.py:" in result.stderr
 
 
 def test_words_that_no_promise_has_are_a_usage_error(connector: Connector) -> None:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from connector.adapters.base import Adapter, Change, ChangeKind, Delivery, NewComment, Sweep, Written
@@ -53,6 +54,8 @@ class Arena(ABC):
 
     imitate: ClassVar[Callable[[], Imitation]]
     """Makes the imitation, which is started once and reset before each promise."""
+    files: ClassVar[Sequence[Path]] = ()
+    """What must be there beside the package, if anything."""
     adapter: Adapter
     imitation: Imitation
     wire: RecordingWire

@@ -37,6 +37,8 @@ def arena_of(name: str) -> type[Arena]:
         raise ConfigError(f"{name!r} is no CRM that is known; there are {', '.join(sorted(known()))}")
     if not (isinstance(found, type) and issubclass(found, Arena)):
         raise ConfigError(f"{name}: what is there is no subclass of connector.adapters.testing.Arena")
+    if missing := [path for path in found.files if not path.is_file()]:
+        raise ConfigError(f"{name}: {missing[0]} is missing; it stands in the cloned repository")
     return found
 
 

@@ -24,6 +24,7 @@ class CustomArena(Arena):
     """The example CRM as `mappings/custom-example.yaml` declares it; `text` may declare it otherwise."""
 
     imitate = Example
+    files = (MAPPING,)
     fields = ("subject", "description", "stage", "priority", "labels")
     text_field = "subject"
     option_field = "priority"

@@ -71,6 +71,9 @@ def run(arena: type[Arena], *, only: str = "", told: Callable[[Promise], None] =
     tried = [one for one in referee.promises.values() if one.cases]
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or not tried:
         raise ConfigError(f"the suite could not be run: {referee.trouble or code}")
+    reasons = {why for one in tried for why in (one.short or {"": ""}).values()}
+    if len(tried) > 1 and len(reasons) == 1 and not any(one.is_kept for one in tried):
+        raise ConfigError(f"nothing could be tried, always for one reason: {reasons.pop()}")
     return tried
 
 
