@@ -34,6 +34,17 @@ class WebhookPromises:
 
         assert [event.key for event in first] == [event.key for event in again]
 
+    def test_an_event_tells_a_value_as_a_read_shows_it(self, arena: Arena) -> None:
+        """By this the echo of our own write is known; else every write would come back as news."""
+        ticket = arena.new_ticket()
+
+        events = arena.adapter.parse(arena.delivery(ticket))
+        shown = arena.read(ticket).fields
+        told = [(event.field, event.value) for event in events if event.has_value and event.field]
+        told += [(name, value) for event in events if event.record for name, value in event.record.fields.items()]
+
+        assert [name for name, value in told if name in shown and shown[name] != value] == []
+
     def test_a_delivery_that_was_changed_is_refused(self, arena: Arena) -> None:
         delivery = arena.delivery(arena.new_ticket())
 

@@ -330,6 +330,9 @@ MUTANTS: Mapping[str, Mutant] = {
     "the same bytes have the same keys": result(
         "parse", lambda events: [replace(one, key=f"{next(COUNT)}") for one in events]
     ),
+    "an event tells a value as a read shows it": result(
+        "parse", lambda events: [replace(one, field="subject", value="HELP", has_value=True) for one in events]
+    ),
     "a delivery that was changed is refused": call("verify", lambda good, delivery, now: None),
     "a delivery without a signature is refused": call(
         "verify", lambda good, delivery, now: delivery.headers.get("x-memo-signature") and good(delivery, now=now)
