@@ -82,7 +82,10 @@ class Comments:
 
     def _make(self, comments: Sequence[NewComment]) -> list[Written]:
         """Comments before posts, so that a call holds each kind once; those in parts have a call each."""
-        told = NotSupported("salesforce: only comments and posts are written", code="not_supported")
+        hidden, told = (
+            self._hidden,
+            NotSupported("salesforce: only comments and posts are written", code="not_supported"),
+        )
         outcomes: dict[str, Outcome] = {one.key: told for one in comments if one.form not in ("", POST)}
         parts = {one.key: parts_of(one) for one in comments if one.key not in outcomes}
         short = [one for one in comments if len(parts.get(one.key, ())) == 1]
@@ -93,17 +96,10 @@ class Comments:
                 inputs = {str(place): self._input(one, text) for place, text in enumerate(parts[one.key])}
                 made = list(self._api.write("POST", COLLECTION, inputs, all_or_none=True).values())
                 outcomes[one.key] = next((item for item in made if isinstance(item, ConnectorError)), made[0])
-        again = [one for one in comments if self._lacks_visibility(one, outcomes[one.key])]
+        again = [one for one in comments if not hidden and _lacks_visibility(one, outcomes[one.key])]
+        self._hidden = VISIBILITY if again else self._hidden
         written = [written_of(one.key, outcomes[one.key]) for one in comments if one not in again]
         return written + (self._make(again) if again else [])
-
-    def _lacks_visibility(self, comment: NewComment, outcome: Outcome) -> bool:
-        """Whether a note was refused only because there is nobody outside from whom to keep it."""
-        lacks = isinstance(outcome, Refused) and outcome.field == VISIBILITY and not self._hidden
-        if lacks and comment.kind is CommentKind.NOTE:
-            self._hidden = VISIBILITY
-            return True
-        return False
 
     def recognise(
         self, comment: NewComment, timeline: Sequence[Comment], *, sent_at: datetime, taken: frozenset[str]
@@ -120,6 +116,12 @@ class Comments:
             told = {"attributes": {"type": "FeedItem"}, "Type": "TextPost", "Body": text}
             told |= {} if is_note and self._hidden else {VISIBILITY: "InternalUsers" if is_note else "AllUsers"}
         return {**told, "ParentId": comment.ticket_id}
+
+
+def _lacks_visibility(comment: NewComment, outcome: Outcome) -> bool:
+    """Whether a note was refused only because there is nobody outside from whom to keep it."""
+    is_note = comment.kind is CommentKind.NOTE
+    return is_note and isinstance(outcome, Refused) and outcome.field == VISIBILITY
 
 
 def parts_of(comment: NewComment) -> list[str]:

@@ -143,9 +143,6 @@ def build(parts: Parts, settings: Settings) -> Salesforce:
     def transport(credentials: Credentials) -> Transport:
         return parts.transport(credentials, base_url=settings.login_url, wire=wire, limits=limits, sort=sort, rate=rate)
 
-    def now() -> datetime:
-        return datetime.now(UTC)
-
     def org() -> str:
         token = parts.token_store.load()
         return long_id(settings.org_id) if settings.org_id else org_of(token.address) if token else ""
@@ -153,7 +150,7 @@ def build(parts: Parts, settings: Settings) -> Salesforce:
     def user() -> str:
         return user_of(held[0].token().address)
 
-    granted = grant(settings, parts.token_store, now)
+    granted = grant(settings, parts.token_store, lambda: datetime.now(UTC))
     credentials = OAuthCredentials(transport(Anonymous()), granted, store=parts.token_store)
     held.append(credentials)
     return Salesforce(

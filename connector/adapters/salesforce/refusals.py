@@ -6,12 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from connector.adapters.budget import Limit
 from connector.adapters.transport import Rate, Request, Response, vendor_message
 from connector.domain.errors import ConnectorError, Gone, NeedsReview, Refused, RetryLater
-
-LIMITS: Final = {"default": Limit(50, 10.0)}
-"""Our own ceiling: Salesforce counts by the day, and its answers tell that count."""
 
 DAILY_WAIT: Final = 900.0
 USAGE = re.compile(r"(?<!-)api-usage=(\d+)/(\d+)")

@@ -200,9 +200,13 @@ def test_an_org_without_outsiders_keeps_notes_as_posts_and_refuses_public_ones(a
     arena.sandbox.configure(experiences=False)
     case = arena.new_ticket()
 
-    written = arena.add(as_post(arena, case), as_post(arena, arena.new_ticket(), REPLY, key="k2"))
+    written = arena.add(
+        as_post(arena, case),
+        as_post(arena, arena.new_ticket(), REPLY, key="k2"),
+        as_post(arena, arena.new_ticket(), key="k3"),
+    )
 
-    assert written["k"].error is None
+    assert (written["k"].error, written["k3"].error) == (None, None)
     assert isinstance(written["k2"].error, Refused)
     assert written["k2"].error.field == "Visibility"
     arena.adapter = arena.salesforce = arena.new_adapter(forms=lambda: ALL)
