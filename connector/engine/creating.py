@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from connector.adapters.base import Change, ChangeKind, Written
 from connector.domain.decision import STATUS, Shadow
 from connector.domain.errors import ConnectorError, NeedsReview, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.domain.lifecycle import Status
 from connector.domain.rules import MISSING, Direction, Directories, Rule, Untranslatable
 from connector.domain.status import parse_status
 from connector.domain.ticket import Record, Requester, Side, Value, normal
@@ -170,7 +171,8 @@ def new_record(work: Work, people: Directories) -> Change:
     values = {field: value for field, value in values.items() if value is not None}
     stage = str(values.get(mapping.status.crm))
     if any(stage in rule.required_on and rule.crm not in values for rule in mapping.rules):
-        del values[mapping.status.crm]  # As an update would withhold it; the plan that follows says why.
+        # As an update would withhold it: the record begins as a new one, and the plan that follows says why.
+        values[mapping.status.crm] = mapping.status.to_crm.get(Status.NEW)
     return Change(
         ChangeKind.CREATE,
         key=str(work.link.id),

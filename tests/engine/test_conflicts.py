@@ -218,3 +218,16 @@ def test_a_status_withheld_for_an_empty_field_goes_as_soon_as_the_field_is_fille
     assert waiting == [("status", "required_field_empty")]
     assert world.parked() == []
     assert world.stage(record) == "Closed"
+
+
+def test_a_record_is_made_without_a_status_whose_field_is_empty(world: World) -> None:
+    """Some CRMs would refuse the whole record; the status follows as soon as it may."""
+    world.write_mapping(fields={"assignee": {"required_on": ["Closed"]}})
+    ticket = world.ticket()
+    for status in ("open", "resolved"):
+        world.nextcap.move(ticket, status)
+
+    world.settle()
+
+    assert world.stage(world.record_id(ticket)) == "New"
+    assert [(item["field"], item["code"]) for item in world.parked()] == [("status", "required_field_empty")]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import db_url as db_url
+from tests.engine.conftest import emptied as emptied
 from tests.engine.conftest import migrated as migrated
 from tests.engine.conftest import postgres as postgres
 

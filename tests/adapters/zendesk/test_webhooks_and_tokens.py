@@ -145,3 +145,22 @@ def test_deleted_tickets_are_named_by_a_sweep(arena: ZendeskArena) -> None:
     arena.imitation.clock.advance(120)
 
     assert ticket in {one for part in arena.swept(since) for one in part.gone}
+
+
+class FullDisk(Memory):
+    """A token store that cannot keep anything."""
+
+    def save(self, token: Token) -> None:
+        raise OSError("no space left")
+
+
+def test_a_new_pair_that_cannot_be_kept_is_used_for_nothing(arena: ZendeskArena) -> None:
+    """Else the next process would ask with a token that Zendesk has ended, and a person would have to help."""
+    arena.credentials = oauth(arena, FullDisk(), refresh=True)
+    adapter, ticket = arena.new_adapter(), arena.new_ticket()
+    arena.forget_calls()
+
+    with pytest.raises(OSError, match="no space"):
+        adapter.read([ticket], arena.fields)
+
+    assert arena.calls() == ["POST /oauth/tokens"]
