@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint lock bench soak clean
+.PHONY: setup demo test tests lint lock bench soak clean
 
 setup: $(VENV)/.ready
 
@@ -16,7 +16,10 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt pyproject.toml
 demo: setup
 	$(BIN)/connector demo $(ARGS)
 
-test: setup lint
+test: setup
+	$(MAKE) -j2 lint tests
+
+tests: setup
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations 25 $(ARGS)
 
 # Real processes are killed at named points and at random moments, many times: SEEDS and EVENTS say for how long.
