@@ -117,7 +117,8 @@ class ZendeskArena(Arena):
         return len(self.sandbox.state()["tickets"])
 
     def delivery(self, ticket_id: str) -> Delivery:
-        return self.event("ticket.status_changed", ticket_id, {"current": "OPEN", "previous": "NEW"})
+        subject = self.sandbox.ticket(ticket_id)["subject"]
+        return self.event("ticket.subject_changed", ticket_id, {"current": subject, "previous": "Before"})
 
     def event(self, name: str, ticket_id: str, changed: dict[str, Any], body: bytes | None = None) -> Delivery:
         """A delivery as Zendesk would sign it now."""

@@ -126,7 +126,8 @@ def test_a_shouted_status_is_read_as_the_record_says_it(arena: ZendeskArena, num
     arena.sandbox.configure(numeric_ids=numeric)
     ticket = arena.new_ticket()
 
-    event = arena.adapter.parse(arena.delivery(ticket))[0]
+    delivery = arena.event("ticket.status_changed", ticket, {"current": "OPEN", "previous": "NEW"})
+    event = arena.adapter.parse(delivery)[0]
 
     assert (event.kind, event.ticket_id, event.field, event.value) == (EventKind.TICKET, ticket, "status", "open")
 
