@@ -12,7 +12,7 @@ import psycopg
 from bench.servers import Processes, free_port, is_up, wait_for
 from bench.stage import PLENTY, SECRET, Stage
 
-GUNICORN = "gunicorn '{app}' -k gthread --threads 8 --bind 127.0.0.1:{port} --no-control-socket --keep-alive 30"
+GUNICORN = "gunicorn '{app}' -k gthread --threads 16 --bind 127.0.0.1:{port} --no-control-socket --keep-alive 30"
 CELERY = "celery -A {app} worker -P prefork -c {workers} -Q {queue} --without-mingle --without-gossip -l WARNING"
 WORKERS = 4
 

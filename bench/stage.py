@@ -138,7 +138,7 @@ def _moment(post: tuple[str, Mapping[str, str], bytes]) -> str:
     return str(json.loads(post[2])["data"]["updated_at"])
 
 
-def post(port: int, file: Path, *, connections: int = 8, rate: float = 0.0) -> dict[str, float]:
+def post(port: int, file: Path, *, connections: int = 16, rate: float = 0.0) -> dict[str, float]:
     """Post a recorded file from a process of its own."""
     command = [sys.executable, "-m", "bench.load", str(port), str(file), str(connections), str(rate)]
     return dict(json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout))

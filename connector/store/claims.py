@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -111,27 +111,28 @@ def release(connection: sa.Connection, releases: Sequence[Release], now: datetim
         row |= {"first": one.link.dirty_at if one.due_at else None, "left": int(one.changes.get("look", Look.NOTHING))}
         alike.setdefault(frozenset(one.changes) - {"look"}, []).append(row)
     for names, rows in alike.items():
-        types = {f"to_{name}": links.c[name].type for name in sorted(names)}
-        types |= {"the_id": links.c.id.type, "the_seq": links.c.seq.type, "left": links.c.look.type}
-        types |= {"next": links.c.due_at.type, "first": links.c.dirty_at.type}
-        bulk.Each(partial(_giving_back, sorted(names), now), types)(connection, rows)
+        _giving_back(tuple(sorted(names)))(connection, rows, now=now)
     ids = [one.link.ticket.id for one in releases]
     connection.execute(tickets.update().where(tickets.c.id.in_(ids)).values(owner=None, lease_until=None))
 
 
-def _giving_back(names: Sequence[str], now: datetime, new: bulk.New) -> sa.Update:
-    again = links.c.seq > new["the_seq"]
-    return (
-        links.update()
-        .where(links.c.id == new["the_id"])
-        .values(
-            due_at=sa.case((again, now), else_=new["next"]),
-            dirty_at=sa.case((again, now), else_=new["first"]),
-            claims=0,
-            look=links.c.look.op("|")(new["left"]),
-            **{name: new[f"to_{name}"] for name in names},
-        )
-    )
+@cache
+def _giving_back(names: tuple[str, ...]) -> bulk.Each:
+    """Give links back with new values of the columns of these names."""
+    now = sa.bindparam("now", type_=Utc)
+
+    def build(new: bulk.New) -> sa.Update:
+        again = links.c.seq > new["the_seq"]
+        due = sa.case((again, now), else_=new["next"])
+        dirty = sa.case((again, now), else_=new["first"])
+        values = {name: new[f"to_{name}"] for name in names}
+        give = links.update().where(links.c.id == new["the_id"])
+        return give.values(due_at=due, dirty_at=dirty, claims=0, look=links.c.look.op("|")(new["left"]), **values)
+
+    types = {f"to_{name}": links.c[name].type for name in names}
+    types |= {"the_id": links.c.id.type, "the_seq": links.c.seq.type, "left": links.c.look.type}
+    types |= {"next": links.c.due_at.type, "first": links.c.dirty_at.type}
+    return bulk.Each(build, types)
 
 
 def kept_waiting(connection: sa.Connection, released: Sequence[LinkRow], now: datetime) -> list[str]:
