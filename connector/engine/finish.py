@@ -24,7 +24,7 @@ from connector.domain.ticket import Side
 from connector.engine import announcing, fuses
 from connector.engine.context import Engine
 from connector.engine.points import Point, at
-from connector.engine.work import Parking, Work, backoff, describe, native_of, observe, park_decision
+from connector.engine.work import Parking, Work, backoff, describe, native_of, park_decision
 from connector.store import claims, connections, effects, journal, links, parked, pauses, small
 from connector.store.effects import INTENDED
 from connector.store.links import LinkRow, Look
@@ -208,7 +208,7 @@ def _answers_show_more(work: Work) -> bool:
         return False
     left_alone = set(work.held) | {one.field for one in work.parkings}
     for side, record in ((Side.NEXTCAP, work.nextcap), (Side.CRM, work.crm)):
-        for name, value in observe(work.mapping, side, record).items() if record else ():
+        for name, value in work.values(side).items() if record else ():
             shadow = work.shadows.get(name)
             known = None if shadow is None else (shadow.nextcap if side is Side.NEXTCAP else shadow.crm)
             if name not in left_alone and shadow is not None and value != known:

@@ -103,6 +103,8 @@ class Work:
     held_at: datetime | None = None
     """When its ticket was last seen to be ours, and held for another lease."""
     finished: bool = False
+    seen: dict[Side, tuple[Record, Values]] = field(default_factory=dict)
+    """What `values` took out of which reading: it is asked many times in a pass."""
 
     @property
     def record_id(self) -> str | None:
@@ -205,7 +207,12 @@ class Work:
     def values(self, side: Side) -> Values:
         """One side's values by rule name, as it was last read: now, or in an earlier pass."""
         record = self.nextcap if side is Side.NEXTCAP else self.crm or self.known_crm()
-        return observe(self.mapping, side, record) if record is not None else {}
+        if record is None:
+            return {}
+        seen = self.seen.get(side)
+        if seen is None or seen[0].fields is not record.fields:
+            self.seen[side] = seen = (record, observe(self.mapping, side, record))
+        return seen[1]
 
     def known_crm(self) -> Record | None:
         """The CRM record as an earlier pass left it; None before the first read."""
