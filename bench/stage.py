@@ -35,6 +35,7 @@ class Stage:
         self.nextcap: Any = self.sandbox.nextcap
         self.hubspot: Any = self.sandbox.hubspot
         self.dice = random.Random(1)
+        self.made = 0
         self.nextcap.configure(rate_limit=PLENTY)
         self.without_limits()
         self.tickets = [
@@ -82,10 +83,10 @@ calls_per_10_seconds = {calls}
     def record_changes(self, count: int, file: Path) -> int:
         """People change fields of random tickets; what Next Cap would post goes to the file. How many posts."""
         with self._recorder() as posts:
-            for number in range(count):
-                ticket = self.dice.choice(self.tickets)
-                change = {"priority": self.dice.choice(PRIORITIES), "subject": f"S{number}"}
-                self.nextcap.set_fields(ticket["id"], change)
+            for _ in range(count):
+                self.made += 1
+                change = {"priority": self.dice.choice(PRIORITIES), "subject": f"S{self.made}"}
+                self.nextcap.set_fields(self.dice.choice(self.tickets)["id"], change)
             wait_for(lambda: len(posts) >= count, within=300, what="every webhook to be recorded")
         return load.record(file, sorted(posts, key=_moment))
 

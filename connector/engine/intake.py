@@ -259,8 +259,9 @@ def _consider_nextcap(
             return look | Look.NEXTCAP, "another reading of the same moment: the ticket will be read"
         reason = "echo: says what is known already" if same else "stale: a newer reading is known"
         return (look or None), reason
-    moments = moved_moments(ticket.reading, record, ticket.moments, event.moment or record.version)
-    ticket.take(readings.Reading(ticket.row_id, reading_to_json(record), record.version, record.number, moments))
+    reading = reading_to_json(record)
+    moments = moved_moments(ticket.reading, reading, ticket.moments, event.moment or record.version)
+    ticket.take(readings.Reading(ticket.row_id, reading, record.version, record.number, moments))
     return look | Look.MOVED, "carried a newer reading of the whole ticket"
 
 

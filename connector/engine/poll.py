@@ -165,8 +165,9 @@ def _reading(row: sa.Row[Any], record: Record, now: datetime) -> list[readings.R
     """The listed ticket as a reading to keep; none where the list does not say as of when it is."""
     if record.version is None:
         return []
-    moments = moved_moments(row.reading, record, row.moments or {}, now)
-    return [readings.Reading(row.id, reading_to_json(record), record.version, record.number, moments)]
+    reading = reading_to_json(record)
+    moments = moved_moments(row.reading, reading, row.moments or {}, now)
+    return [readings.Reading(row.id, reading, record.version, record.number, moments)]
 
 
 def _moves(found: Sequence[readings.Reading], known: Iterable[sa.Row[Any]]) -> Iterator[Move]:

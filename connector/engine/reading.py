@@ -49,15 +49,16 @@ def take_nextcap(engine: Engine, work: Work, record: Record) -> None:
     """Make this the ticket's reading, and note when each field was first seen as it is."""
     now = engine.now()
     before = work.ticket_changes.get("reading", work.link.ticket.reading)
+    reading = reading_to_json(record)
     work.nextcap = record
     work.nextcap_fresh = True
     work.look &= ~Look.NEXTCAP
     work.ticket_changes |= {
-        "reading": reading_to_json(record),
+        "reading": reading,
         "version": record.version,
         "number": record.number,
         "read_at": now,
-        "moments": moved_moments(before, record, work.link.ticket.moments, now),
+        "moments": moved_moments(before, reading, work.link.ticket.moments, now),
     }
 
 

@@ -341,16 +341,11 @@ def reading_from_json(nextcap_id: str, reading: Mapping[str, Any], version: date
 
 
 def moved_moments(
-    before: Mapping[str, Any] | None, after: Record, moments: Mapping[str, str], moment: datetime
+    before: Mapping[str, Any] | None, after: Mapping[str, Any], moments: Mapping[str, str], moment: datetime
 ) -> dict[str, str]:
-    """When each native field was first seen at its present value, given the reading before."""
-    known = (before or {}).get("fields", {})
+    """When each native field was first seen at its present value, given the reading before; both as they are stored."""
     if before is None:
         return dict(moments)
-    told = moment.isoformat()
-    moved = {name: told for name, value in after.fields.items() if _differs(known.get(name), value)}
-    return {**moments, **moved}
-
-
-def _differs(stored: Any, value: Value) -> bool:
-    return bool(stored != to_json(value)) and normal(stored) != value
+    known, told = before["fields"], moment.isoformat()
+    changed = ((name, value) for name, value in after["fields"].items() if known.get(name) != value)
+    return {**moments, **{name: told for name, value in changed if normal(known.get(name)) != normal(value)}}
