@@ -82,11 +82,8 @@ class Comments:
 
     def _make(self, comments: Sequence[NewComment]) -> list[Written]:
         """Comments before posts, so that a call holds each kind once; those in parts have a call each."""
-        hidden, told = (
-            self._hidden,
-            NotSupported("salesforce: only comments and posts are written", code="not_supported"),
-        )
-        outcomes: dict[str, Outcome] = {one.key: told for one in comments if one.form not in ("", POST)}
+        hidden, never = self._hidden, NotSupported("salesforce takes comments and posts of ours", code="not_supported")
+        outcomes: dict[str, Outcome] = {one.key: never for one in comments if one.form not in ("", POST)}
         parts = {one.key: parts_of(one) for one in comments if one.key not in outcomes}
         short = [one for one in comments if len(parts.get(one.key, ())) == 1]
         inputs = {one.key: self._input(one, *parts[one.key]) for one in sorted(short, key=lambda one: one.form)}
