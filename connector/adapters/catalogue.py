@@ -23,16 +23,12 @@ class FieldCatalogue(ABC):
         self._stale_at = clock()
 
     @abstractmethod
-    def refresh(self) -> Schema:
+    def schema(self) -> Schema:
         """Everything as it is now, options included; it is learnt."""
 
     def look(self) -> Schema:
         """The fields as they are now; an adapter whose options cost further calls leaves those out."""
-        return self.refresh()
-
-    def schema(self) -> Schema:
-        """As the adapter protocol asks: everything as it is now."""
-        return self.refresh()
+        return self.schema()
 
     def learn(self, schema: Schema) -> None:
         """Take a schema that was read before, so that no call is needed."""

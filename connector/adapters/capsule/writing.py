@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, Final
 
 from connector.adapters.base import Change, Json, Written
-from connector.adapters.calls import lost
 from connector.adapters.capsule.api import BATCH, WITH_LISTS, Api
 from connector.adapters.capsule.parties import Parties
 from connector.adapters.capsule.records import Records
@@ -89,14 +88,12 @@ class Writing:
 
     def _send(self, method: str, route: str, ids: Mapping[str, str], body: Json, values: Mapping[str, Value]) -> Json:
         try:
-            answer = self._api.send(method, route, ids=ids, query=WITH_LISTS, json={self._target.singular: body}).json
+            sent = {self._target.singular: body}
+            return self._api.send(method, route, ids=ids, query=WITH_LISTS, json=sent).json[self._target.singular]
         except Refused as error:
             if error.status == UNPROCESSABLE and error.field in UNNAMED:
                 raise Refused(str(error), code=error.code, field=self._culprit(values), status=error.status) from error
             raise
-        if not isinstance(answer, dict) or self._target.singular not in answer:
-            raise lost("capsule", f"{method} {route}: the answer says nothing of the record")
-        return answer[self._target.singular]
 
     def _culprit(self, values: Mapping[str, Value]) -> str | None:
         """Which custom field was refused: the only one, or the one that does not fit the account as it is now."""

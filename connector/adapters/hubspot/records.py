@@ -121,15 +121,14 @@ class Records:
         It begins at the last hit's own time, so that records which move to the end while we look shift none past us;
         only where a whole page has one time are its hits counted off. Empty text: that was the last.
         """
-        changed = {"propertyName": MODIFIED, "operator": "GTE", "value": str(oldest)}
-        body = {"filterGroups": [{"filters": [changed]}], "properties": [*fields, MODIFIED], "limit": SEARCH_PAGE}
-        body |= {"sorts": [{"propertyName": MODIFIED, "direction": "ASCENDING"}], "after": str(passed)}
-        answer = self._api.send("POST", SEARCH.format(kind=kind), json=body, reads=True).json
+        changed = _filter(MODIFIED, "GTE", value=str(oldest))
+        oldest_first = [{"propertyName": MODIFIED, "direction": "ASCENDING"}]
+        answer = self._hits(kind, changed, fields, after=str(passed), sorts=oldest_first)
         items = list(answer["results"])
         if not items or next_page(answer) is None:
             return items, ""
         times = [moment((item.get("properties") or {}).get(MODIFIED)) for item in items]
-        newest = max((int(one.timestamp() * 1000) for one in times if one), default=oldest)
+        newest = max([oldest, *(int(one.timestamp() * 1000) for one in times if one)])
         passed = 0 if newest > oldest else passed + len(items)
         return items, place_text(kind, newest, passed) if passed < SEARCH_END else place_text(kind, oldest + 1, 0)
 
@@ -153,16 +152,20 @@ class Records:
                 return str(item["id"])
         return ""
 
-    def _search(self, asked: Json) -> list[str]:
-        """The ids of all hits."""
+    def _search(self, condition: Json) -> list[str]:
+        """The ids of all tickets that are hit."""
         ids: list[str] = []
         after = "0"
         while after and int(after) < SEARCH_END:
-            body = {**asked, "properties": [MODIFIED], "limit": SEARCH_PAGE, "after": after}
-            answer = self._api.send("POST", SEARCH.format(kind=TICKETS), json=body, reads=True).json
+            answer = self._hits(TICKETS, condition, (), after=after)
             ids += [str(item["id"]) for item in answer["results"]]
             after = next_page(answer) or ""
         return ids
+
+    def _hits(self, kind: str, condition: Json, fields: Sequence[str], **more: Json) -> Json:
+        """One page of a search."""
+        asked = {"filterGroups": [{"filters": [condition]}], "properties": [*fields, MODIFIED], "limit": SEARCH_PAGE}
+        return self._api.send("POST", SEARCH.format(kind=kind), json={**asked, **more}, reads=True).json
 
 
 def _requester(shown: Mapping[str, str | None]) -> Requester:
@@ -171,7 +174,7 @@ def _requester(shown: Mapping[str, str | None]) -> Requester:
 
 
 def _filter(field: str, operator: str, **operand: object) -> dict[str, Json]:
-    return {"filterGroups": [{"filters": [{"propertyName": field, "operator": operator, **operand}]}]}
+    return {"propertyName": field, "operator": operator, **operand}
 
 
 def _parts(values: Sequence[str]) -> list[list[str]]:

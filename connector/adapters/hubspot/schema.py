@@ -46,7 +46,7 @@ class Catalogue(FieldCatalogue):
         super().__init__(clock)
         self._api = api
 
-    def refresh(self) -> Schema:
+    def schema(self) -> Schema:
         """Properties, pipelines and stages as they are now."""
         found = self._read(self._api.send("GET", PIPELINES).json.get("results") or ())
         self.learn(found)

@@ -35,7 +35,7 @@ class Catalogue(FieldCatalogue):
         self.ensure_schema = Fields(api, user).ensure
         self._lengths: Mapping[str, int] = {}
 
-    def refresh(self) -> Schema:
+    def schema(self) -> Schema:
         """The fields as they are now, the statuses by record type."""
         told = self._api.send("GET", DESCRIBE).json
         types = [one for one in told.get("recordTypeInfos") or () if one.get("available") and not one.get("master")]

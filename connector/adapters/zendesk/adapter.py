@@ -69,7 +69,7 @@ class Zendesk:
         self.comments, self.add_comments, self.tickets_of = comments.comments, comments.add, comments.tickets_of
         self.recognise = recognise
         self.people = partial(people, api)
-        self.schema, self.learn = catalogue.refresh, catalogue.learn
+        self.schema, self.learn = catalogue.schema, catalogue.learn
         self.ensure_schema = partial(ensure_ours, api)
         self.subscribe = subscription.subscribe
         self.check = Doctor(api, subscription, clock, target).check

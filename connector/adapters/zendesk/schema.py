@@ -37,7 +37,7 @@ class Catalogue(FieldCatalogue):
         super().__init__(clock)
         self._api = api
 
-    def refresh(self) -> Schema:
+    def schema(self) -> Schema:
         """Fields, their options and the account's groups and statuses as they are now."""
         groups = [Option(str(one["id"]), str(one["name"])) for one in self._api.listed("/groups", "groups")]
         shown = self._api.send("GET", "/custom_statuses").json.get("custom_statuses") or ()
