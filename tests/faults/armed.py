@@ -66,7 +66,7 @@ def arm(made: Runtime) -> Runtime:
     with_engine(made, timing=timing)
     match os.environ.get(BROKEN):
         case "probe":
-            _wrap(made, _Blind)
+            blind(made)
         case "fence":
             _wrap(made, _Careless)
     return made
@@ -79,6 +79,11 @@ def _pass(point: Point, *, kind: str) -> None:
     with suppress(FileNotFoundError):
         (folder / "set" / cell_of(point, kind)).rename(taken)
         os.kill(os.getpid(), getattr(signal, taken.read_text()))
+
+
+def blind(made: Runtime) -> None:
+    """Let nobody of this process find what an interrupted write left behind."""
+    _wrap(made, _Blind)
 
 
 def _wrap(made: Runtime, wrapper: type[_Wrapped]) -> None:
@@ -119,4 +124,4 @@ class _Careless(_Wrapped):
             may_send.reset(token)
 
 
-__all__ = ["app", "arm", "cell_of", "web"]
+__all__ = ["app", "arm", "blind", "cell_of", "web"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -13,7 +15,9 @@ import sqlalchemy as sa
 
 from tests.engine.conftest import *  # noqa: F403 - worlds without threads, for what needs no process
 from tests.engine.conftest import postgres as _server  # noqa: F401
+from tests.engine.parts import Wires
 
+from .crms import CrmWorld, crm_world
 from .site import QUICK, Broker, Site
 
 _numbers = count(1)
@@ -53,7 +57,6 @@ def running_sites(folder: Path, server: sa.URL, binary: Path) -> Iterator[Sites]
     finally:
         for site in made:
             site.stop()
-            site.broker.kill()
 
 
 @pytest.fixture
@@ -69,3 +72,17 @@ def site(tmp_path_factory: pytest.TempPathFactory, postgres: sa.URL, server_bina
     timing = {} if os.environ.get("FAULT_SEEDS") else {"lease": 4.0, "renew": 1.0}
     with running_sites(tmp_path_factory.mktemp("site"), postgres, server_binary) as start:
         yield start(timing=timing)
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory, wires: Wires, migrated: Path) -> Iterator[Callable[..., CrmWorld]]:
+    """A world for each CRM, made when it is asked for. SQLite is enough here: a seeded run does it on PostgreSQL."""
+    with ExitStack() as stack:
+
+        @cache
+        def world(name: str) -> CrmWorld:
+            folder: Path = tmp_path_factory.mktemp(name)
+            shutil.copy(migrated, folder / "connector.db")
+            return stack.enter_context(crm_world(name, wires, folder, f"sqlite:///{folder / 'connector.db'}"))
+
+        yield world

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 
 import pytest
 
 from tests.flows.world import eventually
 
+from .armed import blind
 from .chaos import calm, wait_for_quiet
 from .conftest import Sites
+from .crms import CrmWorld
 from .people import People
 from .site import Site
 from .verdict import Verdict
+from .writes import WRITES, Write
 
 
 def provoke(site: Site) -> Verdict:
@@ -64,3 +68,26 @@ def test_without_the_constraint_the_run_is_red(new_site: Sites) -> None:
     verdict, _ = wait_for_quiet(people, within=10)
 
     assert verdict.lost
+
+
+@pytest.mark.parametrize(
+    "write", [one for one in WRITES if one.kind and (one.kind != "create_crm" or one.crm == "capsule")], ids=str
+)
+def test_who_does_not_look_writes_twice(worlds: Callable[..., CrmWorld], write: Write) -> None:
+    """Every write that cannot be repeated stands twice where nobody looks for it; so the looking is what is tested."""
+    world, words = worlds(write.crm), f"Word of {write}"
+    ticket, record = world.linked(subject=f"For {words}")
+    for side in world.sides.values():
+        side.faults.clear()
+    world.restart()
+    blind(world.process.runtime)
+    method, path = write.call
+    world.sides[write.system].faults.add("lost_answer", method=method, path=path)
+
+    write.ask(world, ticket, record, words)
+    for _ in range(20):
+        world.settle()
+        world.until_something_is_due(5)
+    world.restart()
+
+    assert write.stands(world, ticket, record, words) == 2

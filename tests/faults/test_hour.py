@@ -15,7 +15,7 @@ from connector.store import tables
 from tests.engine.harness import World
 from tests.engine.process import HUBSPOT
 
-EVENTS = int(os.environ.get("FAULT_HOUR_EVENTS", "1000"))
+EVENTS = 10_000 if os.environ.get("FAULT_SEEDS") else 400
 TICKETS = EVENTS // 20
 BURST, WINDOW = 190, 10
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from tests.engine.losses import LOST
 
 Act = Callable[[], object]
 
-SEEDS = range(6)
+SEEDS = range(30 if os.environ.get("FAULT_SEEDS") else 3)
 REPLIES = ["One", "Two", "Three"]
 
 

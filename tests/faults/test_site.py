@@ -27,7 +27,7 @@ from .spy import Spy
 
 BACK_WITHIN = 30
 LONGEST_END = 25
-OVERLAP = float(os.environ.get("FAULT_OVERLAP", "3"))
+OVERLAP = 30.0 if os.environ.get("FAULT_SEEDS") else 3.0
 
 
 MARKED = [f"zq{word}" for word in ("subject", "body", "name", "mail", "host", "tag", "reply", "note", "remark")]

@@ -6,21 +6,16 @@ Each write of each adapter that must not be sent twice, in one world a CRM; ever
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import cache
+from collections.abc import Callable
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector.engine.points import Point, passed
 from tests.engine.losses import LOST
-from tests.engine.parts import Wires
 
-from .crms import CrmWorld, crm_world
+from .crms import CrmWorld
 from .writes import WRITES, Write
 
 SWEEP, IN_DOUBT = 5, 60
@@ -38,20 +33,6 @@ CASES = [
     and (probe == "answers" or trouble in ALONE or os.environ.get("FAULT_SEEDS"))
 ]
 _numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory, wires: Wires, migrated: Path) -> Iterator[Callable[..., CrmWorld]]:
-    """A world for each CRM, made when it is asked for. SQLite is enough here: a seeded run does it on PostgreSQL."""
-    with ExitStack() as stack:
-
-        @cache
-        def world(name: str) -> CrmWorld:
-            folder: Path = tmp_path_factory.mktemp(name)
-            shutil.copy(migrated, folder / "connector.db")
-            return stack.enter_context(crm_world(name, wires, folder, f"sqlite:///{folder / 'connector.db'}"))
-
-        yield world
 
 
 @pytest.mark.parametrize(("write", "trouble", "probe"), CASES, ids=lambda one: str(one))

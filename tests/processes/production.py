@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from connector import config
@@ -75,16 +76,11 @@ class Production(World):
         process.wait(10)
 
     def stop_connector(self) -> None:
-        """Ask every process to end, as a platform does, and see that each does."""
+        """End every process at once. That each ends in time when it is asked to is held in `tests/faults`."""
         for process in self.processes.values():
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-        for name, process in self.processes.items():
-            try:
-                process.wait(25)
-            except subprocess.TimeoutExpired as late:
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-                raise AssertionError(f"{name} did not end within 25 s of SIGTERM") from late
+            process.wait(10)
         self.runtime.close()
 
     def _is_ready(self) -> bool:
