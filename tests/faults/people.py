@@ -79,10 +79,11 @@ class People:
     def _make_a_walk(self, ticket: str, record: str) -> None:
         """Close a ticket in Next Cap, or take up in the CRM one that is closed on both sides: it leads over a hop."""
         statuses = self.site.desk.statuses
+        waiting = (statuses["waiting_customer"], statuses["waiting_internal"])
         if self.site.nextcap.ticket(ticket)["status"] != "closed":
             self.site.nextcap.move(ticket, "closed")
         elif [one.status for one in self.site.desk.of(ticket)] == [statuses["closed"]]:
-            self.site.desk.move(record, statuses["waiting_customer"])
+            self.site.desk.move(record, next(one for one in waiting if one != statuses["open"]))
 
     def _words(self, kind: str) -> str:
         self._count += 1
