@@ -210,7 +210,7 @@ class Zendesk(Desk):
         "export_limit": 1000,
         "job_seconds": 0.0,
     }
-    configured: ClassVar = {"calls_per_minute": 100_000}
+    configured: ClassVar = {"calls_per_minute": 100_000, "sweep_seconds": 60}
     statuses: ClassVar = {
         "new": "new",
         **dict.fromkeys(("open", "in_progress", "waiting_internal", "reopened"), "open"),
@@ -229,7 +229,7 @@ class Zendesk(Desk):
         return [self._seen(one) for one in self.account.tickets_of(ticket)]
 
     def _seen(self, one: Mapping[str, Any]) -> Seen:
-        said = tuple(entry["body"] for entry in one["comments"][1:])
+        said = tuple(entry["html_body"] for entry in one["comments"][1:])
         exact = one["fields"].get("Next Cap status")
         return Seen(one["id"], one["external_id"], one["subject"], one["status"], one["priority"], exact, said)
 

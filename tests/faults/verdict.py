@@ -58,14 +58,17 @@ def _judge(people: People) -> Verdict:
 
 
 def _differences(desk: Desk, ticket: dict[str, Any], record: Seen) -> list[str]:
-    """Every field in which the two sides disagree. `new` is nothing that Next Cap can be set to: it stays open."""
+    """Every field in which the two sides disagree.
+
+    Nothing can be set to `new` again, on either side: where one of them is open by its own rules, both rest so.
+    """
     pairs = {
         "subject": (ticket["subject"], record.subject),
         "priority": (desk.priorities[ticket["priority"]], record.priority),
         "exact status": (ticket["status"], record.exact),
         "status": (desk.statuses[ticket["status"]], record.status),
     }
-    if ticket["status"] == "open" and record.status == desk.statuses["new"]:
+    if {ticket["status"], record.status} in ({"open", desk.statuses["new"]}, {"new", desk.statuses["open"]}):
         del pairs["status"]
     return [f"{ticket['id']} {name}: {one} / {two}" for name, (one, two) in pairs.items() if one != two]
 
