@@ -114,8 +114,8 @@ class Site(Production):
         """As the vendor's administrator hands it over."""
         path, name = self.folder / "config.toml", self.desk.name
         (self.folder / "mapping.yaml").write_text(self.desk.mapped())
-        told = {"crm": self.desk.crm, "mapping": "mapping.yaml", "sweep_seconds": 10, **self.desk.access(self.url)}
-        told |= self.desk.configured
+        told = {**self.desk.access(self.url), "sweep_seconds": 10, **self.desk.configured}
+        told |= {"crm": self.desk.crm, "mapping": "mapping.yaml"}
         lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in told.items())
         path.write_text(
             f"""
