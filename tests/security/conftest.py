@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from .door import Door
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
+def door(tmp_path: Path, migrated: Path) -> Iterator[Door]:
     """An empty installation."""
+    shutil.copy(migrated, tmp_path / "connector.db")
     made = Door(tmp_path)
     yield made
     made.close()
