@@ -50,6 +50,7 @@ FIRST_REPEAT, LONGEST_REPEAT = 1.0, 600.0
 LONGEST_WAIT: Final = 24 * 3600.0
 """Seconds for which an endpoint may ask to be left alone."""
 GIVE_UP: Final = timedelta(days=3)
+GONE: Final = "it answered 410 Gone: it does not want any more"
 UNAUTHORIZED: Final = "the listener answered 401: does it know the secret?"
 
 
@@ -134,9 +135,11 @@ class Courier:
         return sent
 
     def _held(self, connection: sa.Connection, owner: str, messages: list[Message]) -> list[Message]:
-        """These messages, for as long as the lease is ours; where there are none, it is given back."""
-        lease = self._now() + LEASE if messages else None
-        return messages if outbox.hold(connection, self.name, owner=owner, until=lease) else []
+        """These messages, if there are any and they may still be sent by us; if not, the lease is given back."""
+        if messages and outbox.hold(connection, self.name, owner=owner, until=self._now() + LEASE):
+            return messages
+        outbox.hold(connection, self.name, owner=owner, until=None)
+        return []
 
     def send(self, message: Message) -> Outcome:
         """One try."""
@@ -170,25 +173,23 @@ class Courier:
         """Store what became of these tries, for the messages and for the endpoint."""
         now = self._now()
         taken = [message.id for message, one in outcomes.items() if not one.cause]
-        outbox.delivered(connection, taken, now)
-        causes = [one.cause for one in outcomes.values() if one.cause]
-        self._judge(connection, list(outcomes.values()), now)
-        for message, one in outcomes.items():
-            if one.cause:
-                due = now + _backoff(message.attempts)
-                outbox.postpone(connection, message.id, cause=one.cause, due_at=due)
-        given_up = self.give_up(connection)
-        counted = {"taken": len(taken), "not_taken": len(causes), "given_up": given_up}
+        failed = {message: one for message, one in outcomes.items() if one.cause}
+        if taken:
+            outbox.delivered(connection, taken, now)
+        self._judge(connection, len(taken), list(failed.values()), now)
+        for message, one in failed.items():
+            due = now + _backoff(message.attempts)
+            outbox.postpone(connection, message.id, cause=one.cause, due_at=due)
+        given_up = self.give_up(connection) if failed else 0
+        counted = {"taken": len(taken), "not_taken": len(failed), "given_up": given_up}
         amounts = {("events_sent", f"{self.name}:{what}"): count for what, count in counted.items() if count}
         small.count(connection, amounts)
-        return Sent(len(taken), len(causes), given_up, causes[-1] if causes else "")
+        return Sent(len(taken), len(failed), given_up, *(one.cause for one in list(failed.values())[-1:]))
 
     def give_up(self, connection: sa.Connection) -> int:
         """Do not try any more what is too old; what was never tried only where nothing has gone through since."""
         now = self._now()
-        before = now - GIVE_UP
-        outbox.ensure(connection, [self.name], now)
-        row = outbox.endpoint(connection, self.name)
+        before, row = now - GIVE_UP, outbox.endpoint(connection, self.name)
         since = min((one for one in (row.failing_since, row.off_at) if one), default=now)
         return outbox.give_up(connection, self.name, before=before, now=now, untried=since < before)
 
@@ -205,25 +206,24 @@ class Courier:
         with ThreadPoolExecutor(min(AT_ONCE, len(messages))) as pool:
             return dict(zip(messages, pool.map(self.send, messages), strict=True))
 
-    def _judge(self, connection: sa.Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
+    def _judge(self, connection: sa.Connection, taken: int, failed: Sequence[Outcome], now: datetime) -> None:
         """What these tries say of the endpoint itself: that it is well, wants to be left alone, is away, or gone."""
         row = outbox.endpoint(connection, self.name)
-        failed = [one for one in outcomes if one.cause]
         if any(one.gone for one in failed):
-            why = "it answered 410 Gone: it does not want any more"
-            outbox.turn_off(connection, self.name, why=why, now=now)
-        asked = [one.after for one in failed if one.after is not None]
-        if len(failed) < len(outcomes):
+            outbox.turn_off(connection, self.name, why=GONE, now=now)
+        if taken:
             outbox.answered(connection, self.name, now, was_closed=bool(row.closed_until))
-        if failed:
-            failures = len(failed) if len(failed) < len(outcomes) else row.failures + len(failed)
-            closed = None
-            if asked:
-                closed = now + timedelta(seconds=min(max(asked), LONGEST_WAIT))
-            elif failures >= STRIKES and len(failed) == len(outcomes):
-                closed = now + _backoff(failures - STRIKES)
-            cause = failed[-1].cause
-            outbox.failing(connection, self.name, now, failures=failures, cause=cause, closed_until=closed)
+        if not failed:
+            return
+        failures = len(failed) + (0 if taken else row.failures)
+        asked = [one.after for one in failed if one.after is not None]
+        closed = None
+        if asked:
+            closed = now + timedelta(seconds=min(max(asked), LONGEST_WAIT))
+        elif failures >= STRIKES and not taken:
+            closed = now + _backoff(failures - STRIKES)
+        cause = failed[-1].cause
+        outbox.failing(connection, self.name, now, failures=failures, cause=cause, closed_until=closed)
 
 
 def _sorted(response: Response, now: datetime) -> ConnectorError | None:

@@ -27,6 +27,7 @@ def purge(db: Database, couriers: Mapping[str, Courier], keeps: Keeps, now: date
     """Give up what is too old, and remove what is older still: what was taken after a week, else a month. How many."""
     for courier in couriers.values():
         with db.write() as connection:
+            outbox.ensure(connection, [courier.name], now)
             courier.give_up(connection)
     removed = 0
     while True:

@@ -89,8 +89,9 @@ def acquire(connection: sa.Connection, name: str, *, owner: str, now: datetime, 
 
 
 def hold(connection: sa.Connection, name: str, *, owner: str, until: datetime | None) -> bool:
-    """Go on being the one until then; with None, let others."""
+    """Go on being the one until then, unless the endpoint was turned off; with None, let others."""
     mine = (endpoints.c.name == name) & (endpoints.c.owner == owner)
+    mine = mine & endpoints.c.off_at.is_(None) if until else mine
     values = {"lease_until": until} if until else {"lease_until": None, "owner": None}
     return bool(connection.execute(endpoints.update().where(mine).values(**values)).rowcount)
 
