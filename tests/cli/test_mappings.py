@@ -70,6 +70,20 @@ def test_a_connection_lends_its_accounts_fields(connector: Connector, installati
     assert "Waiting for Godot" in online.stdout
 
 
+@pytest.mark.parametrize(("crm", "passes"), [("zendesk", True), ("hubspot", False)])
+def test_a_follow_up_is_allowed_where_the_crm_makes_them(
+    connector: Connector, tmp_path: Path, crm: str, passes: bool
+) -> None:
+    shipped = (MAPPINGS / f"{crm}.yaml").read_text().replace("after_final: follow_up ", "# ")
+    final = "  final: [Closed]\n" if crm == "hubspot" else ""
+    text = shipped.replace("\nstatus:\n", f"\nstatus:\n{final}  after_final: follow_up\n")
+    (tmp_path / "final.yaml").write_text(text)
+
+    result = connector("mappings", "check", tmp_path / "final.yaml")
+
+    assert (result.exit_code == 0, "M308" in result.stdout) == (passes, not passes), result.stdout
+
+
 def test_usage_errors_are_exit_code_2(
     connector: Connector, installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

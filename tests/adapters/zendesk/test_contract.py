@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector.adapters.base import Adapter
+from connector.adapters.registry import CRMS, makes_follow_ups
 from connector.adapters.testing import AdapterContract
 from connector.adapters.testing.zendesk import ZendeskArena
 
@@ -12,3 +13,9 @@ class TestZendesk(AdapterContract):
         adapter: Adapter = arena.zendesk
 
         assert adapter.external_id == "external_id"
+
+    def test_the_linter_knows_which_crms_make_follow_ups(self, arena: ZendeskArena) -> None:
+        able = {crm: makes_follow_ups(crm) for crm in CRMS}
+
+        assert able.pop("zendesk") is arena.adapter.capabilities.follow_ups is True
+        assert not any(able.values())
