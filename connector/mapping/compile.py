@@ -39,7 +39,9 @@ def context_of(document: Document, schema: Schema | None, report: Report) -> Con
     """The file beside the account: its status field and the pipeline that is meant."""
     labels = Labels(schema, report)
     status = labels.field(document.file.status.field, "status", "field")
-    return Context(document, labels, status, labels.pipeline(status, document.file.pipeline))
+    return Context(
+        document, labels, status, labels.pipeline(status, document.file.pipeline, document.file.status.words())
+    )
 
 
 def compile_mapping(context: Context) -> TicketMapping:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from connector.domain.schema import FieldSchema, Option, Schema
@@ -46,14 +46,15 @@ class Labels:
         self.report.add("M202", f"the CRM has no field '{word}'", *path, suggestion=self.report.guess(word, known))
         return unchecked
 
-    def pipeline(self, status: FieldSchema, word: str | None) -> Pipeline:
-        """The pipeline that the file names; else the option with the value 0; else the first."""
+    def pipeline(self, status: FieldSchema, word: str | None, stages: Iterable[str]) -> Pipeline:
+        """The pipeline that the file names; else the option with the value 0; else the first that has these stages."""
         parent = self.schema.field(status.parent) if self.schema is not None and status.parent else None
         if parent is None or not parent.options:
             if word is not None and self.schema is not None:
                 self.report.add("M206", f"the CRM field '{status.name}' does not belong to pipelines", "pipeline")
             return Pipeline()
-        default = next((one for one in parent.options if one.value == DEFAULT_PIPELINE), parent.options[0])
+        default = next((one for one in parent.options if one.value == DEFAULT_PIPELINE), None)
+        default = default or fitting(status, parent.options, stages) or parent.options[0]
         found = [default] if word is None else matching(parent.options, word)
         if len(found) != 1:
             labels = [one.label for one in parent.options]
@@ -85,6 +86,12 @@ class Labels:
 def options_of(field: FieldSchema, group: str = "") -> Sequence[Option]:
     """The options of a field, of one group where a group is named."""
     return tuple(one for one in field.options if not group or one.group == group)
+
+
+def fitting(field: FieldSchema, groups: Sequence[Option], words: Iterable[str]) -> Option | None:
+    """The first of these groups in which every word means an option of the field."""
+    wanted = list(words)
+    return next((one for one in groups if all(matching(options_of(field, one.value), word) for word in wanted)), None)
 
 
 def matching(options: Sequence[Option], word: str) -> list[Option]:

@@ -112,6 +112,10 @@ class StatusBlock(Part):
     after_final: AfterFinal | None = None
     """What becomes of a reply or a reopened ticket then: a follow-up record, an internal note, or a person (park)."""
 
+    def words(self) -> frozenset[str]:
+        """The CRM values that the table names."""
+        return frozenset((*self.to_crm.values(), *self.to_nextcap))
+
 
 class Ways(Part):
     """A word for each direction."""

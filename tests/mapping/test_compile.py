@@ -83,11 +83,15 @@ def test_the_pipeline_decides_what_a_stage_label_means(named: str, scope: str, s
     assert bound.status.to_crm[Status.OPEN] == stage
 
 
-def test_without_a_pipeline_called_0_the_first_one_counts() -> None:
+@pytest.mark.parametrize("group", ["a", "b"])
+def test_without_a_pipeline_called_0_the_first_one_that_has_every_stage_counts(group: str) -> None:
     pipe = FieldSchema("pipe", options=(Option("a", "One"), Option("b", "Two")))
-    stage = FieldSchema("stage", parent="pipe", options=options("New", "Us", "Contact", "Closed", group="a"))
+    todo = options("New", group="a")
+    stage = FieldSchema(
+        "stage", parent="pipe", options=(*todo, *options("New", "Us", "Contact", "Closed", group=group))
+    )
 
-    assert mapping(schema=Schema((pipe, stage))).scope == {"pipe": "a"}
+    assert mapping(schema=Schema((pipe, stage))).scope == {"pipe": group}
 
 
 def test_what_an_account_does_not_have_is_an_error_with_its_place() -> None:

@@ -53,8 +53,7 @@ def read_mapping(parts: Parts) -> tuple[str, Wanted]:
         file = parse(parts.mapping_text(), name="mapping").file
     except ConfigError:
         return "projects", Wanted()
-    words = frozenset((*file.status.to_crm.values(), *file.status.to_nextcap))
-    return file.target or "projects", Wanted(file.pipeline or "", words)
+    return file.target or "projects", Wanted(file.pipeline or "", file.status.words())
 
 
 KIND = Kind(

@@ -156,14 +156,18 @@ class Catalogue:
 
     def ladder(self) -> Step:
         """Whether the mapping's board or pipeline is there with every step. It is made by hand, and never by us."""
-        known, target = self.known(afresh=True), self.target
-        chosen = self._wanted.parent or next(iter(known.parents.values()), "")
-        what = f"{target.parent} {chosen}".rstrip()
-        ids = [one for one, name in known.parents.items() if chosen in (one, name)]
-        if not ids:
+        known, named = self.known(afresh=True), self._wanted.parent
+        looked_at = [one for one, name in known.parents.items() if not named or named in (one, name)]
+        if not looked_at:
             there = ", ".join(known.parents.values()) or "none"
-            return Step(what, "problem", f"there is none of that name (there are: {there}); make it in Capsule")
-        held = {str(one["name"]): str(one["id"]) for one in known.steps if str(one[target.parent]["id"]) == ids[0]}
+            told = f"there is none of that name (there are: {there}); make it in Capsule"
+            return Step(f"{self.target.parent} {named}".rstrip(), "problem", told)
+        return min((self._rung(known, one) for one in looked_at), key=lambda step: step.state != "ok")
+
+    def _rung(self, known: Known, parent: str) -> Step:
+        """Whether this board or pipeline has every step that the mapping names."""
+        target, what = self.target, f"{self.target.parent} {known.parents[parent]}"
+        held = {str(one["name"]): str(one["id"]) for one in known.steps if str(one[target.parent]["id"]) == parent}
         names = {*(one.casefold() for one in held), *held.values(), CLOSED.casefold()}
         lacking = sorted(one for one in self._wanted.words if one not in names and one.casefold() not in names)
         if lacking:
