@@ -87,7 +87,7 @@ def case_object() -> SObject:
             Field("Description", "textarea", 32_000, filterable=False),
             Field("Status", "picklist", options=["New", "Working", "Escalated", "Closed"], default="New"),
             Field("Priority", "picklist", options=["High", "Medium", "Low"], default="Medium"),
-            Field("Origin", "picklist", options=["Phone", "Email", "Web", "Chat"], label="Case Origin"),
+            Field("Origin", "picklist", options=["Phone", "Email", "Web"], label="Case Origin"),
             Field("Type", "picklist", options=["Mechanical", "Electrical", "Electronic", "Structural", "Other"]),
             Field("Reason", "picklist", options=["Installation", "Performance", "Breakdown", "Feedback", "Other"]),
             Field("IsClosed", "boolean", readonly=True, label="Closed"),

@@ -72,7 +72,7 @@ class Account:
 
     def fields(self) -> list[Raw]:
         """All ticket fields."""
-        return [*system_fields(hold=self.settings.hold), *self.custom_fields.values()]
+        return [*system_fields(hold=self.settings.hold, bare=self.settings.bare_statuses), *self.custom_fields.values()]
 
     def ticket(self, ticket_id: object) -> Ticket:
         """A ticket that is there; otherwise 404."""

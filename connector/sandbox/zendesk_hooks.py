@@ -56,6 +56,8 @@ class Hooks:
         subscriptions = told.get("subscriptions") or []
         if not all(one == "conditional_ticket_events" or str(one).startswith(PREFIX) for one in subscriptions):
             raise bad_request("InvalidRequest", "unknown subscription")
+        if unknown := {f"{PREFIX}ticket.{one}" for one in self._settings.unknown_events} & set(subscriptions):
+            raise bad_request("InvalidRequest", f"unknown subscription {min(unknown)}")
         if told["http_method"] != "POST" or told["request_format"] != "json":
             raise bad_request("InvalidRequest", "event subscriptions are posted as json")
         hook = Hook(str(uuid4()), dict(told), secrets.token_urlsafe(32), self._clock.now())

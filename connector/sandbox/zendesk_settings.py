@@ -28,6 +28,8 @@ class Settings(Knobs):
     assign_on_solve       who solves an unassigned ticket becomes its assignee
     search_lag            seconds until a change can be found by a search
     merge_via             a merge names its target in the audit's `via`, and its comment has other words
+    unknown_events        event types of tickets that no webhook can subscribe to: `type_changed` …
+    bare_statuses         the status field lists only what people choose from: neither New nor Closed
     numeric_ids           ids in webhooks are numbers, not texts
     triggers              [{"when": {field: value}, "set": {field: value}}], run after every update of a ticket
     retry_factor          shrinks the time between tries of a delivery
@@ -50,6 +52,8 @@ class Settings(Knobs):
     assign_on_solve: bool = False
     search_lag: float = 1.0
     merge_via: bool = False
+    unknown_events: list[str] = field(default_factory=list)
+    bare_statuses: bool = False
     numeric_ids: bool = False
     triggers: list[dict[str, Any]] = field(default_factory=list)
     retry_factor: float = 0.005

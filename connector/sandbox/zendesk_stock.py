@@ -23,12 +23,12 @@ def _options(values: tuple[str, ...]) -> list[dict[str, str]]:
     return [{"name": one.capitalize(), "value": one} for one in values]
 
 
-def system_fields(*, hold: bool) -> list[dict[str, Any]]:
+def system_fields(*, hold: bool, bare: bool) -> list[dict[str, Any]]:
     """The fields that every account has."""
     statuses = [
         {"name": name, "value": value}
         for value, name in {**CATEGORIES, "closed": "Closed"}.items()
-        if hold or value != "hold"
+        if (hold or value != "hold") and not (bare and value in ("new", "closed"))
     ]
     told: list[dict[str, Any]] = [
         {"type": "subject", "title": "Subject"},

@@ -126,8 +126,7 @@ class Records:
         pairs = [
             Commented(str(one["ticket_id"]), str(child["id"]))
             for one in items_of(answer, "ticket_events")
-            for child in one.get("child_events") or ()
-            if str(child.get("event_type") or child.get("type")) == "Comment"
+            for child in _added(one.get("child_events") or ())
         ]
         end = int(answer.get("end_time") or 0)
         goes_on = not answer.get("end_of_stream", True) and end > start
@@ -160,6 +159,12 @@ class Records:
         return False
 
 
+def _added(children: Sequence[Json]) -> list[Json]:
+    """The comments among the parts of one event; the comment that comes with a new ticket is its description."""
+    kinds = [str(one.get("event_type") or one.get("type")) for one in children]
+    return [] if "Create" in kinds else [one for one, kind in zip(children, kinds, strict=True) if kind == "Comment"]
+
+
 def _merged_into(audit: Json) -> str:
     """The ticket that an audit tells this one was merged into: by its `via`, else by the number in its comment."""
     source = (audit.get("via") or {}).get("source") or {}
@@ -168,5 +173,5 @@ def _merged_into(audit: Json) -> str:
     events = audit.get("events") or ()
     tagged = any(one.get("field_name") == "tags" and MERGED in str(one.get("value")) for one in events)
     words = " ".join(str(one.get("body")) for one in events if one.get("type") == "Comment")
-    named = NUMBER.search(words) if tagged or source.get("rel") == "merge" else None
+    named = NUMBER.search(words) if tagged or source.get("rel") == "merge" or "merged into" in words else None
     return named[1] if named else ""

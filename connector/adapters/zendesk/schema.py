@@ -20,6 +20,9 @@ OUR_ID: Final = "external_id"
 FIELDS: Final = "/ticket_fields"
 NATIVE_OF: Final = {"tickettype": "type", "group": "group_id", "assignee": "assignee_id"}
 PEOPLE_IDS: Final = frozenset({"assignee_id", "group_id", "custom_status_id", "ticket_form_id", "brand_id"})
+SYSTEMS: Final = (Option("new", "New"), Option("closed", "Closed"))
+"""Statuses that every account has, whether the field's options list them or not: they are not for people to choose."""
+
 WRITABLE: Final = ("subject", "status", "priority", "type", "group_id", "assignee_id")
 OURS: Final[Mapping[str, str]] = {
     "Next Cap status": "text",
@@ -83,6 +86,8 @@ def _field(told: Json, groups: list[Option]) -> FieldSchema:
     name = f"{CUSTOM}{told['id']}" if removable else NATIVE_OF.get(kind, kind)
     listed = told.get("system_field_options") or told.get("custom_field_options") or ()
     options = groups if name == "group_id" else [Option(str(one["value"]), str(one["name"])) for one in listed]
+    if name == "status":
+        options += [one for one in SYSTEMS if one.value not in {other.value for other in options}]
     return FieldSchema(
         name=name,
         label=str(told.get("title") or name),

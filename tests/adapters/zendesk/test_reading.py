@@ -62,3 +62,17 @@ def test_a_tag_that_somebody_copied_makes_no_merge(arena: ZendeskArena) -> None:
     assert set(arena.adapter.read([ticket], arena.fields)) == {ticket}
     assert set(arena.adapter.read([ticket], arena.fields)) == {ticket}
     assert len([one for one in arena.calls() if one.endswith("/audits")]) == 1
+
+
+def test_the_description_of_a_new_ticket_is_no_comment_that_a_sweep_lists(arena: ZendeskArena) -> None:
+    """Or the timeline of every new ticket would be read for nothing."""
+    since = arena.now()
+    ticket = arena.new_ticket()
+    arena.imitation.clock.advance(arena.adapter.capabilities.lag)
+    told = [one for part in arena.swept(since) for one in part.commented]
+
+    arena.say(ticket, "A note")
+    arena.imitation.clock.advance(arena.adapter.capabilities.lag)
+
+    assert told == []
+    assert {one.ticket_id for part in arena.swept(since) for one in part.commented} == {ticket}

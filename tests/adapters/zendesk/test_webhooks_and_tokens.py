@@ -121,6 +121,27 @@ def test_setting_up_keeps_the_secret_that_zendesk_made(blank: ZendeskArena) -> N
     assert [one.secret for one in hooks] == blank.kept
 
 
+def test_events_that_zendesk_does_not_know_are_done_without(blank: ZendeskArena) -> None:
+    """Their names are not all confirmed; what they would tell is found by the sweep."""
+    blank.sandbox.configure(unknown_events=["type_changed", "marked_as_spam"])
+
+    first = blank.adapter.subscribe(TARGET, dry_run=False)
+    again = blank.adapter.subscribe(TARGET, dry_run=False)
+
+    (hook,) = blank.sandbox.hooks.all.values()
+    assert [one.state for one in (*first, *again)] == ["done", "ok"]
+    assert "zen:event-type:ticket.comment_added" in hook.told["subscriptions"]
+
+
+def test_new_and_closed_are_statuses_even_where_people_cannot_choose_them(blank: ZendeskArena) -> None:
+    blank.sandbox.configure(bare_statuses=True)
+
+    status = blank.adapter.schema().field("status")
+
+    assert status is not None
+    assert {one.value for one in status.options} == {"new", "open", "pending", "solved", "closed"}
+
+
 @pytest.mark.parametrize("numeric", [True, False])
 def test_a_shouted_status_is_read_as_the_record_says_it(arena: ZendeskArena, numeric: bool) -> None:
     arena.sandbox.configure(numeric_ids=numeric)
