@@ -151,11 +151,16 @@ def is_form_of(shown: Value, written: Value) -> bool:
     if shown == written:
         return True
     if isinstance(shown, tuple) and isinstance(written, tuple):
-        return {one.casefold() for one in shown} == {one.casefold() for one in written}
+        return {_bare(one) for one in shown} == {_bare(one) for one in written}
     if not (isinstance(shown, str) and isinstance(written, str) and any(map(str.isalpha, written))):
         return False
     one, two = fingerprint(plain(shown)), fingerprint(plain(written))
     return one == two or (len(shown) >= LONG and two.startswith(one))
+
+
+def _bare(label: str) -> str:
+    """A label without what systems change in one: case, and what stands between its words."""
+    return fingerprint(label).replace("_", "")
 
 
 def storable(text: str) -> str:

@@ -73,6 +73,7 @@ def test_each_side_has_another() -> None:
         ("<p>Hello</p><p>World</p>", "Hello\nWorld", True),
         ("All good ", "All good 👍", True),
         (("b", "VIP"), ("B", "vip"), True),
+        (("log_in",), ("Log in",), True),
         ("x" * 200, "x" * 500, True),
         ("Waiting", "Waiting on contact", False),
         ("MEDIUM", "URGENT", False),
