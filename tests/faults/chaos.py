@@ -107,7 +107,7 @@ def _plan(people: People, events: int, blows: list[str], *, times: int) -> dict[
     return dict(zip(moments, blows * times, strict=True))
 
 
-def _spring_the_rest(site: Site, people: People, within: float = 180.0) -> None:
+def _spring_the_rest(site: Site, people: People, within: float = 300.0) -> None:
     """Do what leads to each place where nobody has died yet, wait for it, and do it again; but not for ever."""
     deadline = time.monotonic() + within
     while (waiting := site.traps.waiting()) and time.monotonic() < deadline:
