@@ -32,11 +32,13 @@ def main() -> None:
 
 def _show(bench: Bench) -> None:
     table = Table(title=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
-    for column in ("figure", "measured", "goal", ""):
+    for column in ("figure", "measured", "goal", "of the goal", ""):
         table.add_column(column)
     for one in bench.figures:
-        table.add_row(one.name, one.value, one.goal, {True: "reached", False: "not reached", None: ""}[one.passes])
-    Console(width=160).print(table)
+        ratio = "" if one.ratio is None else f"{one.ratio:.2f} ×"
+        mark = {True: "reached", False: "not reached", None: ""}[one.passes]
+        table.add_row(one.name, one.value, one.goal, ratio, mark)
+    Console(width=170).print(table)
 
 
 def _write(bench: Bench, path: Path) -> None:

@@ -25,10 +25,6 @@ class Contender:
     processes: Processes
     database: str
 
-    def cpu(self) -> float:
-        """Seconds of processor time of web and worker together so far."""
-        return self.processes.cpu("web", "worker")
-
     def scalar(self, query: str) -> int:
         """One number out of its database."""
         with psycopg.connect(self.database.replace("+psycopg", "")) as connection:

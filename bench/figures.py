@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from bench import load
 from bench.contenders import GUNICORN, Contender, naive, ours, rest
 from bench.seed import fill
@@ -23,12 +25,13 @@ REAL_LIMIT = 190
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row of the table. `passes` says whether the goal is met, where there is one."""
+    """One row of the table. `passes` says whether the goal is met, where there is one; `ratio` is measured / goal."""
 
     name: str
     value: str
     goal: str = ""
     passes: bool | None = None
+    ratio: float | None = None
 
 
 @dataclass(slots=True)
@@ -42,11 +45,29 @@ class Bench:
     figures: list[Figure] = field(default_factory=list)
     raw: dict[str, Any] = field(default_factory=dict)
 
-    def add(self, name: str, value: str, goal: str = "", passes: bool | None = None) -> None:
-        """One more row, told at once."""
-        self.figures.append(Figure(name, value, goal, passes))
+    def add(
+        self,
+        name: str,
+        told: str,
+        goal: str = "",
+        *,
+        measured: float | None = None,
+        least: float | None = None,
+        most: float | None = None,
+    ) -> None:
+        """One more row, told at once. A goal is what was measured at `least` or at `most`."""
+        limit = least if most is None else most
+        passes = ratio = None
+        if measured is not None and limit:
+            passes, ratio = measured >= limit if most is None else measured <= limit, measured / limit
+        self.figures.append(Figure(name, told, goal, passes, ratio))
         mark = {True: "reached", False: "NOT reached", None: ""}[passes]
-        print(f"  {name}: {value}  {f'({goal}: {mark})' if goal else ''}", flush=True)
+        print(f"  {name}: {told}  {f'({goal}: {mark})' if goal else ''}", flush=True)
+
+    def fail(self, name: str, why: str) -> None:
+        """A figure that could not be measured."""
+        self.figures.append(Figure(name, f"not measured: {why}", passes=False))
+        print(f"  {name}: not measured: {why}", flush=True)
 
     def count(self, number: int) -> int:
         """So many, at this scale."""
@@ -77,10 +98,10 @@ def intake(bench: Bench) -> None:
     share = mine["per_second"] / theirs["per_second"]
     bench.raw["intake"] = {"bare": theirs, "ours": mine, "half": paced, "cpu": used, "count": count}
     told = f"{mine['per_second']:.0f}/s, {share:.0%} of a bare route's {theirs['per_second']:.0f}/s"
-    bench.add("webhooks taken in", told, "≥ 60 %", share >= 0.6)
+    bench.add("webhooks taken in", told, "≥ 60 %", measured=share, least=0.6)
     each = [1000 * seconds / count for seconds in used]
     bench.add("processor time of a webhook", f"{each[1]:.2f} ms; a bare route {each[0]:.2f} ms")
-    bench.add("at half that rate, p99", f"{1000 * paced['p99']:.0f} ms", "< 50 ms", paced["p99"] < 0.05)
+    bench.add("at half that rate, p99", f"{1000 * paced['p99']:.0f} ms", "< 50 ms", measured=paced["p99"], most=0.05)
 
 
 def burst(bench: Bench) -> None:
@@ -103,10 +124,11 @@ def burst(bench: Bench) -> None:
     bench.raw["burst"] = {"ours": mine, "naive": theirs, "worker_mb": children, "web_mb": list(web.values())}
     ratio = mine["per_second"] / theirs["per_second"]
     told = f"{mine['per_second']:.0f} changes/s, {ratio:.1f} × the naive one's {theirs['per_second']:.0f}/s"
-    bench.add("burst, end to end", told, "≥ 3 ×", ratio >= 3)
+    bench.add("burst, end to end", told, "≥ 3 ×", measured=ratio, least=3)
     cpu = 1000 * mine["cpu"] / count
-    told = f"{cpu:.2f} ms, web and worker; the naive one {1000 * theirs['cpu'] / count:.2f} ms"
-    bench.add("processor time of a change", told, "< 1.2 ms", cpu < 1.2)
+    parts = " + ".join(f"{1000 * mine[f'{name}_cpu'] / count:.2f}" for name in ("web", "worker"))
+    told = f"{cpu:.2f} ms, web + worker: {parts}; the naive one {1000 * theirs['cpu'] / count:.2f} ms"
+    bench.add("processor time of a change", told, "< 1.2 ms", measured=cpu, most=1.2)
     bench.add("vendor calls of the burst", f"{mine['calls']}; the naive one {theirs['calls']}")
     bench.add("tickets left wrong", f"0; by the naive one {wrong} of {len(stage.tickets)}")
 
@@ -116,14 +138,16 @@ def _burst(
 ) -> dict[str, float]:
     """Post a burst and wait until both sides agree, or until `done`."""
     stage.hubspot.calls.reset()
-    cpu, started = one.cpu(), time.monotonic()
+    parts, started = {name: one.processes.cpu(name) for name in ("web", "worker")}, time.monotonic()
     answered = post(one.port, file)
     wait_for(done or (lambda: stage.differs() == 0), within=900, every=0.25, what="both sides to agree")
     took = time.monotonic() - started
+    used = {name: one.processes.cpu(name) - before for name, before in parts.items()}
     return {
         "per_second": count / took,
         "seconds": took,
-        "cpu": one.cpu() - cpu,
+        "cpu": sum(used.values()),
+        **{f"{name}_cpu": seconds for name, seconds in used.items()},
         "calls": stage.hubspot.calls.count(),
         "refused": answered["refused"],
     }
@@ -143,12 +167,13 @@ def limited(bench: Bench) -> None:
         mine = _burst(stage, one, file, count)
     bench.raw["limited"] = mine
     calls = mine["calls"] / count
-    bench.add("burst at 190 calls / 10 s", f"{mine['seconds']:.1f} s", "< 30 s", mine["seconds"] < 30)
+    bench.add("burst at 190 calls / 10 s", f"{mine['seconds']:.1f} s", "< 30 s", measured=mine["seconds"], most=30)
     bench.add(
         "vendor calls per change",
         f"{calls:.4f}; a call per change would need {count / 19:.0f} s",
         "≤ 0.05",
-        calls <= 0.05,
+        measured=calls,
+        most=0.05,
     )
 
 
@@ -170,8 +195,8 @@ def at_rest(bench: Bench) -> None:
             time.sleep(0.3)
     bench.raw["at_rest"] = waits
     p50, p99 = statistics.median(waits), sorted(waits)[int(len(waits) * 0.99)]
-    bench.add("one change at rest, p50", f"{1000 * p50:.0f} ms", "< 150 ms", p50 < 0.15)
-    bench.add("one change at rest, p99", f"{1000 * p99:.0f} ms", "< 1 s", p99 < 1)
+    bench.add("one change at rest, p50", f"{1000 * p50:.0f} ms", "< 150 ms", measured=p50, most=0.15)
+    bench.add("one change at rest, p99", f"{1000 * p99:.0f} ms", "< 1 s", measured=p99, most=1)
 
 
 def growth(bench: Bench) -> None:
@@ -193,9 +218,8 @@ def growth(bench: Bench) -> None:
     bench.raw["growth"] = costs
     change = costs[2] / costs[1] - 1
     told = f"{costs[1]:.2f} ms → {costs[2]:.2f} ms a change ({change:+.0%})"
-    bench.add(
-        f"{bench.count(100_000):,} tickets, {bench.count(1_000_000):,} journal rows", told, "± 20 %", abs(change) <= 0.2
-    )
+    name = f"{bench.count(100_000):,} tickets, {bench.count(1_000_000):,} journal rows"
+    bench.add(name, told, "± 20 %", measured=abs(change), most=0.2)
 
 
 def memory(bench: Bench) -> None:
@@ -209,11 +233,13 @@ def memory(bench: Bench) -> None:
             file = bench.folder / f"memory{place}.posts"
             _burst(stage, one, file, stage.record_changes(bench.count(10_000), file))
         parent, *children = one.processes.memory("worker").values()
+        real = one.processes.real_memory("worker")
     bench.raw["memory"] = {"parent": parent, "children": children}
     told = f"{max(children):.0f} MB the largest child after {10 * bench.count(10_000):,} changes"
-    bench.add("worker child", told, "< 150 MB", max(children) < 150)
+    bench.add("worker child", told, "< 150 MB", measured=max(children), most=150)
     whole = parent + sum(children)
-    bench.add("whole worker", f"{whole:.0f} MB resident, shared pages counted in each", "< 400 MB", whole < 400)
+    told = f"{real:.0f} MB with shared pages counted once; {whole:.0f} MB resident, counted in each process"
+    bench.add("whole worker", told, "< 400 MB", measured=real, most=400)
 
 
 def starting(bench: Bench) -> None:
@@ -223,7 +249,9 @@ def starting(bench: Bench) -> None:
         started = time.monotonic()
         subprocess.run([BIN / "connector", "--help"], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
         times.append(time.monotonic() - started)
-    bench.add("connector --help", f"{statistics.median(times):.2f} s", "< 0.3 s", statistics.median(times) < 0.3)
+    bench.add(
+        "connector --help", f"{statistics.median(times):.2f} s", "< 0.3 s", measured=statistics.median(times), most=0.3
+    )
     stage = Stage(5)
     folder = bench.folder / "embedded"
     folder.mkdir()
@@ -239,8 +267,8 @@ def starting(bench: Bench) -> None:
         time.sleep(5)
         held = resident(process.pid)
     bench.raw["start"] = {"help": times, "run": took, "idle_mb": held}
-    bench.add("connector run, ready", f"{took:.1f} s", "< 3 s", took < 3)
-    bench.add("connector run, at rest", f"{held:.0f} MB", "< 150 MB", held < 150)
+    bench.add("connector run, ready", f"{took:.1f} s", "< 3 s", measured=took, most=3)
+    bench.add("connector run, at rest", f"{held:.0f} MB", "< 150 MB", measured=held, most=150)
 
 
 ALL = {one.__name__: one for one in (intake, burst, limited, at_rest, growth, memory, starting)}
@@ -252,5 +280,8 @@ def run(folder: Path, names: list[str], scale: float) -> Bench:
         bench = Bench(folder, database, queue, scale)
         for name in names:
             print(f"{name}: {(ALL[name].__doc__ or '').strip()}", flush=True)
-            ALL[name](bench)
+            try:
+                ALL[name](bench)
+            except (TimeoutError, OSError, subprocess.SubprocessError, psycopg.Error) as problem:
+                bench.fail(name, str(problem))  # The others are worth measuring all the same.
     return bench

@@ -136,6 +136,19 @@ class Processes:
         """Resident MB by process: the named one first, then its children."""
         return {pid: resident(pid) for pid in family(self.running[name].pid)}
 
+    def real_memory(self, name: str) -> float:
+        """MB of the named one and its children together, pages that they share counted once."""
+        return sum(_proportional(pid) for pid in family(self.running[name].pid))
+
+
+def _proportional(pid: int) -> float:
+    """MB that a process holds, of pages that it shares its part only."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
+
 
 def family(pid: int) -> list[int]:
     """A process and all that descend from it."""
