@@ -31,7 +31,7 @@ class Zendesk:
         batch=BATCH,
         together=5 * BATCH,
         spacing=1.5,
-        stretch=3.0,
+        stretch=4.0,
         public_comments=True,
         follow_ups=True,
         lag=61.0,
