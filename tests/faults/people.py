@@ -70,20 +70,22 @@ class People:
                 "update_nextcap": lambda: self._edit_in_crm(ticket, record),
                 "reply_nextcap": lambda: self._speak_in_crm(ticket, record, public=True),
                 "note_nextcap": lambda: self._speak_in_crm(ticket, record, public=False),
-                "walk": lambda: self._make_a_walk(ticket, record),
+                "walk": lambda: self._make_a_walk(ticket),
                 self.site.desk.name: lambda: self._edit_in_crm(ticket, record),
             }
-        with suppress(Refusal):
+        with suppress(Refusal), self.site.nextcap.lock, self.site.desk.account.lock:
             acts.get(kind, lambda: None)()
 
-    def _make_a_walk(self, ticket: str, record: str) -> None:
-        """Close a ticket in Next Cap, or take up in the CRM one that is closed on both sides: it leads over a hop."""
-        statuses = self.site.desk.statuses
+    def _make_a_walk(self, ticket: str) -> None:
+        """Take up in the CRM a ticket that is closed on both sides: that leads over a hop. Without one, close this."""
+        statuses, desk = self.site.desk.statuses, self.site.desk
         waiting = (statuses["waiting_customer"], statuses["waiting_internal"])
-        if self.site.nextcap.ticket(ticket)["status"] != "closed":
+        closed = [one["id"] for one in self.site.nextcap.state()["tickets"] if one["status"] == "closed"]
+        both = [one for one in desk.records() if one.ours in closed and one.status == statuses["closed"]]
+        if both:
+            desk.move(self.random.choice(both).id, next(one for one in waiting if one != statuses["open"]))
+        else:
             self.site.nextcap.move(ticket, "closed")
-        elif [one.status for one in self.site.desk.of(ticket)] == [statuses["closed"]]:
-            self.site.desk.move(record, next(one for one in waiting if one != statuses["open"]))
 
     def _words(self, kind: str) -> str:
         self._count += 1
