@@ -20,8 +20,9 @@ def served() -> Iterator[Imitation]:
 
 @pytest.fixture
 def account(served: Imitation) -> Imitation:
-    """An account that nobody has set up for us."""
+    """An account that nobody has set up for us. What it would send stays where it is: there is nobody to take it."""
     served.reset()
+    served.deliveries.pause()
     return served
 
 
