@@ -320,7 +320,7 @@ def test_fields_that_setup_has_not_made(connector: Connector, installation: Inst
 
     found = examined(connector, code=1)
 
-    assert "connector setup" in found["hubspot properties"]["advice"]
+    assert "connector setup" in found["hubspot fields"]["advice"]
 
 
 # -- mappings
