@@ -50,9 +50,10 @@ def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Dire
     intend(engine, CREATE_CRM, Side.CRM, [(work, CREATE_CRM, {"was": _as_json(ours_of(work))}) for work in fresh])
     outcomes = {one.key: one for one in attempt(engine, engine.crms[name], fresh, changes)}
     at(Point.APPLIED, CREATE_CRM)
-    for work, sent in zip(fresh, before, strict=True):
+    for work, change, sent in zip(fresh, changes, before, strict=True):
         written = outcomes.get(str(work.link.id)) or Written("", error=unreported())
-        keep_record(engine, work, written, people, sent={} if written.created else sent)
+        stage = change.values.get(work.mapping.status.crm) if written.created else None
+        keep_record(engine, work, written, people, sent={} if written.created else sent, stage=stage)
     raise_waits(outcomes.values())
 
 
@@ -203,18 +204,20 @@ def keep_record(
     people: Directories,
     *,
     sent: Mapping[str, Value] = NOTHING_SENT,
+    stage: Value = None,
     kind: str = CREATE_CRM,
 ) -> None:
     """The record is made: link it in its own transaction, with the shadows that its answer shows.
 
-    `sent` is what an earlier try was made from, where that one made it; `kind` is that of its effect.
+    `sent` is what an earlier try was made from, where that one made it, and `stage` the status in which this one did;
+    `kind` is that of its effect.
     """
     for warning in written.warnings:
         work.say("warning", warning)
     if written.error is not None:
         _not_kept(engine, work, written.error, kind)
         return
-    shadows = shadows_after_create(work, written, people, sent)
+    shadows = shadows_after_create(work, written, people, sent, stage)
     _join(engine, work, written.id, shadows, kind=kind)
     if not work.is_live:
         return

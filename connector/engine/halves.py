@@ -20,15 +20,19 @@ def ours_of(work: Work) -> dict[str, Value]:
 
 
 def shadows_after_create(
-    work: Work, written: Written, people: Directories, sent: Mapping[str, Value]
+    work: Work, written: Written, people: Directories, sent: Mapping[str, Value], stage: Value = None
 ) -> dict[str, Shadow]:
     """What both sides say alike. `sent` is what an earlier try made the record from: what it shows otherwise by now
-    is a change that somebody made there.
+    is a change that somebody made there. So is another status than the `stage` that it has just been made in: some
+    CRMs open what is assigned.
     """
     ours = sent or ours_of(work)
     theirs = observe(work.mapping, Side.CRM, written.record) if written.record else {}
     theirs |= _changed_since(theirs, _as_made(work.mapping, Side.CRM, sent, people))
-    return _settled(work, {name: (value, theirs.get(name)) for name, value in ours.items()}, people)
+    settled = _settled(work, {name: (value, theirs.get(name)) for name, value in ours.items()}, people)
+    if theirs.get(STATUS) is not None and status_agrees(work.mapping.status, ours.get(STATUS), stage, frozenset()):
+        settled.setdefault(STATUS, Shadow(ours[STATUS], stage))
+    return settled
 
 
 def shadows_of_new_ticket(

@@ -65,6 +65,17 @@ def test_a_new_ticket_is_created_once_with_its_customer(world: ZendeskWorld) -> 
     assert not [one for one in world.zendesk.calls.kept() if one.method == "PUT"]
 
 
+def test_a_new_ticket_with_an_assignee_is_opened_as_zendesk_opens_it(world: ZendeskWorld) -> None:
+    """Zendesk opens what is assigned, and takes no new back: so the ticket is opened, and nobody is asked."""
+    waiting = world.parked()
+    ticket, _ = opened(world, assignee="ada@acme.example")
+
+    eventually(lambda: world.nextcap.ticket(ticket)["status"] == "open" and world.is_idle(), what="the ticket follows")
+
+    assert shows(world, ticket, "open")
+    assert world.parked() == waiting
+
+
 def test_every_status_reaches_zendesk_and_solving_waits_for_an_assignee(world: ZendeskWorld) -> None:
     ticket, record = opened(world)
     for status, shown in (("open", "open"), ("waiting_customer", "pending"), ("in_progress", "open")):
