@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import socket
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from waitress.server import create_server
 
 from connector import config
 from connector.embedded import Embedded
@@ -20,6 +19,7 @@ from connector.store import connections, tables
 from connector.web.app import create_app
 from connector.wiring import build, with_engine
 from tests.engine.receiver import Receiver
+from tests.serving import Served
 
 NEXTCAP_SECRET = "nxc-flow-secret"
 LISTENERS_SECRET = "whsec_" + "QUFB" * 11
@@ -102,21 +102,19 @@ allow_private = true
 
     def start_connector(self) -> None:
         """Start web and worker threads on the port of the last time, if there was one."""
-        placeholder = create_server(lambda _environ, _start: [], host="127.0.0.1", port=self.port)
-        self.port = int(placeholder.effective_port)
-        placeholder.close()
+        with socket.create_server(("127.0.0.1", self.port)) as placeholder:
+            self.port = int(placeholder.getsockname()[1])
         self.runtime = build(self.settings(), upgrade=True)
         imported = self.runtime.import_mappings()
         assert all(one.state != "refused" for one in imported), imported
         self.embedded = Embedded(self.runtime)
         with_engine(self.runtime, bell=self.embedded.ring, pause=self.embedded.pause)
-        self.server = create_server(create_app(self.runtime), host="127.0.0.1", port=self.port, threads=8)
-        threading.Thread(target=self.server.run, daemon=True).start()
+        self.server = Served(create_app(self.runtime), port=self.port, threads=8)
         self.embedded.start()
 
     def stop_connector(self) -> None:
         """End the connector cleanly; both sides go on without it."""
-        self.server.close()
+        self.server.stop()
         self.embedded.stop()
         self.runtime.close()
 

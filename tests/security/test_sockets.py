@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from waitress import wasyncore
-from waitress.server import create_server
 
 from connector.cli.run import THREADS, limits
 from connector.store import tables
+from tests.serving import Served
 
 from .door import Door, from_nextcap
 from .hostile import NEXTCAP_BODY, encoded
@@ -25,21 +23,9 @@ HEAD = b"POST /webhooks/nextcap HTTP/1.1\r\nHost: x\r\nX-NextCap-Signature: " + 
 
 @pytest.fixture
 def port(door: Door) -> Iterator[int]:
-    server = create_server(door.app, host="127.0.0.1", port=0, threads=THREADS, **limits(door.runtime.settings))
-    ended = threading.Event()
-
-    def serve() -> None:
-        while not ended.is_set():
-            wasyncore.loop(timeout=0.05, map=server._map, count=1)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    yield int(server.effective_port)
-    ended.set()
-    thread.join()
-    server.task_dispatcher.shutdown()
-    server.close()
-    wasyncore.close_all(server._map, ignore_all=True)
+    served = Served(door.app, threads=THREADS, **limits(door.runtime.settings))
+    yield served.port
+    served.stop()
 
 
 def said(port: int, *parts: bytes, ends: bool = True) -> bytes:
