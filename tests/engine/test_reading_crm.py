@@ -26,6 +26,23 @@ def connection_lines(world: World) -> list[str]:
 # -- events about linked records
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_value_that_comes_back_while_its_change_is_carried_is_no_echo(world: World, moment: str) -> None:
+    """What was last known is then what was known before the pass, which has read something else."""
+    ticket, record = world.linked(subject="First")
+    world.hubspot.set_properties(record, {"subject": "Second"})
+    world.deliver()
+
+    def meanwhile() -> None:
+        world.hubspot.set_properties(record, {"subject": "First"})
+        world.deliver(HUBSPOT)
+
+    getattr(world.process.taps[NEXTCAP], moment)("PATCH /tickets/:id", meanwhile)
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["subject"] == world.record(record)["subject"] == "First"
+
+
 def test_our_own_write_coming_back_from_hubspot_costs_no_call(world: World) -> None:
     """A property that equals its shadow rings no bell, and the journal of arrivals says why."""
     ticket, _ = world.linked(subject="Before")

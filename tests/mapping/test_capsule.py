@@ -62,7 +62,7 @@ def test_every_stage_of_the_board_asks_for_something(document: Document, account
 
 
 def test_a_board_that_is_not_there_is_named_with_its_line(account: CapsuleArena) -> None:
-    other = parse(TEXT.replace("pipeline: Support ", "pipeline: Second line "), name="capsule.yaml")
+    other = parse(TEXT.replace("# pipeline: Support", "pipeline: Second line"), name="capsule.yaml")
 
     problems = check(other, account.capsule.schema())
 
