@@ -140,19 +140,15 @@ def add_for_record(connection: sa.Connection, name: str, record_id: str) -> int 
 _of_records = sa.select(links).where(
     links.c.connection == sa.bindparam("name"), links.c.record_id.in_(sa.bindparam("record_ids", expanding=True))
 )
-_locked_of_records = (
-    _of_records.join(tickets, tickets.c.id == links.c.ticket_id)
-    .add_columns(tickets.c.lease_until)
-    .order_by(tickets.c.id)
-    .with_for_update(of=tickets)
-)
+_with_tickets = _of_records.join(tickets, tickets.c.id == links.c.ticket_id).add_columns(tickets.c.lease_until)
+_locked_of_records = _with_tickets.order_by(tickets.c.id).with_for_update(of=tickets)
 
 
 def by_record(
     connection: sa.Connection, name: str, record_ids: Iterable[str], *, lock: bool = False
 ) -> dict[str, sa.Row[Any]]:
-    """Link rows by CRM record id; with `lock`, nobody else changes them before the transaction ends, and each says
-    until when its ticket is held (`lease_until`).
+    """Link rows by CRM record id; with `lock`, nobody else changes them before the transaction ends, and each says how
+    long its ticket is held (`lease_until`).
 
     Links are locked by their tickets, as everywhere.
     """

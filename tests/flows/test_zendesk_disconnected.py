@@ -36,7 +36,7 @@ def test_a_lost_renewal_closes_the_circuit_and_says_what_to_do(tmp_path: Path) -
     grants = world.zendesk.tokens.grants
     world.stop()
 
-    assert grants == 2
+    assert grants in (2, 3), "one try more only where a drain and a sweep asked at the same time"
 
 
 def cause(world: ZendeskWorld) -> str:

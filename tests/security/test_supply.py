@@ -44,6 +44,7 @@ KEY = re.compile(
 )
 FAKE = re.compile(r"test|fake|example|sandbox|canary|secret|demo|0123456789|abcdef|(.)\1{5}", re.I)
 """A key that is none says so: one of these words, or one sign again and again."""
+PUBLISHED = {"whsec_MfKQ9r…": "the test vector that the Standard Webhooks libraries publish"}
 
 
 def pins(name: str) -> dict[str, tuple[str, int]]:
@@ -127,8 +128,9 @@ def keys_in(text: str) -> Iterator[str]:
         found = match[0]
         counts = Counter(found)
         bits = -sum(count / len(found) * math.log2(count / len(found)) for count in counts.values())
-        if bits > 3 and not FAKE.search(found):
-            yield f"{found[:12]}…"
+        shown = f"{found[:12]}…"
+        if bits > 3 and not FAKE.search(found) and shown not in PUBLISHED:
+            yield shown
 
 
 def git(*arguments: str) -> str:
