@@ -22,6 +22,8 @@ SECRET = "bench-webhook-secret"
 EVENTS = ("ticket.created", "ticket.updated", "ticket.status_changed")
 PRIORITIES = ("low", "normal", "high", "urgent")
 PLENTY = 1_000_000
+NEVER = 100_000
+"""Seconds between two polls of Next Cap: none may carry what is only being recorded."""
 
 Post = tuple[str, dict[str, str], bytes]
 
@@ -65,6 +67,7 @@ api_url = "{self.nextcap.api_url}"
 api_key = "{CRM_KEY}"
 webhook_secrets = ["{SECRET}"]
 calls_per_minute = {PLENTY}
+poll_seconds = {NEVER}
 [connections.hubspot]
 crm = "hubspot"
 mapping = "{ROOT / "mappings" / "hubspot.yaml"}"
