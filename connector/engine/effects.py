@@ -129,6 +129,7 @@ def _intend(engine: Engine, kind: str, side: Side, jobs: Sequence[tuple[Work, Pa
             "payload": {
                 "pairs": {name: [to_json(one), to_json(two)] for name, (one, two) in pairs.items()},
                 "merged": [name for name in pairs if _is_merged(work, name)],
+                "seen": _seen(work, pairs) if kind == UPDATE_CRM else {},
                 **payload,
             },
         }
@@ -141,6 +142,13 @@ def _intend(engine: Engine, kind: str, side: Side, jobs: Sequence[tuple[Work, Pa
     for work, _ in jobs:
         work.open_effects = opened.get(work.link.id, [])
     at(Point.SENDING, kind)
+
+
+def _seen(work: Work, pairs: Pairs) -> dict[str, Any]:
+    """What the CRM was seen to say and no shadow knows yet, by rule: by it an event is told from an older value."""
+    shown = work.values(Side.CRM).items()
+    news = {name: value for name, value in shown if name in work.shadows and work.shadows[name].crm != value}
+    return {name: to_json(value) for name, value in news.items() if name not in pairs}
 
 
 def _keep_values(engine: Engine, work: Work, side: Side, pairs: Pairs, written: Written) -> None:

@@ -20,7 +20,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 from connector.adapters.base import Adapter, Delivery, Event, EventKind
 from connector.domain.errors import BadDelivery
 from connector.domain.rules import TicketMapping
-from connector.domain.ticket import Record, Side, normal
+from connector.domain.ticket import Record, Side, Value, normal
 from connector.engine import announcing
 from connector.engine.announcing import Move
 from connector.engine.context import NEXTCAP, Engine
@@ -363,14 +363,9 @@ def _consider_field(
         return Look.CRM, "doorbell: the record will be read"
     value = normal(event.value)
     shadow = (row.shadows or {}).get(rule)
-    writing = [
-        from_json(one.payload["pairs"][rule][1])
-        for one in opened
-        if one.kind == UPDATE_CRM and rule in one.payload.get("pairs", {})
-    ]
-    if writing:
-        if value in writing:
-            return None, f"{ECHO}: {event.field} is what we are writing just now"
+    if told := _told_by(opened, rule):
+        if value in told:
+            return None, f"{ECHO}: {event.field} is what the pass at work writes or has seen"
         return Look.CRM, "doorbell: the record will be read"
     if shadow is not None and from_json(shadow[1]) == value:
         return _known(f"{event.field} is what was last known", is_held=is_held)
@@ -386,14 +381,18 @@ def _consider_whole(
     """
     shown = observe(mapping, Side.CRM, record)
     for rule, shadow in (row.shadows or {}).items():
-        writing = [
-            from_json(one.payload["pairs"][rule][1])
-            for one in opened
-            if one.kind == UPDATE_CRM and rule in one.payload.get("pairs", {})
-        ]
-        if rule in shown and shown[rule] not in (writing or [from_json(shadow[1])]):
+        expected = _told_by(opened, rule) or [from_json(shadow[1])]
+        if rule in shown and shown[rule] not in expected:
             return Look.CRM, f"{rule} differs from what is known: the record will be read"
     unknown = [rule.name for rule in mapping.rules if rule.crm and rule.name not in shown]
     if unknown:
         return Look.CRM, f"does not tell {', '.join(sorted(unknown))}: the record will be read"
-    return _known("the record says what is known already", is_held=is_held)
+    is_writing = any(one.kind == UPDATE_CRM for one in opened)
+    return _known("the record says what is known already", is_held=is_held and not is_writing)
+
+
+def _told_by(opened: Sequence[effects.Effect], rule: str) -> list[Value]:
+    """What our open writes make of a field in the CRM, or leave as their pass has seen it; empty where neither."""
+    payloads = [one.payload for one in opened if one.kind == UPDATE_CRM]
+    written = [from_json(one["pairs"][rule][1]) for one in payloads if rule in one["pairs"]]
+    return written or [from_json(one["seen"][rule]) for one in payloads if rule in one.get("seen", {})]

@@ -91,7 +91,7 @@ def test_a_layout_does_not_excuse_a_changed_body(arena: NextCapArena, layout: st
 
 
 @pytest.mark.parametrize("layout", ["timestamped", "id_timestamped", "versioned", "inline_time", "standard"])
-@pytest.mark.parametrize("seconds", [-301, 301, -86400])
+@pytest.mark.parametrize("seconds", [-303, 303, -86400])
 def test_a_signed_time_far_away_is_refused_both_ways(arena: NextCapArena, layout: str, seconds: int) -> None:
     delivery = arena.signed(BODY, "ticket.updated", layout)
 
