@@ -141,7 +141,7 @@ _of_records = sa.select(links).where(
     links.c.connection == sa.bindparam("name"), links.c.record_id.in_(sa.bindparam("record_ids", expanding=True))
 )
 _with_tickets = _of_records.join(tickets, tickets.c.id == links.c.ticket_id).add_columns(tickets.c.lease_until)
-_locked_of_records = _with_tickets.order_by(tickets.c.id).with_for_update(of=tickets)
+_locked = _with_tickets.with_only_columns(tickets.c.id).order_by(tickets.c.id).with_for_update(of=tickets)
 
 
 def by_record(
@@ -150,10 +150,13 @@ def by_record(
     """Link rows by CRM record id; with `lock`, nobody else changes them before the transaction ends, and each says how
     long its ticket is held (`lease_until`).
 
-    Links are locked by their tickets, as everywhere.
+    Links are locked by their tickets, as everywhere, and read by another statement after that: one that had to wait for
+    its locks would show the links as they were before the wait.
     """
-    query = _locked_of_records if lock else _of_records
-    rows = connection.execute(query, {"name": name, "record_ids": list(record_ids)})
+    named = {"name": name, "record_ids": list(record_ids)}
+    if lock:
+        connection.execute(_locked, named)
+    rows = connection.execute(_with_tickets if lock else _of_records, named)
     return {str(row.record_id): row for row in rows}
 
 
@@ -193,6 +196,12 @@ def mark(connection: sa.Connection, link_ids: Iterable[int], look: Look, now: da
 def mark_each(connection: sa.Connection, looks: Mapping[int, Look], now: datetime) -> None:
     """Mark links (by id) dirty, each with what is to be looked at, due at once."""
     _mark(connection, [{"the_link": one, "the_look": int(look)} for one, look in looks.items()], now=now)
+
+
+def widen(connection: sa.Connection, link_ids: Iterable[int], look: Look) -> None:
+    """One more thing to look at for links that are due anyway: when they are, they look at this too."""
+    wider = links.update().where(links.c.id.in_(list(link_ids)))
+    connection.execute(wider.values(seq=links.c.seq + 1, look=links.c.look.op("|")(int(look))))
 
 
 def mark_tickets(connection: sa.Connection, looks: Mapping[int, Look], now: datetime) -> list[str]:

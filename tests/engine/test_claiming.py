@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from connector.domain.decision import Shadow
 from connector.domain.rules import Direction
 from connector.engine import drain as draining
 from connector.engine import poll, switches
@@ -27,6 +29,27 @@ def killed_while(world: World, call: str, name: str = HUBSPOT) -> Process:
     process.taps[name].before(call, process.life.end)
     process.die(process.drain)
     return process
+
+
+def test_who_waits_for_a_ticket_sees_its_link_as_it_was_left(world: World) -> None:
+    """A pass may end while an event waits for its ticket: what the event is held against is what that pass stored."""
+    ticket, record = world.linked(subject="Before")
+    link = world.link(ticket)
+    seen: list[Any] = []
+
+    def consider() -> None:
+        with world.engine.db.write() as connection:
+            seen.append(links.by_record(connection, HUBSPOT, [record], lock=True)[record].shadows["subject"])
+
+    with world.engine.db.write() as connection:
+        links.check_fence(connection, link)
+        waiting = threading.Thread(target=consider)
+        waiting.start()
+        waiting.join(0.5)
+        links.set_shadows(connection, link, {**link.shadows, "subject": Shadow("After", "After")})
+    waiting.join(10)
+
+    assert seen == [["After", "After"]]
 
 
 # -- fencing
