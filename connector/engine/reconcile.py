@@ -193,7 +193,10 @@ def _consider(
     looks += _commented(connection, name, known, part, place)
     found = [one for one in looks if one is not None]
     for one in found:
-        links.mark(connection, [one.link_id], one.look, engine.now())
+        if one.suspicion is None:
+            links.widen(connection, [one.link_id], one.look)
+        else:
+            links.mark(connection, [one.link_id], one.look, engine.now())
     drifts.suspect(connection, [one.suspicion for one in found if one.suspicion], engine.now())
     strangers = [one for one in fresh if one.id not in known and _may_be_ours(engine, name, one, mapping)]
     deliveries.unplace(connection, name, TICKET, [one.id for one in strangers], engine.now())
@@ -203,21 +206,23 @@ def _consider(
 
 
 def _differing(row: sa.Row[Any], record: Record, mapping: TicketMapping, name: str) -> Found | None:
-    """A linked record that is shown otherwise than it is known; one that is worked anyway is left alone."""
+    """A linked record that is shown otherwise than it is known; one that is worked anyway is no cause for suspicion."""
     if row.state == links.GONE:
         return Found(row.id, Look.CRM, suspicion(row, name, "a record that is back"))
     names = differing(row, record, mapping)
-    if not names or row.due_at is not None:
+    if not names:
         return None
+    if row.due_at is not None:
+        return Found(row.id, Look.CRM, None)
     values = {one: record.fields[one] for one in names}
     told = suspicion(row, name, ", ".join(names), fields=names, shown=drift.shown(values))
     return Found(row.id, Look.CRM, told)
 
 
 def _gone(row: sa.Row[Any], name: str) -> Found | None:
-    if row.state != links.ACTIVE or row.due_at is not None:
+    if row.state != links.ACTIVE:
         return None
-    return Found(row.id, Look.CRM, suspicion(row, name, "a deleted record"))
+    return Found(row.id, Look.CRM, suspicion(row, name, "a deleted record") if row.due_at is None else None)
 
 
 def _commented(

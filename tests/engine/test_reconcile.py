@@ -91,6 +91,23 @@ def test_without_any_webhook_both_sides_still_converge(deaf: World) -> None:
     assert deaf.link(made["id"]).state == links.ACTIVE
 
 
+def test_a_lost_change_of_a_ticket_that_is_worked_anyway_is_looked_at_with_it(world: World) -> None:
+    """What it is due for need not lead to the record; the next sweep would not show the change again."""
+    ticket, record = world.linked(subject="Before")
+    look(world, 30)
+    world.hubspot.set_properties(record, {"subject": "Lost"})
+    world.mail()
+    world.nextcap.set_fields(ticket, {"metadata": {"internal": "1"}})
+    world.deliver(NEXTCAP)
+    assert world.due_in(ticket) is not None
+
+    world.advance(30)
+    world.process.reconcile(sweep=1.0)
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["subject"] == "Lost"
+
+
 def test_a_lost_webhook_of_either_side_is_found_and_told_of(world: World) -> None:
     """The journal says that nobody told; other tickets' webhooks arrive as ever."""
     ours, record = world.linked()
