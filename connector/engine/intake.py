@@ -293,8 +293,7 @@ def _from_crm(engine: Engine, connection: sa.Connection, name: str, held: Held, 
         if row is None:
             outcomes.append((None, _consider_unknown(event, unplaced)))
             continue
-        is_held = row.lease_until is not None and row.lease_until > now
-        look, outcome = _consider_known(mapping, row, event, opened.get(row.id, []), is_held=is_held)
+        look, outcome = _consider_known(mapping, row, event, opened.get(row.id, []))
         outcomes.append((row.ticket_id, outcome))
         if event.version is not None and outcome.startswith(ECHO):
             versions[row.id] = max(event.version, versions.get(row.id, event.version))
@@ -328,8 +327,6 @@ def _consider_known(
     row: sa.Row[Any],
     event: Event,
     opened: Sequence[effects.Effect],
-    *,
-    is_held: bool,
 ) -> tuple[Look | None, str]:
     """What one CRM event about a linked record asks to be looked at (None: nothing), and why."""
     if event.kind is EventKind.COMMENT:
@@ -341,19 +338,22 @@ def _consider_known(
     if mapping is None or (event.record is None and event.field is None):
         return Look.CRM, "doorbell: the record will be read"
     if event.record is not None:
-        return _consider_whole(mapping, row, event.record, opened, is_held=is_held)
-    return _consider_field(mapping, row, event, opened, is_held=is_held)
+        return _consider_whole(mapping, row, event.record, opened)
+    return _consider_field(mapping, row, event, opened)
 
 
 def _known(what: str, *, is_held: bool) -> tuple[Look | None, str]:
-    """What is known already rings no bell; but a pass that is at work may have read, and carried, something else."""
+    """What is known already rings no bell; but a pass that is at work may have read, and carried, something else.
+
+    It is at work until it has let its ticket go: one whose lease is over may only be slow.
+    """
     if is_held:
         return Look.CRM, f"{what}, but the ticket is being worked on: the record will be read"
     return None, f"{ECHO}: {what}"
 
 
 def _consider_field(
-    mapping: TicketMapping, row: sa.Row[Any], event: Event, opened: Sequence[effects.Effect], *, is_held: bool
+    mapping: TicketMapping, row: sa.Row[Any], event: Event, opened: Sequence[effects.Effect]
 ) -> tuple[Look | None, str]:
     """What an event asks for that names one property of a linked record."""
     rule = name_of(mapping, event.field or "", Side.CRM)
@@ -368,12 +368,12 @@ def _consider_field(
             return None, f"{ECHO}: {event.field} is what the pass at work writes or has seen"
         return Look.CRM, "doorbell: the record will be read"
     if shadow is not None and from_json(shadow[1]) == value:
-        return _known(f"{event.field} is what was last known", is_held=is_held)
+        return _known(f"{event.field} is what was last known", is_held=row.lease_until is not None)
     return Look.CRM, f"{event.field} changed: the record will be read"
 
 
 def _consider_whole(
-    mapping: TicketMapping, row: sa.Row[Any], record: Record, opened: Sequence[effects.Effect], *, is_held: bool
+    mapping: TicketMapping, row: sa.Row[Any], record: Record, opened: Sequence[effects.Effect]
 ) -> tuple[Look | None, str]:
     """What an event asks for that tells the whole record: nothing, where it says only what is known or being written.
 
@@ -388,7 +388,8 @@ def _consider_whole(
     if unknown:
         return Look.CRM, f"does not tell {', '.join(sorted(unknown))}: the record will be read"
     is_writing = any(one.kind == UPDATE_CRM for one in opened)
-    return _known("the record says what is known already", is_held=is_held and not is_writing)
+    is_held = row.lease_until is not None and not is_writing
+    return _known("the record says what is known already", is_held=is_held)
 
 
 def _told_by(opened: Sequence[effects.Effect], rule: str) -> list[Value]:
