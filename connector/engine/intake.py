@@ -20,29 +20,23 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 from connector.adapters.base import Adapter, Delivery, Event, EventKind
 from connector.domain.errors import BadDelivery
 from connector.domain.rules import TicketMapping
-from connector.domain.ticket import Record, Side, Value, normal
-from connector.engine import announcing
+from connector.domain.ticket import Record
+from connector.engine import announcing, doorbell
 from connector.engine.announcing import Move
 from connector.engine.context import NEXTCAP, Engine
-from connector.engine.effects import UPDATE_CRM
 from connector.engine.placing import COMMENT, TICKET
 from connector.engine.points import Point, at
 from connector.engine.work import (
     moved_moments,
-    name_of,
     names_every_field,
-    observe,
     reading_from_json,
     reading_to_json,
 )
 from connector.store import connections, deliveries, effects, links, parked, readings, taking
-from connector.store.links import Look, from_json
+from connector.store.links import Look
 
 MOST_EVENTS = 2000
 """Events in one delivery: twenty times as many as the largest batch that a vendor documents."""
-
-ECHO = "echo"
-"""How the outcome of an event begins that tells of a write of ours."""
 
 AHEAD = timedelta(hours=1)
 """A reading from later than this is not believed: every true one after it would look old."""
@@ -293,9 +287,9 @@ def _from_crm(engine: Engine, connection: sa.Connection, name: str, held: Held, 
         if row is None:
             outcomes.append((None, _consider_unknown(event, unplaced)))
             continue
-        look, outcome = _consider_known(mapping, row, event, opened.get(row.id, []))
+        look, outcome = doorbell.consider(mapping, row, event, opened.get(row.id, []))
         outcomes.append((row.ticket_id, outcome))
-        if event.version is not None and outcome.startswith(ECHO):
+        if event.version is not None and outcome.startswith(doorbell.ECHO):
             versions[row.id] = max(event.version, versions.get(row.id, event.version))
         if look is not None:
             looks[row.id] = looks.get(row.id, Look.NOTHING) | look
@@ -320,80 +314,3 @@ def _consider_unknown(event: Event, unplaced: Mapping[str, set[str]]) -> str:
         unplaced[TICKET].add(event.ticket_id or event.subject)
         return "names a record that no link knows: it will be placed"
     return "about no record that is carried: kept, nothing to do"
-
-
-def _consider_known(
-    mapping: TicketMapping | None,
-    row: sa.Row[Any],
-    event: Event,
-    opened: Sequence[effects.Effect],
-) -> tuple[Look | None, str]:
-    """What one CRM event about a linked record asks to be looked at (None: nothing), and why."""
-    if event.kind is EventKind.COMMENT:
-        return Look.CRM_COMMENTS, "doorbell: its comments will be read"
-    if event.kind in (EventKind.DELETED, EventKind.RESTORED, EventKind.MERGED):
-        return Look.CRM, "doorbell: the record will be read"
-    if event.kind is EventKind.CREATED and row.record_id:
-        return None, "the record is known already"
-    if mapping is None or (event.record is None and event.field is None):
-        return Look.CRM, "doorbell: the record will be read"
-    if event.record is not None:
-        return _consider_whole(mapping, row, event.record, opened)
-    return _consider_field(mapping, row, event, opened)
-
-
-def _known(what: str, *, is_held: bool) -> tuple[Look | None, str]:
-    """What is known already rings no bell; but a pass that is at work may have read, and carried, something else.
-
-    It is at work until it has let its ticket go: one whose lease is over may only be slow.
-    """
-    if is_held:
-        return Look.CRM, f"{what}, but the ticket is being worked on: the record will be read"
-    return None, f"{ECHO}: {what}"
-
-
-def _consider_field(
-    mapping: TicketMapping, row: sa.Row[Any], event: Event, opened: Sequence[effects.Effect]
-) -> tuple[Look | None, str]:
-    """What an event asks for that names one property of a linked record."""
-    rule = name_of(mapping, event.field or "", Side.CRM)
-    if rule is None:
-        return None, f"{event.field} is not in the mapping"
-    if not event.has_value:
-        return Look.CRM, "doorbell: the record will be read"
-    value = normal(event.value)
-    shadow = (row.shadows or {}).get(rule)
-    if told := _told_by(opened, rule):
-        if value in told:
-            return None, f"{ECHO}: {event.field} is what the pass at work writes or has seen"
-        return Look.CRM, "doorbell: the record will be read"
-    if shadow is not None and from_json(shadow[1]) == value:
-        return _known(f"{event.field} is what was last known", is_held=row.lease_until is not None)
-    return Look.CRM, f"{event.field} changed: the record will be read"
-
-
-def _consider_whole(
-    mapping: TicketMapping, row: sa.Row[Any], record: Record, opened: Sequence[effects.Effect]
-) -> tuple[Look | None, str]:
-    """What an event asks for that tells the whole record: nothing, where it says only what is known or being written.
-
-    Nothing is taken from it: what differs is read. So a forged one can ask for a read, and no more.
-    """
-    shown = observe(mapping, Side.CRM, record)
-    for rule, shadow in (row.shadows or {}).items():
-        expected = _told_by(opened, rule) or [from_json(shadow[1])]
-        if rule in shown and shown[rule] not in expected:
-            return Look.CRM, f"{rule} differs from what is known: the record will be read"
-    unknown = [rule.name for rule in mapping.rules if rule.crm and rule.name not in shown]
-    if unknown:
-        return Look.CRM, f"does not tell {', '.join(sorted(unknown))}: the record will be read"
-    is_writing = any(one.kind == UPDATE_CRM for one in opened)
-    is_held = row.lease_until is not None and not is_writing
-    return _known("the record says what is known already", is_held=is_held)
-
-
-def _told_by(opened: Sequence[effects.Effect], rule: str) -> list[Value]:
-    """What our open writes make of a field in the CRM, or leave as their pass has seen it; empty where neither."""
-    payloads = [one.payload for one in opened if one.kind == UPDATE_CRM]
-    written = [from_json(one["pairs"][rule][1]) for one in payloads if rule in one["pairs"]]
-    return written or [from_json(one["seen"][rule]) for one in payloads if rule in one.get("seen", {})]

@@ -46,23 +46,6 @@ def test_a_value_that_comes_back_while_its_change_is_carried_is_no_echo(world: W
     assert world.nextcap.ticket(ticket)["subject"] == world.record(record)["subject"] == "First"
 
 
-def test_a_value_that_comes_back_is_no_echo_while_a_slow_pass_is_at_work(world: World) -> None:
-    """Its lease is over, but nobody has taken its ticket: what it stores in the end is what it has read."""
-    ticket, record = world.linked(subject="First")
-    world.hubspot.set_properties(record, {"subject": "Second"})
-    world.deliver()
-
-    def meanwhile() -> None:
-        world.advance(30)
-        world.hubspot.set_properties(record, {"subject": "First"})
-        world.deliver(HUBSPOT)
-
-    world.process.taps[HUBSPOT].after(READ, meanwhile)
-    world.settle()
-
-    assert world.nextcap.ticket(ticket)["subject"] == world.record(record)["subject"] == "First"
-
-
 def told_whole(world: World, record: str) -> None:
     """An event arrives that tells the whole record, as those of some CRMs do."""
     crm = world.engine.crms[HUBSPOT]

@@ -51,6 +51,22 @@ def test_what_goes_to_next_cap_waits_and_the_other_way_goes_on(world: World) -> 
     assert "held_back" in world.codes(ticket)
 
 
+def test_a_change_that_is_taken_back_while_it_waits_is_not_written(world: World) -> None:
+    """The value of old is what was last settled, but not what was last read."""
+    ticket, record = world.linked(subject="First")
+    pause(world, TO_NEXTCAP)
+    world.hubspot.set_properties(record, {"subject": "Second"})
+    world.settle()
+
+    world.hubspot.set_properties(record, {"subject": "First"})
+    world.settle()
+    resume(world)
+    world.settle()
+
+    assert world.outcomes()[-1] == "subject changed: the record will be read"
+    assert world.nextcap.ticket(ticket)["subject"] == world.record(record)["subject"] == "First"
+
+
 @pytest.mark.parametrize("opened", [TO_NEXTCAP, Direction.BOTH])
 def test_what_waited_is_written_when_the_direction_is_resumed(world: World, opened: Direction) -> None:
     """Without a new event, in the order in which it was made."""

@@ -1,0 +1,32 @@
+"""What happens between a look and what is made of it is looked at afterwards, whoever tells of it, or nobody."""
+
+from __future__ import annotations
+
+from .harness import World
+from .process import HUBSPOT
+
+READ = "POST /tickets/batch/read"
+
+
+def same(world: World, ticket: str, record: str) -> str:
+    """The subject that both sides show."""
+    ours, theirs = world.nextcap.ticket(ticket)["subject"], world.record(record)["subject"]
+    assert ours == theirs
+    return str(ours)
+
+
+def test_a_value_that_comes_back_is_no_echo_while_a_slow_pass_is_at_work(world: World) -> None:
+    """Its lease is over, but nobody has taken its ticket: what it stores in the end is what it has read."""
+    ticket, record = world.linked(subject="First")
+    world.hubspot.set_properties(record, {"subject": "Second"})
+    world.deliver()
+
+    def meanwhile() -> None:
+        world.advance(30)
+        world.hubspot.set_properties(record, {"subject": "First"})
+        world.deliver(HUBSPOT)
+
+    world.process.taps[HUBSPOT].after(READ, meanwhile)
+    world.settle()
+
+    assert same(world, ticket, record) == "First"
