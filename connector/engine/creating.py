@@ -89,7 +89,7 @@ def _is_twin(engine: Engine, name: str, work: Work) -> bool:
     assert record is not None  # noqa: S101 - filtered by the caller
     named = record.get(f"metadata.{name}")
     with engine.db.read() as connection:
-        creating = links.has_open_creates(connection, name, CREATE_NEXTCAP)
+        creating = effects.has_open_creates(connection, name, CREATE_NEXTCAP)
         row = links.by_record(connection, name, [named]).get(named) if isinstance(named, str) else None
         holder = links.get(connection, row.id) if row else None
     if creating if named is MISSING else holder is not None and holder.ticket.nextcap_id is None:

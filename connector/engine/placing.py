@@ -17,7 +17,7 @@ from connector.domain.rules import TicketMapping
 from connector.domain.ticket import Record
 from connector.engine.context import Engine
 from connector.engine.creating import CREATE_CRM
-from connector.store import deliveries, journal, links
+from connector.store import deliveries, effects, journal, links
 from connector.store.links import Look
 
 TICKET, COMMENT = "ticket", "comment"
@@ -93,7 +93,7 @@ def _place_record(
     if isinstance(ours, str) and ours in links.ensure(connection, [ours], engine.names):
         _place_ours(engine, connection, name, row, ours)
         return
-    if links.has_open_creates(connection, name, CREATE_CRM):
+    if effects.has_open_creates(connection, name, CREATE_CRM):
         deliveries.place_later(connection, row.id, engine.now() + timedelta(seconds=1))
         return
     deliveries.placed(connection, [row.id])

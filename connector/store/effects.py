@@ -89,6 +89,21 @@ def open_of(connection: sa.Connection, link_ids: Sequence[int]) -> dict[int, lis
     return found
 
 
+def has_open_creates(connection: sa.Connection, name: str, kind: str) -> bool:
+    """Whether a create of this kind is on its way, and could be a record that somebody shows us.
+
+    One that was left to a person is on its way no more.
+    """
+    query = (
+        sa.select(effects.c.id)
+        .join(links, links.c.id == effects.c.link_id)
+        .where(links.c.connection == name, effects.c.kind == kind)
+        .where(effects.c.state.in_(["sending", "unknown"]), links.c.due_at.is_not(None))
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
+
+
 def known_entries(connection: sa.Connection, link_id: int, side: Side) -> frozenset[str]:
     """Ids of this side's timeline entries that crossed already, were turned down, or were made by us."""
     prefix = f"comment:{side}:"

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from connector.domain.decision import Shadow
 from connector.domain.ticket import Value, normal
 from connector.store import bulk
-from connector.store.tables import Utc, effects, events, links, tickets
+from connector.store.tables import Utc, events, links, tickets
 
 
 class Look(IntFlag):
@@ -324,21 +324,6 @@ def of_ticket(connection: sa.Connection, number_or_id: str) -> list[LinkRow]:
     text = number_or_id.lstrip("#")
     named = sa.or_(tickets.c.number == text, tickets.c.nextcap_id == text, links.c.record_id == text)
     return [from_row(row) for row in connection.execute(whole().where(named).order_by(links.c.id))]
-
-
-def has_open_creates(connection: sa.Connection, name: str, kind: str) -> bool:
-    """Whether a create of this kind is on its way, and could be a record that somebody shows us.
-
-    One that was left to a person is on its way no more.
-    """
-    query = (
-        sa.select(effects.c.id)
-        .join(links, links.c.id == effects.c.link_id)
-        .where(links.c.connection == name, effects.c.kind == kind)
-        .where(effects.c.state.in_(["sending", "unknown"]), links.c.due_at.is_not(None))
-        .limit(1)
-    )
-    return connection.execute(query).first() is not None
 
 
 def due_at(connection: sa.Connection, link_id: int) -> datetime | None:
