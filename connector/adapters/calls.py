@@ -51,12 +51,11 @@ class Api:
     ) -> Response:
         """One call. `reads` marks a POST that changes nothing; `bucket` is given where `bucket_of` does not say it."""
         route = self._base + route.format_map(self._versions)
-        path = PARAMETER.sub(lambda name: self.encoded((ids or {})[name[1]]), route)
         bucket = bucket or self.bucket_of(route)
         return self._transport.send(
             Request(
                 method,
-                path,
+                self.path(route, ids or {}),
                 route,
                 query=query or {},
                 json=json,
@@ -66,6 +65,10 @@ class Api:
                 shape=shape,
             )
         )
+
+    def path(self, route: str, ids: Mapping[str, str]) -> str:
+        """The address of a route with the values in their places."""
+        return PARAMETER.sub(lambda name: self.encoded(ids[name[1]]), route)
 
     def encoded(self, value: str) -> str:
         """A value as it stands in a path, where it can never become another path."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from connector.adapters.base import Check, Step
+from connector.adapters.times import http_date
 from connector.adapters.transport import Response
 from connector.domain.errors import ConnectorError, Refused
 
@@ -20,13 +21,21 @@ Advise = Callable[[ConnectorError], str]
 """What to do about an error, where something is known to help; empty otherwise."""
 
 
-def looked_at(looks: Mapping[str, Callable[[], Iterable[Check]]], *, advise: Advise = lambda _: "") -> Iterator[Check]:
-    """The lines of each look, by what it looks at. One that cannot be made is a line that is not well."""
+def looked_at(
+    looks: Mapping[str, Callable[[], Iterable[Check]]],
+    *,
+    advise: Advise = lambda _: "",
+    advice: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Check]:
+    """The lines of each look, by what it looks at. One that cannot be made is a line that is not well.
+
+    What to do about it says `advise`, by the error, or `advice`, by what was looked at.
+    """
     for what, look in looks.items():
         try:
             yield from look()
         except ConnectorError as error:
-            yield Check(what, ok=False, detail=str(error), advice=advise(error))
+            yield Check(what, ok=False, detail=str(error), advice=advise(error) or advice.get(what, ""))
 
 
 def readable(probes: Mapping[str, Callable[[], object]], *, advise: Advise = lambda _: "") -> Iterator[Check]:
@@ -47,10 +56,11 @@ def judged(what: str, ok: bool, detail: str = "", *, advice: str) -> Check:
 
 def clock_told(answer: Response, now: datetime) -> Iterator[Check]:
     """How far this machine's clock is from the vendor's, where an answer tells the time."""
-    if date := answer.headers.get("date"):
-        skew = abs((parsedate_to_datetime(date) - now).total_seconds())
+    if told := http_date(answer.headers.get("date", "")):
+        ahead = (now - told).total_seconds()
+        detail = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the vendor's"
         advice = "set this machine's clock: signatures older than five minutes are refused"
-        yield judged("clock", skew <= SKEW, f"{skew:.0f} s apart", advice=advice)
+        yield judged("clock", abs(ahead) <= SKEW, detail, advice=advice)
 
 
 def used(what: str, calls: int, limit: int, *, nearly: float = NEARLY, advice: str) -> Check:

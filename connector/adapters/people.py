@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from connector.domain.errors import ConnectorError, Refused, RetryLater, UnknownOutcome
-from connector.domain.ticket import Person, Requester
+from connector.domain.ticket import Person, Requester, storable
 
 ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 REMEMBERED: Final = 10_000
@@ -36,17 +36,23 @@ def address_of(requester: Requester) -> str:
     return _address(requester.email)
 
 
+def first_and_last(requester: Requester) -> tuple[str, str]:
+    """The customer's first name, and all that follows it; either may be empty."""
+    first, _, last = (requester.name or "").strip().partition(" ")
+    return first, last.strip()
+
+
 def is_address(text: str) -> bool:
     """Whether this has the form of an e-mail address, as vendors demand it."""
     return ADDRESS.fullmatch(text) is not None
 
 
 def _address(told: object) -> str:
-    return str(told or "").strip().lower()
+    return storable(str(told or "")).strip().lower()
 
 
 def _joined(parts: Sequence[object]) -> str:
-    return " ".join(str(one).strip() for one in parts if one and str(one).strip())
+    return " ".join(word for one in parts if one and (word := storable(str(one)).strip()))
 
 
 class People:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 EPOCH: Final = datetime.fromtimestamp(0, UTC)
@@ -21,6 +22,21 @@ def moment(told: object) -> datetime | None:
         return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def http_date(told: str) -> datetime | None:
+    """A time as headers of HTTP tell it, RFC 9110: `Tue, 07 Apr 2026 14:30:12 GMT`. None where it cannot be read."""
+    try:
+        read = parsedate_to_datetime(told)
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def seconds_until(at: datetime, headers: Mapping[str, str]) -> float:
+    """How long from an answer's making to a moment, by the answer's own clock; by ours where it does not tell."""
+    made = http_date(headers.get("date", "")) or datetime.now(UTC)
+    return (at - made).total_seconds()
 
 
 def first_of(told: Iterable[object]) -> datetime:

@@ -22,6 +22,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop
 
 from connector.adapters import lanes
 from connector.adapters.lanes import Lane
+from connector.adapters.times import http_date, seconds_until
 from connector.adapters.told import Told
 from connector.domain.errors import OUT_OF_TURN, ConfigError, ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
 
@@ -355,9 +356,12 @@ class Transport:
 
 
 def retry_after(response: Response) -> float | None:
-    """The seconds of a `Retry-After` header, or None where there is none that can be read."""
+    """The seconds of a `Retry-After` header, told as a number or a date; None where there is none that can be read."""
     told = response.headers.get("retry-after", "").strip()
-    return float(told) if re.fullmatch(r"\d{1,6}(\.\d+)?", told) else None
+    if re.fullmatch(r"\d{1,6}(\.\d+)?", told):
+        return float(told)
+    at = http_date(told)
+    return None if at is None else max(0.0, seconds_until(at, response.headers))
 
 
 def vendor_message(text: object) -> str:

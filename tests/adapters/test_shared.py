@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from connector.adapters.base import Change, ChangeKind, NewComment, Written
 from connector.adapters.calls import Outcome, halved
+from connector.adapters.checks import clock_told
 from connector.adapters.reading import by_value, place_in, place_text
 from connector.adapters.times import iso, moment
+from connector.adapters.transport import Response, retry_after
 from connector.adapters.turns import add_in_order, one_by_one, write_changes
 from connector.domain.errors import ConnectorError, NeedsReview, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.ticket import CommentKind, Record
@@ -202,6 +204,33 @@ def test_a_batch_is_not_halved_for_what_is_nobodys_fault(error: ConnectorError, 
 def test_a_time_is_read_however_it_is_written(told: object, expected: datetime | None) -> None:
     assert moment(told) == expected
     assert expected is None or iso(expected) == "2026-11-28T10:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("9", 9.0),
+        ("1.5", 1.5),
+        ("Sat, 28 Nov 2026 10:00:12 GMT", 12.0),
+        ("Sat, 28 Nov 2026 09:59:00 GMT", 0.0),
+        *((odd, None) for odd in ("", "-3", "soon", "Sat, 99 Nov 99999999999 10:00:12 GMT")),
+    ],
+)
+def test_a_wait_is_told_as_a_number_or_as_a_date_of_the_vendors_clock(told: str, seconds: float | None) -> None:
+    headers = {"date": "Sat, 28 Nov 2026 10:00:00 GMT", "retry-after": told}
+
+    assert retry_after(Response(429, headers)) == seconds
+
+
+@pytest.mark.parametrize(("seconds", "ok", "detail"), [(-90, False, "90 s behind"), (30, True, "30 s ahead of")])
+def test_a_clock_that_differs_is_told_from_an_answers_date(seconds: int, ok: bool, detail: str) -> None:
+    answer = Response(200, {"date": "Sat, 28 Nov 2026 10:00:00 GMT"})
+    now = datetime(2026, 11, 28, 10, tzinfo=UTC) + timedelta(seconds=seconds)
+
+    (line,) = clock_told(answer, now)
+
+    assert (line.ok, line.detail) == (ok, f"{detail} the vendor's")
+    assert list(clock_told(Response(200, {"date": "today"}), now)) == []
 
 
 def test_a_place_in_a_sweep_survives_being_written_down() -> None:
