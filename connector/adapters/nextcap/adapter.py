@@ -4,37 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from functools import partial
+from typing import Final, NoReturn
 
-from connector.adapters.base import (
-    Answer,
-    Capabilities,
-    Change,
-    Check,
-    Delivery,
-    Event,
-    NewComment,
-    Step,
-    Sweep,
-    Written,
-    taken,
-)
+from connector.adapters.base import Capabilities, Delivery, Step, Sweep, taken
 from connector.adapters.calls import bad_place
-from connector.adapters.nextcap.answers import TICKET, TICKETS, Api, Raw, hidden, moment_of, pick, ticket_path
+from connector.adapters.nextcap.answers import TICKET, TICKETS, Api, pick
 from connector.adapters.nextcap.events import parse
 from connector.adapters.nextcap.records import comment_of, is_whole, person_of, record_of
-from connector.adapters.nextcap.setup import Setup, schema
+from connector.adapters.nextcap.setup import MEMBERS, Setup, schema
 from connector.adapters.nextcap.writes import Writes
 from connector.adapters.signing import PROFILES, Profile, profile_named, verify
+from connector.adapters.times import moment
 from connector.adapters.transport import Transport
 from connector.domain.errors import BadDelivery, ConfigError, Gone, NotSupported, Refused
-from connector.domain.schema import Schema
 from connector.domain.ticket import Comment, Person, Record, Requester
 
 FEW: Final = 4
 """From so many tickets on, a list call is cheaper than a call for each."""
 PAGES_TO_READ: Final = 2
-MEMBERS: Final = "/external/crm/members"
 NEWEST_FIRST: Final = {"sort_by": "updatedAt", "sort_order": "desc"}
 
 
@@ -52,7 +40,7 @@ LACKS: Final = {
 
 
 class NextCap:
-    """The adapter of Next Cap's CRM API.
+    """The adapter of Next Cap's CRM API. Each attribute set in `__init__` is a call of the adapter protocol.
 
     Its transport must use `answers.sort` and `answers.rate`. Writes have no batches, no expected version and no
     documented idempotency: `recognise` and `probe_create` find what an unknown outcome left behind.
@@ -61,6 +49,7 @@ class NextCap:
     name = "nextcap"
     external_id = ""
     capabilities = Capabilities(public_comments=True, idempotent_create=False, lacks=LACKS)
+    answer = staticmethod(taken)
 
     def __init__(
         self,
@@ -87,12 +76,15 @@ class NextCap:
         self._api = Api(transport, idempotency=idempotency)
         self._secrets = secrets
         self._fixed = None if signature == "auto" else profile_named(signature)
-        self._pinned = pinned
-        self._pin = pin
-        self._web_url = web_url
-        self._writes = Writes(self._api, web_url=web_url, widget_id=widget_id, seat_id=seat_id)
+        self._pinned, self._pin = pinned, pin
+        self._record = partial(record_of, web_url=web_url)
+        writes = Writes(self._api, web_url=web_url, widget_id=widget_id, seat_id=seat_id)
         data_api = Api(data_transport) if data_transport else None
-        self._setup = Setup(self._api, data_api, secrets=secrets, on_secret=on_secret, now=now)
+        setup = Setup(self._api, data_api, secrets=secrets, on_secret=on_secret, now=now)
+        self.parse = partial(parse, web_url=web_url)
+        self.write, self.probe_create = writes.write, writes.probe_create
+        self.add_comments, self.recognise = writes.add_comments, writes.recognise
+        self.schema, self.subscribe, self.check = schema, setup.subscribe, setup.check
 
     # -- webhooks
 
@@ -115,14 +107,6 @@ class NextCap:
             told = "nextcap: the pinned signature profile is not known; set nextcap.signature"
             raise BadDelivery(told, code="unknown_profile") from error
 
-    def parse(self, delivery: Delivery) -> Sequence[Event]:
-        """The events of a delivery; those that are not about tickets have the kind OTHER."""
-        return parse(delivery, web_url=self._web_url)
-
-    def answer(self, delivery: Delivery) -> Answer:
-        """Any 2xx will do."""
-        return taken(delivery)
-
     # -- reading
 
     def read(self, ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Record]:
@@ -137,24 +121,21 @@ class NextCap:
         for ticket_id in missing:
             if ticket_id not in found:
                 try:
-                    found[ticket_id] = self._record(self._api.ticket(ticket_id))
+                    found[ticket_id] = self._record(self._api.ticket(ticket_id), whole=True)
                 except Gone:
                     continue
         return {ticket_id: _with_every(fields, record) for ticket_id, record in found.items()}
 
     def _read_listed(self, wanted: set[str]) -> dict[str, Record]:
         found: dict[str, Record] = {}
-        for number, page in enumerate(self._api.pages(TICKETS, "", NEWEST_FIRST, "tickets"), start=1):
+        for number, page in enumerate(self._api.pages(TICKETS, "tickets", query=NEWEST_FIRST), start=1):
             for raw in page:
                 ticket_id = str(pick(raw, "id"))
                 if ticket_id in wanted and is_whole(raw):
-                    found[ticket_id] = self._record(raw)
+                    found[ticket_id] = self._record(raw, whole=True)
             if number == PAGES_TO_READ or len(wanted) - len(found) < FEW:
                 return found
         return found
-
-    def _record(self, raw: Raw) -> Record:
-        return record_of(raw, whole=True, web_url=self._web_url)
 
     def changes(self, since: datetime, fields: Sequence[str], after: str = "") -> Sweep:
         """One page of the tickets updated last; a field that the list does not name is absent.
@@ -164,9 +145,9 @@ class NextCap:
         if after and not after.isdecimal():
             raise bad_place(self.name, after)
         number = int(after or 1)
-        found, is_last = self._api.page(TICKETS, "", NEWEST_FIRST, "tickets", number=number)
-        recent = [raw for raw in found if (moment_of(pick(raw, "updated_at")) or since) >= since]
-        records = [record_of(raw, whole=is_whole(raw), web_url=self._web_url) for raw in recent]
+        found, is_last = self._api.page(TICKETS, "tickets", number=number, query=NEWEST_FIRST)
+        recent = [raw for raw in found if (moment(pick(raw, "updated_at")) or since) >= since]
+        records = [self._record(raw, whole=is_whole(raw)) for raw in recent]
         shown = [_with_every(fields, one) if is_whole(raw) else one for raw, one in zip(recent, records, strict=True)]
         return Sweep(shown, after="" if is_last or len(recent) < len(found) else str(number + 1))
 
@@ -188,11 +169,8 @@ class NextCap:
         return {ticket_id: self._timeline(ticket_id) for ticket_id in ids}
 
     def _timeline(self, ticket_id: str) -> list[Comment]:
-        try:
-            pages = self._api.pages(ticket_path(ticket_id, "/events"), f"{TICKET}/events", None, "events")
-            found = [comment for page in pages for raw in page if (comment := comment_of(raw))]
-        except Refused as refusal:
-            raise hidden(refusal) from refusal
+        pages = self._api.pages(f"{TICKET}/events", "events", ids={"id": ticket_id})
+        found = [comment for page in pages for raw in page if (comment := comment_of(raw))]
         if found and found[0].created_at > found[-1].created_at:
             found.reverse()  # Newest first; entries of one moment keep the order they are listed in.
         return sorted(found, key=lambda comment: comment.created_at)
@@ -200,66 +178,24 @@ class NextCap:
     def people(self) -> Sequence[Person]:
         """Every seat. Raises NotSupported where the directory is closed to ours."""
         try:
-            return [person_of(raw) for page in self._api.pages(MEMBERS, "", None, "members") for raw in page]
+            return [person_of(raw) for page in self._api.pages(MEMBERS, "members") for raw in page]
         except Refused as refusal:
             if refusal.status != 403:
                 raise
             told = "the team directory is closed to this seat: its role lacks team:invite"
             raise NotSupported(told, code="no_directory") from refusal
 
-    def find(
-        self,
-        field: str,
-        values: Sequence[str],  # noqa: ARG002 - not supported
-        fields: Sequence[str],  # noqa: ARG002 - not supported
-    ) -> Mapping[str, Sequence[Record]]:
+    def find(self, field: str, values: Sequence[str], fields: Sequence[str]) -> NoReturn:  # noqa: ARG002 - never found
         """Not supported: its search covers subject and description only."""
         raise NotSupported(f"Next Cap cannot look tickets up by {field}", code="no_find")
 
-    def tickets_of(
-        self,
-        comment_ids: Sequence[str],  # noqa: ARG002 - not supported
-    ) -> Mapping[str, Sequence[str]]:
+    def tickets_of(self, comment_ids: Sequence[str]) -> NoReturn:  # noqa: ARG002 - never found
         """Not supported, and never needed: its events name the ticket."""
         raise NotSupported("Next Cap cannot look up the ticket of an entry", code="no_tickets_of")
-
-    # -- writing
-
-    def write(self, changes: Sequence[Change]) -> Sequence[Written]:
-        """One call each, in the given order, more where an object must be read first."""
-        return [self._writes.write(change) for change in changes]
-
-    def add_comments(self, comments: Sequence[NewComment]) -> Sequence[Written]:
-        """Replies, which Next Cap mails to the customer, and internal notes. A later one waits for an earlier."""
-        return self._writes.add_comments(comments)
-
-    def recognise(
-        self, comment: NewComment, timeline: Sequence[Comment], *, sent_at: datetime, taken: frozenset[str]
-    ) -> str | None:
-        """The entry with the same words and kind, made since shortly before the sending."""
-        return self._writes.recognise(comment, timeline, sent_at=sent_at, taken=taken)
-
-    def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:
-        """The ticket whose metadata holds the change's metadata, among the two hundred newest."""
-        return self._writes.probe_create(change, sent_at=sent_at)
-
-    # -- set-up
-
-    def schema(self) -> Schema:
-        """A fixed list: Next Cap has no way to ask for it."""
-        return schema()
 
     def ensure_schema(self, *, dry_run: bool) -> Sequence[Step]:  # noqa: ARG002 - nothing is written
         """Nothing to make: our reference lives in a ticket's metadata."""
         return []
-
-    def subscribe(self, url: str, *, dry_run: bool) -> Sequence[Step]:
-        """Register our webhook with the Data key, or say how a person does it."""
-        return self._setup.subscribe(url, dry_run=dry_run)
-
-    def check(self) -> Sequence[Check]:
-        """What each key may do, and whether the clocks agree."""
-        return self._setup.check()
 
 
 def _with_every(fields: Sequence[str], record: Record) -> Record:

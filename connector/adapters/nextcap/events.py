@@ -6,14 +6,14 @@ An event is a doorbell with, at most, a reading of the ticket's fields.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from connector.adapters.base import Delivery, Event, EventKind
-from connector.adapters.nextcap.answers import Raw, inner, moment_of, pick
+from connector.adapters.nextcap.answers import Raw, inner, pick
 from connector.adapters.nextcap.records import NOTE_WORDS, REPLY_WORDS, record_of
-from connector.adapters.signing import ID_HEADERS
+from connector.adapters.signing import ID_HEADERS, json_of
+from connector.adapters.times import moment
 from connector.domain.errors import BadDelivery
 from connector.domain.ticket import Record
 
@@ -25,11 +25,8 @@ TIME_FIELDS: Final = ("timestamp", "occurred_at", "sent_at")
 
 
 def parse(delivery: Delivery, *, web_url: str) -> list[Event]:
-    """The events of a delivery: one as a rule, several where the body is a list."""
-    try:
-        body: Any = json.loads(delivery.body)
-    except (ValueError, RecursionError) as error:
-        raise BadDelivery("nextcap: the body is not JSON", code="unreadable") from error
+    """The events of a delivery: one as a rule, several where the body is a list. Not about tickets: kind OTHER."""
+    body = json_of(delivery.body)
     envelopes = body if isinstance(body, list) else [body]
     if not all(isinstance(one, Mapping) for one in envelopes):
         raise BadDelivery("nextcap: the body is not an object", code="unreadable")
@@ -41,10 +38,10 @@ def _event(envelope: Raw, delivery: Delivery, digest: str, place: int, web_url: 
     name = _name(envelope, delivery)
     body = next((inner(envelope, field) for field in BODY_FIELDS if inner(envelope, field)), envelope)
     key = _key(envelope, delivery, digest, is_flat=body is envelope) + (f"#{place}" if place else "")
-    moment = moment_of(pick(envelope, *TIME_FIELDS) or pick(envelope if body is not envelope else {}, "created_at"))
+    at = moment(pick(envelope, *TIME_FIELDS) or pick(envelope if body is not envelope else {}, "created_at"))
     if not name.lower().startswith("ticket."):
         subject = pick(body, "id", "conversation_id", "lead_id") or ""
-        return Event(name=name, kind=EventKind.OTHER, subject=str(subject), key=key, moment=moment)
+        return Event(name=name, kind=EventKind.OTHER, subject=str(subject), key=key, moment=at)
     ticket_id = _ticket_id(body)
     if not ticket_id:
         raise BadDelivery(f"nextcap: a {name[:60]} event names no ticket", code="no_ticket_id")
@@ -57,7 +54,7 @@ def _event(envelope: Raw, delivery: Delivery, digest: str, place: int, web_url: 
         key=key,
         ticket_id=ticket_id,
         record=record,
-        moment=moment or (record.version if record else None),
+        moment=at or (record.version if record else None),
     )
 
 
@@ -76,7 +73,7 @@ def _record(body: Raw, ticket_id: str, web_url: str) -> Record | None:
     """A reading of the ticket with the fields that the body named, where it is certainly the ticket's."""
     for candidate in (inner(body, "ticket"), body):
         is_ticket = str(pick(candidate, "id")) == ticket_id and pick(candidate, "status") is not None
-        if is_ticket and moment_of(pick(candidate, "updated_at")) is not None:
+        if is_ticket and moment(pick(candidate, "updated_at")) is not None:
             return record_of(candidate, whole=False, web_url=web_url)
     return None
 

@@ -6,39 +6,21 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from connector.adapters.nextcap.answers import Raw, camel, inner, lookup, moment_of, pick
+from connector.adapters import people
+from connector.adapters.nextcap.answers import Raw, camel, inner, lookup, pick
+from connector.adapters.times import first_of, moment
 from connector.domain.text import html_to_text, looks_like_html
-from connector.domain.ticket import (
-    Attachment,
-    Comment,
-    CommentKind,
-    Person,
-    Record,
-    Requester,
-    Value,
-    normal,
-    storable,
-)
+from connector.domain.ticket import Attachment, Comment, CommentKind, Person, Record, Value, normal, storable
 
-PLAIN: Final[Mapping[str, tuple[str, ...]]] = {
-    "id": ("id",),
-    "number": ("ticket_number", "number"),
-    "subject": ("subject",),
-    "description": ("description",),
-    "status": ("status",),
-    "priority": ("priority",),
-    "category": ("category",),
-    "tags": ("tags",),
-    "source": ("source",),
-    "department_id": ("department_id",),
-    "assigned_agent_id": ("assigned_agent_id",),
-    "created_at": ("created_at",),
-}
-"""Our name of a field and the names under which it may come."""
+PLAIN: Final = (
+    *("id", "number", "subject", "description", "status", "priority", "category", "tags", "source"),
+    *("department_id", "assigned_agent_id", "created_at"),
+)
+ALSO: Final = {"number": ("ticket_number", "number")}
+"""Names under which a field may come that is not called as we call it."""
 
 NESTED: Final = {"department_id": "department", "assigned_agent_id": "assigned_agent"}
 OBJECTS: Final = ("custom_fields", "metadata")
@@ -57,7 +39,6 @@ REPLY_WORDS: Final = frozenset({"reply", "replied", "message"})
 CUSTOMER_WORDS: Final = frozenset({"customer", "visitor", "user", "requester", "contact", "end"})
 UNDONE_WORDS: Final = frozenset({"deleted", "removed", "failed"})
 INTERNAL_WORDS: Final = frozenset({"internal", "private", "whisper", "hidden"})
-LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def record_of(raw: Raw, *, whole: bool, web_url: str = "") -> Record:
@@ -66,14 +47,14 @@ def record_of(raw: Raw, *, whole: bool, web_url: str = "") -> Record:
     The objects `custom_fields` and `metadata` come key by key and, under their own name, as readable lines.
     """
     fields: dict[str, Value] = {}
-    for name, names in PLAIN.items():
-        is_named, value = lookup(raw, *names)
+    for name in PLAIN:
+        is_named, value = lookup(raw, *ALSO.get(name, (name,)))
         if not is_named and name in NESTED:
             is_named, value = _nested_id(raw, NESTED[name])
         if is_named or whole:
             fields[name] = _value(value)
     parts = {part: _requester_part(raw, part) for part in REQUESTER}
-    requester = _requester(parts)
+    requester = people.requester_of(parts["email"][1], parts["name"][1], parts["phone"][1])
     fields |= _department_name(raw) | _objects(raw, whole=whole)
     fields |= {f"requester.{part}": getattr(requester, part) for part, told in parts.items() if whole or told[0]}
     ticket_id = str(pick(raw, "id") or "")
@@ -81,31 +62,14 @@ def record_of(raw: Raw, *, whole: bool, web_url: str = "") -> Record:
     if number:
         fields["number"] = number
     if web_url:
-        fields["url"] = web_url.replace("{id}", quote(storable(ticket_id), safe="")).replace(
-            "{number}", quote(number, safe="")
-        )
-    return Record(
-        id=ticket_id,
-        fields=fields,
-        version=moment_of(pick(raw, "updated_at")),
-        number=number,
-        requester=requester,
-    )
+        url = web_url.replace("{id}", quote(storable(ticket_id), safe=""))
+        fields["url"] = url.replace("{number}", quote(number, safe=""))
+    return Record(ticket_id, fields, version=moment(pick(raw, "updated_at")), number=number, requester=requester)
 
 
 def is_whole(raw: Raw) -> bool:
     """Whether a reading names everything that a GET of the ticket would."""
     return all(lookup(raw, name)[0] for name in WHOLE)
-
-
-def requester_of(raw: Raw) -> Requester:
-    """The customer, found by whichever name Next Cap gives them."""
-    return _requester({part: _requester_part(raw, part) for part in REQUESTER})
-
-
-def _requester(parts: Mapping[str, tuple[bool, Any]]) -> Requester:
-    email = _text(parts["email"][1])
-    return Requester(email.lower() if email else None, _text(parts["name"][1]), _text(parts["phone"][1]))
 
 
 def _requester_part(raw: Raw, part: str) -> tuple[bool, Any]:
@@ -155,10 +119,6 @@ def _line(value: Value) -> str:
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _text(value: object) -> str | None:
-    return storable(str(value)).strip() or None if value is not None else None
-
-
 def comment_of(raw: Raw) -> Comment | None:
     """A timeline entry, or None where it is not something that somebody said."""
     kind = _kind(raw)
@@ -172,7 +132,7 @@ def comment_of(raw: Raw) -> Comment | None:
         id=str(pick(raw, "id", "event_id") or _made_up_id(raw, content)),
         kind=kind,
         text=html_to_text(content) if is_html else content.strip(),
-        created_at=moment_of(pick(raw, "created_at", "timestamp")) or LONG_AGO,
+        created_at=first_of((pick(raw, "created_at", "timestamp"),)),
         author_id=actor_id(raw),
         author_name=str(pick(raw, "actor_name", "author_name") or pick(_actor(raw), "name") or ""),
         html=content if is_html else None,
@@ -248,10 +208,5 @@ def attachment_of(raw: Raw) -> Attachment:
 
 def person_of(raw: Raw) -> Person:
     """A seat. One that is disabled cannot be assigned."""
-    email = pick(raw, "email")
-    return Person(
-        id=str(pick(raw, "id")),
-        email=str(email).strip().lower() if email else None,
-        name=str(pick(raw, "name", "chat_display_name") or ""),
-        active=pick(raw, "disabled_at") is None,
-    )
+    name, is_active = pick(raw, "name", "chat_display_name"), pick(raw, "disabled_at") is None
+    return people.person_of(pick(raw, "id"), pick(raw, "email"), name, active=is_active)

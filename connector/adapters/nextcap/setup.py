@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Final
 
 from connector.adapters.base import Check, Step
+from connector.adapters.checks import clock_told, judged, looked_at
 from connector.adapters.nextcap.answers import TICKETS, Api, Raw, pick, resource
-from connector.adapters.transport import Response
-from connector.domain.errors import ConnectorError, Refused
+from connector.adapters.transport import Query
+from connector.domain.errors import Refused
 from connector.domain.lifecycle import Status
 from connector.domain.schema import FieldSchema, Option, Schema
 
@@ -25,22 +26,22 @@ EVENTS: Final = (
     "ticket.reply",
     "ticket.customer_reply",
 )
-MOST_SKEW: Final = timedelta(seconds=60)
+MEMBERS: Final = "/external/crm/members"
+CONVERSATIONS: Final = "/external/crm/conversations"
+QUEUE: Final = f"{CONVERSATIONS}/queue"
+ONE: Final = {"per_page": "1"}
 IN_THE_DASHBOARD: Final = "Settings > API Keys > Webhooks"
+ADVICE: Final = {
+    "tickets": "Look at nextcap.api_url, nextcap.api_key and the permission tickets:view of its seat.",
+    "team directory": "Give the seat's role team:invite, or assignees cannot be carried.",
+    "webhooks": "Look at nextcap.data_key.",
+}
 
 PRIORITIES: Final = ("low", "normal", "high", "urgent")
 SOURCES: Final = ("handoff", "widget", "dashboard", "email", "api", "import", "telegram")
 READ_ONLY: Final = (
-    "id",
-    "number",
-    "url",
-    "created_at",
-    "department.name",
-    "custom_fields",
-    "metadata",
-    "requester.email",
-    "requester.name",
-    "requester.phone",
+    *("id", "number", "url", "created_at", "department.name", "custom_fields", "metadata"),
+    *("requester.email", "requester.name", "requester.phone"),
 )
 
 
@@ -108,7 +109,7 @@ class Setup:
     def _webhooks(self, data_api: Api) -> list[Raw] | None:
         """Every webhook of the organisation; None where Next Cap has no such list."""
         try:
-            return [hook for page in data_api.pages(WEBHOOKS, "", None, "webhooks") for hook in page]
+            return [hook for page in data_api.pages(WEBHOOKS, "webhooks") for hook in page]
         except Refused as refusal:
             if refusal.status in (404, 405):
                 return None
@@ -126,7 +127,7 @@ class Setup:
         return Step(what, "ok")
 
     def _register(self, data_api: Api, on_secret: Callable[[str], None], what: str, url: str) -> Step:
-        answer = data_api.write("POST", WEBHOOKS, WEBHOOKS, json={"url": url, "events": list(EVENTS)})
+        answer = data_api.write("POST", WEBHOOKS, json={"url": url, "events": list(EVENTS)})
         secret = pick(resource(answer, "webhook"), "secret")
         if not isinstance(secret, str) or not secret:
             return Step(what, "problem", f"It was made, but no secret came with it: look in {IN_THE_DASHBOARD}.")
@@ -137,56 +138,39 @@ class Setup:
 
     def check(self) -> list[Check]:
         """What our keys may do. Reading only; trouble is a line, never an exception."""
-        checks = [
-            *self._tickets(),
-            self._seen(
-                "team directory",
-                "/external/crm/members",
-                advice="Give the seat's role team:invite, or assignees cannot be carried.",
-            ),
-            self._seen("conversations", "/external/crm/conversations", optional=True),
-            self._seen("chat queue", "/external/crm/conversations/queue", optional=True),
-        ]
-        return checks if self._data_api is None else [*checks, self._webhook_check(self._data_api)]
+        looks: dict[str, Callable[[], Iterable[Check]]] = {
+            "tickets": self._tickets,
+            "team directory": partial(self._seen, "team directory", MEMBERS),
+            "conversations": partial(self._of_chat, "conversations", CONVERSATIONS),
+            "chat queue": partial(self._of_chat, "chat queue", QUEUE, {}),
+        }
+        if self._data_api is not None:
+            looks["webhooks"] = partial(self._webhook_lines, self._data_api)
+        return list(looked_at(looks, advice=ADVICE))
 
-    def _tickets(self) -> list[Check]:
-        try:
-            answer = self._api.get(TICKETS, query={"per_page": "1"})
-        except ConnectorError as error:
-            advice = "Look at nextcap.api_url, nextcap.api_key and the permission tickets:view of its seat."
-            return [Check("tickets", False, str(error), advice)]
-        return [Check("tickets", True, "readable"), self._clock(answer)]
+    def _tickets(self) -> Iterator[Check]:
+        answer = self._api.get(TICKETS, query=ONE)
+        yield Check("tickets", True, "readable")
+        yield from clock_told(answer, self._now())
 
-    def _clock(self, answer: Response) -> Check:
-        try:
-            skew = parsedate_to_datetime(answer.headers.get("date", "")) - self._now()
-        except ValueError:
-            return Check("clock", True, "Next Cap does not tell the time")
-        advice = (
-            "" if abs(skew) <= MOST_SKEW else "Set this machine's clock: signatures are refused beyond five minutes."
-        )
-        return Check("clock", abs(skew) <= MOST_SKEW, f"{skew.total_seconds():+.0f} s from Next Cap's", advice)
+    def _seen(self, what: str, route: str, query: Query = ONE) -> Iterator[Check]:
+        self._api.get(route, query=query)
+        yield Check(what, True, "readable")
 
-    def _seen(self, what: str, path: str, *, optional: bool = False, advice: str = "") -> Check:
-        """Whether a list can be read; one that only live chat needs may be forbidden."""
+    def _of_chat(self, what: str, route: str, query: Query = ONE) -> Iterator[Check]:
+        """A list that only live chat needs: it may be forbidden."""
         try:
-            self._api.get(path, query={"per_page": "1"} if not path.endswith("queue") else {})
+            yield from self._seen(what, route, query)
         except Refused as refusal:
-            if optional and refusal.status == 403:
-                return Check(what, True, "not permitted to this seat; only live chat needs it")
-            return Check(what, False, str(refusal), advice)
-        except ConnectorError as error:
-            return Check(what, False, str(error), advice)
-        return Check(what, True, "readable")
+            if refusal.status != 403:
+                raise
+            yield Check(what, True, "not permitted to this seat; only live chat needs it")
 
-    def _webhook_check(self, data_api: Api) -> Check:
-        try:
-            listed = self._webhooks(data_api)
-        except ConnectorError as error:
-            return Check("webhooks", False, str(error), "Look at nextcap.data_key.")
-        if listed is None:
-            return Check("webhooks", True, f"Next Cap does not list them here; see {IN_THE_DASHBOARD}")
-        off = [str(pick(hook, "url")) for hook in listed if pick(hook, "is_active") is False]
-        if off:
-            return Check("webhooks", False, f"switched off: {', '.join(off)}", "Delete them and run setup again.")
-        return Check("webhooks", True, f"{len(listed)} active")
+    def _webhook_lines(self, data_api: Api) -> Iterator[Check]:
+        listed = self._webhooks(data_api)
+        off = ", ".join(str(pick(hook, "url")) for hook in listed or () if pick(hook, "is_active") is False)
+        there = (
+            f"Next Cap does not list them here; see {IN_THE_DASHBOARD}" if listed is None else f"{len(listed)} active"
+        )
+        detail = f"switched off: {off}" if off else there
+        yield judged("webhooks", not off, detail, advice="Delete them and run setup again.")

@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from connector.adapters.base import Change, ChangeKind, NewComment, Written
-from connector.adapters.nextcap.answers import TICKET, TICKETS, Api, Raw, inner, moment_of, pick, resource, ticket_path
+from connector.adapters.calls import lost
+from connector.adapters.nextcap.answers import TICKET, TICKETS, Api, Raw, inner, pick, resource
 from connector.adapters.nextcap.records import OBJECTS, actor_id, is_whole, record_of
-from connector.adapters.transport import Response
-from connector.domain.errors import ConnectorError, Gone, NotSupported, Refused, UnknownOutcome
+from connector.adapters.times import moment
+from connector.adapters.turns import one_by_one
+from connector.domain.errors import ConnectorError, Gone, NotSupported, Refused
 from connector.domain.text import fingerprint
 from connector.domain.ticket import Comment, CommentKind, Record, Value
 
@@ -25,6 +27,7 @@ ACTIONS: Final = {"closed": "close", "reopened": "reopen"}
 TEXTS: Final = ("subject", "description")
 CLOCK_SLACK: Final = timedelta(seconds=60)
 PAGES_TO_PROBE: Final = 2
+NEWEST_FIRST: Final = {"sort_by": "createdAt", "sort_order": "desc"}
 
 
 class Writes:
@@ -44,26 +47,35 @@ class Writes:
             ChangeKind.TRANSFER: self._transfer,
         }
 
-    def write(self, change: Change) -> Written:
-        """The outcome of one change."""
-        try:
-            return self._by_kind[change.kind](change)
-        except ConnectorError as error:
-            return Written(change.key, change.record_id or "", error=error)
+    def write(self, changes: Sequence[Change]) -> list[Written]:
+        """One call each, in the given order, more where an object must be read first."""
+        return one_by_one(self._write)(changes)
+
+    def _write(self, change: Change) -> Written:
+        return self._by_kind[change.kind](change)
 
     # -- fields
 
     def _update(self, change: Change) -> Written:
         ticket_id = _ticket_id(change)
-        body = self._body(change.values, lambda: self._api.ticket(ticket_id))
-        return self._patch(change, body)
+        return self._patch(change, self._body(change.values, lambda: self._api.ticket(ticket_id)))
 
     def _patch(self, change: Change, body: Mapping[str, Any]) -> Written:
+        return self._sent(change, "PATCH", TICKET, body)
+
+    def _act(self, change: Change, action: str, body: Mapping[str, Any] | None = None) -> Written:
+        return self._sent(change, "POST", f"{TICKET}/{action}", body)
+
+    def _sent(self, change: Change, method: str, route: str, body: Mapping[str, Any] | None) -> Written:
+        ticket_id = _ticket_id(change)
         try:
-            answer = self._api.write("PATCH", ticket_path(_ticket_id(change)), TICKET, json=body)
+            raw = resource(self._api.write(method, route, ids={"id": ticket_id}, json=body), "ticket")
         except Refused as refusal:
             raise _in_our_names(refusal, change.values) from refusal
-        return self._written(change, answer)
+        return Written(change.key, ticket_id, record=self._record(raw) if str(pick(raw, "id")) == ticket_id else None)
+
+    def _record(self, raw: Raw, *, whole: bool = False) -> Record:
+        return record_of(raw, whole=whole or is_whole(raw), web_url=self._web_url)
 
     def _body(self, values: Mapping[str, Value], present: Callable[[], Raw]) -> dict[str, Any]:
         """Native values as JSON. Objects that are replaced whole are the present ones with our keys set."""
@@ -97,12 +109,12 @@ class Writes:
                 return self._patch(change, {"status": status})
             if refusal.status not in (400, 415) or refusal.code == "illegal_move":
                 raise
-        return self._act(change, action, json={})
+        return self._act(change, action, {})
 
     def _assign(self, change: Change) -> Written:
         assignee = change.values["assigned_agent_id"]
         if assignee is not None:
-            return self._act(change, "assign", json={"agent_id": assignee})
+            return self._act(change, "assign", {"agent_id": assignee})
         try:
             return self._patch(change, {"assigned_agent_id": None})
         except Refused as refusal:
@@ -115,21 +127,7 @@ class Writes:
         department = change.values["department_id"]
         if department is None:
             return self._patch(change, {"department_id": None})
-        return self._act(change, "transfer", json={"department_id": department, "unassign": False})
-
-    def _act(self, change: Change, action: str, *, json: Mapping[str, Any] | None = None) -> Written:
-        path, route = ticket_path(_ticket_id(change), f"/{action}"), f"{TICKET}/{action}"
-        try:
-            answer = self._api.write("POST", path, route, json=json)
-        except Refused as refusal:
-            raise _in_our_names(refusal, change.values) from refusal
-        return self._written(change, answer)
-
-    def _written(self, change: Change, answer: Response) -> Written:
-        raw = resource(answer, "ticket")
-        is_ours = str(pick(raw, "id")) == change.record_id
-        record = record_of(raw, whole=is_whole(raw), web_url=self._web_url) if is_ours else None
-        return Written(change.key, _ticket_id(change), record=record)
+        return self._act(change, "transfer", {"department_id": department, "unassign": False})
 
     # -- new tickets
 
@@ -141,7 +139,7 @@ class Writes:
         if self._widget_id:
             body["widget_id"] = self._widget_id
         try:
-            answer = self._api.write("POST", TICKETS, TICKETS, json=body, effect=change.key)
+            answer = self._api.write("POST", TICKETS, json=body, effect=change.key)
         except Refused as refusal:
             if refusal.status in (404, 405):
                 told = "Next Cap's CRM key cannot create tickets in this organisation"
@@ -150,18 +148,16 @@ class Writes:
         raw = resource(answer, "ticket")
         ticket_id = str(pick(raw, "id", "ticket_id") or "")
         if not ticket_id:
-            told = f"nextcap POST {TICKETS}: the answer names no ticket"
-            raise UnknownOutcome(told, code="no_id", answered=True, system="nextcap")
-        return Written(change.key, ticket_id, record=record_of(raw, whole=is_whole(raw), web_url=self._web_url))
+            raise lost("nextcap", f"the answer to POST {TICKETS} names no ticket")
+        return Written(change.key, ticket_id, record=self._record(raw))
 
     def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:
         """The newest ticket that carries all of the change's metadata, among those made since shortly before."""
         if not change.metadata:
             raise NotSupported("without metadata a created ticket cannot be recognised", code="no_reference")
-        query = {"sort_by": "createdAt", "sort_order": "desc"}
-        for number, page in enumerate(self._api.pages(TICKETS, "", query, "tickets"), start=1):
+        for number, page in enumerate(self._api.pages(TICKETS, "tickets", query=NEWEST_FIRST), start=1):
             for item in page:
-                created = moment_of(pick(item, "created_at"))
+                created = moment(pick(item, "created_at"))
                 if created is not None and created < sent_at - CLOCK_SLACK:
                     return None
                 if record := self._if_ours(item, change.metadata):
@@ -175,7 +171,7 @@ class Writes:
         found = inner(raw, "metadata")
         if any(str(found.get(name)) != value for name, value in metadata.items()):
             return None
-        return record_of(raw, whole=raw is not item or is_whole(raw), web_url=self._web_url)
+        return self._record(raw, whole=raw is not item)
 
     # -- comments
 
@@ -199,14 +195,13 @@ class Writes:
         is_note = comment.kind is CommentKind.NOTE
         action = "notes" if is_note else "reply"
         body: dict[str, Any] = {"content": comment.text, **({"is_internal": True} if is_note else {})}
-        path, route = ticket_path(comment.ticket_id, f"/{action}"), f"{TICKET}/{action}"
-        word = action.rstrip("s")
-        raw = resource(self._api.write("POST", path, route, json=body, effect=comment.key), "event", word)
+        route, word = f"{TICKET}/{action}", action.rstrip("s")
+        answer = self._api.write("POST", route, ids={"id": comment.ticket_id}, json=body, effect=comment.key)
+        raw = resource(answer, "event", word)
         entry = pick(raw, "event_id", "id", f"{word}_id")
         self.seat_id = self.seat_id or (actor_id(raw) if entry else None)
         if not entry:
-            told = f"nextcap POST {route}: the answer names no entry"
-            raise UnknownOutcome(told, code="no_id", answered=True, system="nextcap")
+            raise lost("nextcap", f"the answer to POST {route} names no entry")
         return Written(comment.key, str(entry))
 
     def recognise(

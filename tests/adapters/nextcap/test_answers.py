@@ -1,36 +1,12 @@
-"""Reading Next Cap's answers: times, limits and refusals, in every form they may have."""
+"""Reading Next Cap's answers: limits and refusals, in every form they may have."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
 
 import pytest
 
 from connector.adapters.nextcap import rate, sort
-from connector.adapters.nextcap.answers import moment_of
 from connector.adapters.transport import Rate, Request, Response
 from connector.domain.errors import Gone, NeedsReview, Refused, RetryLater
-
-AT = "2026-04-07T14:30:00.000Z"
-
-
-@pytest.mark.parametrize(
-    ("value", "moment"),
-    [
-        (AT, datetime(2026, 4, 7, 14, 30, tzinfo=UTC)),
-        ("2026-04-07T16:30:00+02:00", datetime(2026, 4, 7, 14, 30, tzinfo=UTC)),
-        ("2026-04-07T14:30:00", datetime(2026, 4, 7, 14, 30, tzinfo=UTC)),
-        (1775572200, datetime(2026, 4, 7, 14, 30, tzinfo=UTC)),
-        (1775572200000, datetime(2026, 4, 7, 14, 30, tzinfo=UTC)),
-        ("soon", None),
-        (None, None),
-        (True, None),
-        (1e300, None),
-    ],
-)
-def test_times_are_read_however_they_are_written(value: object, moment: datetime | None) -> None:
-    assert moment_of(value) == moment
-
 
 READ = Request("GET", "/external/crm/tickets/7", "/external/crm/tickets/:id")
 DATE = "Tue, 07 Apr 2026 14:30:00 GMT"
@@ -93,7 +69,7 @@ def test_a_limit_waits_as_long_as_it_is_told_within_reason(
         (400, b'{"error": {"message": "Invalid status transition"}}', Refused, "illegal_move", "status"),
         (400, b"<html>", Refused, "http_400", None),
         (400, b'{"error": {"details": "text"}}', Refused, "http_400", None),
-        (403, b'{"error": {"code": "FORBIDDEN"}}', Refused, "forbidden", None),
+        (403, b'{"error": {"code": "FORBIDDEN"}}', Gone, "not_visible", None),
         (402, b'{"error": {"code": "quota_exceeded"}}', NeedsReview, "quota_exceeded", None),
         (404, b"", Gone, "gone", None),
         (409, b"[]", Refused, "http_409", None),
@@ -107,6 +83,17 @@ def test_refusals_are_understood_in_every_form(
     assert type(error) is kind
     assert error.code == code
     assert getattr(error, "field", None) == field
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [Request("PATCH", READ.path, READ.route), Request("GET", "/external/crm/tickets", "/external/crm/tickets")],
+)
+def test_a_write_or_a_list_that_is_forbidden_says_nothing_about_a_ticket(request_: Request) -> None:
+    error = sort(request_, Response(403, {}, b"{}"))
+
+    assert type(error) is Refused
+    assert error.code == "forbidden"
 
 
 @pytest.mark.parametrize("status", [408, 425, 500, 503])
