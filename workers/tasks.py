@@ -28,7 +28,7 @@ SOON = 30.0
 def drain(connection: str) -> None:
     """Work everything that is due on this connection."""
     result = draining.drain(runtime().engine, connection)
-    ring_at([connection], result.again_at or draining.next_moment(runtime().engine, connection))
+    ring_at([connection], result.again_at)
     if result.cause is not None:
         cause = shown(result.cause)
         raise Retry(str(cause), exc=cause, when=result.again_at)

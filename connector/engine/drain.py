@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from connector.domain.errors import OUT_OF_TURN, ConfigError, ConnectorError, RetryLater
@@ -75,7 +75,10 @@ class _Keeper:
 
 
 def drain(engine: Engine, name: str) -> Drained:
-    """Work everything that is due on one connection. Does nothing where another drain of it is running."""
+    """Work everything that is due on one connection. Does nothing where another drain of it is running.
+
+    That one, when it ends, says when to come again.
+    """
     owner = uuid.uuid4().hex
     with leased(engine, name, owner) as lease:
         if lease is None:
@@ -83,9 +86,7 @@ def drain(engine: Engine, name: str) -> Drained:
         with _Keeper(engine, owner, lease) as keeper:
             result = _drain(engine, name, keeper)
     # A bell that rang while the lease was still held found it taken: look once more after giving it back.
-    if result.again_at is None and _has_due(engine, name):
-        return Drained(result.worked, engine.now())
-    return result
+    return result if result.again_at is not None else replace(result, again_at=next_moment(engine, name))
 
 
 @contextmanager
@@ -241,14 +242,6 @@ def next_moment(engine: Engine, name: str, *, within: timedelta = timedelta(seco
         record = deliveries.next_unplaced(connection, name)
     moments = [moment for moment in (due, record) if moment is not None and moment <= now + within]
     return min(moments) if moments else None
-
-
-def _has_due(engine: Engine, name: str) -> bool:
-    now = engine.now()
-    with engine.db.read() as connection:
-        return name in claims.due_connections(connection, now) or name in deliveries.unplaced_connections(
-            connection, now
-        )
 
 
 def work_alone(engine: Engine, link_id: int) -> Alone | None:
