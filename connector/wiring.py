@@ -329,9 +329,8 @@ def _courier(parts: _Parts, name: str, one: config.EventsSettings) -> Courier:
 
 
 def _watched(mappings: Mappings, name: str) -> tuple[str, ...]:
-    """The CRM fields that the active mapping looks at; none before there is one."""
+    """The CRM fields that the mapping in force looks at; where none is yet, those of its file, if it passes."""
     try:
-        with mappings.db.read() as connection:
-            return mappings.active(connection, name).crm_fields()
+        return mappings.in_sight(name).crm_fields()
     except (ConfigError, StoreAway):
         return ()

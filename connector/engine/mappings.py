@@ -88,6 +88,17 @@ class Mappings:
         except OSError as problem:
             raise ConfigError(f"connections.{name}: the mapping {self.files[name]} cannot be read") from problem
 
+    def in_sight(self, name: str) -> TicketMapping:
+        """The mapping in force; before any process took one over, its file as it is. Raises ConfigError, StoreAway."""
+        with self.db.read() as connection:
+            found = self.those_active(connection, [name]).get(name)
+        if found is not None:
+            return found
+        text, path = self.text(name), str(self.files[name])
+        if check_text(text, name=path):
+            raise ConfigError(f"connections.{name}: {path} does not pass; run `connector mappings check`")
+        return binding.bind(load.parse(text, name=path), None, tolerant=True)
+
     def import_changed(self, *, by: str) -> list[Import]:
         """Import every file that this process has not seen as it is now. An unchanged file costs one read."""
         results = []

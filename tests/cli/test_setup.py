@@ -32,6 +32,18 @@ def test_setup_makes_our_fields_and_may_be_repeated(connector: Connector, instal
     assert "http://127.0.0.1:9/webhooks/hubspot" in first.stdout
 
 
+def test_the_first_setup_subscribes_to_what_the_mapping_names_before_any_process_ran(
+    connector: Connector, installation: Installation
+) -> None:
+    assert installation.mapping.is_file()
+    connector("db", "upgrade")
+
+    result = connector("setup", "hubspot", "--dry-run")
+
+    assert '"propertyName": "nextcap_tags"' in result.stdout
+    assert '"propertyName": "nextcap_department"' in result.stdout
+
+
 def test_a_step_that_fails_is_exit_code_1(connector: Connector, installation: Installation) -> None:
     connector("db", "upgrade")
     installation.sandbox.hubspot.configure(scopes=["oauth"])
