@@ -80,7 +80,8 @@ def init(yes: bool, file: Path | None, crm: str, keys: tuple[str, ...], **given:
         for one in written.connections.values():
             if not config.absolute(written, one.mapping).is_file():
                 click.echo(f"the mapping {one.mapping} is not there yet; it is looked for beside the file", err=True)
-    click.echo(f"next: `connector setup {answers['connection']}`, `connector run`, `connector doctor`")
+    steps = ("db upgrade", f"setup {answers['connection']}", "webhooks register", "run", "doctor")
+    click.echo("next: " + ", ".join(f"`connector {one}`" for one in steps))
 
 
 QUESTIONS = (
