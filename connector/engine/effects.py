@@ -21,13 +21,12 @@ from connector.engine import fence, fuses
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.points import Point, at
 from connector.engine.reading import take_crm, take_nextcap
-from connector.engine.work import Parking, Work, native_of, observe
+from connector.engine.work import ASSIGNEE, DEPARTMENT, DEPARTMENT_NAME, Parking, Work, native_of, observe
 from connector.store import effects, links
 from connector.store.links import to_json
 
 CONFLICT = "conflict"
 UPDATE_CRM, UPDATE_NEXTCAP, WALK = "update_crm", "update_nextcap", "walk"
-ASSIGNEE, DEPARTMENT = "assigned_agent_id", "department_id"
 
 Pairs = Mapping[str, tuple[Value, Value]]
 """By rule name: the source's value and the value it becomes on the target."""
@@ -284,8 +283,10 @@ def one_outcome(engine: Engine, work: Work, change: Change) -> Written:
 def _take_answer(engine: Engine, work: Work, written: Written) -> None:
     """The answer to our own write is the newest reading there is."""
     if written.error is None and written.record is not None:
-        before = work.nextcap.fields if work.nextcap else {}
         record = written.record
+        before = dict(work.nextcap.fields) if work.nextcap else {}
+        if record.fields.get(DEPARTMENT) != before.get(DEPARTMENT):
+            before.pop(DEPARTMENT_NAME, None)  # The name of the one that the ticket has left.
         whole = Record(
             id=record.id or str(work.nextcap_id),
             fields={**before, **record.fields},

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
+
+import sqlalchemy as sa
 
 from connector.adapters.base import Adapter
 from connector.domain.errors import NotSupported, Refused, RetryLater
 from connector.domain.rules import Directories
+from connector.engine import announcing
 from connector.engine.context import NEXTCAP, Engine
-from connector.store import journal, small
+from connector.engine.finish import BY_US
+from connector.engine.work import DEPARTMENT, DEPARTMENT_NAME, Work
+from connector.store import journal, links, parked, small
+from connector.store.links import Look
 
 KEPT = timedelta(hours=1)
 RETRY_UNKNOWN = timedelta(minutes=5)
 CURSOR = "people"
+UNKNOWN = "department_unknown"
 
 
 def directories(engine: Engine, name: str, *, force: bool = False) -> Directories:
@@ -25,26 +34,44 @@ def directories(engine: Engine, name: str, *, force: bool = False) -> Directorie
 def known(engine: Engine, name: str) -> Directories:
     """Both directories as they were last read, without a call."""
     with engine.db.read() as connection:
-        departments = small.get_cursor(connection, NEXTCAP, "departments")
         return Directories(
             nextcap=small.load_people(connection, NEXTCAP),
             crm=small.load_people(connection, name),
-            departments=_pairs(departments[0]) if departments else {},
+            departments=small.departments(connection),
         )
 
 
-def learn_department(engine: Engine, department_id: str, department: str) -> None:
-    """Remember what a department is called: Next Cap has no list to ask."""
+def learn_departments(engine: Engine, directory: Directories, works: Iterable[Work]) -> Directories:
+    """The directory with what these tickets show of their departments' names: Next Cap has no list to ask.
+
+    What waited for a department's name is looked at again: it need not wait for a person any more.
+    """
+    shown: dict[str, str] = {}
+    for work in works:
+        fields = work.nextcap.fields if work.nextcap else {}
+        identifier, name = fields.get(DEPARTMENT), fields.get(DEPARTMENT_NAME)
+        if isinstance(identifier, str) and isinstance(name, str):
+            known = directory.departments.get(identifier)
+            if known is None or (work.nextcap_fresh and known != name):
+                shown[identifier] = name
+    if not shown:
+        return directory
     with engine.db.write() as connection:
-        known = small.get_cursor(connection, NEXTCAP, "departments")
-        pairs = _pairs(known[0]) if known else {}
-        if pairs.get(department_id) != department:
-            text = "\n".join(f"{key}\t{value}" for key, value in sorted({**pairs, department_id: department}.items()))
-            small.set_cursor(connection, NEXTCAP, "departments", text, engine.now())
+        small.name_departments(connection, shown, engine.now())
+        rung = _look_again(engine, connection)
+    engine.bell(rung)
+    return replace(directory, departments={**directory.departments, **shown})
 
 
-def _pairs(text: str) -> dict[str, str]:
-    return dict(line.split("\t", 1) for line in text.split("\n") if "\t" in line)
+def _look_again(engine: Engine, connection: sa.Connection) -> list[str]:
+    """Let go of every field that waits for the name of a department; the connections that have work by it."""
+    now = engine.now()
+    waiting = [parked.one(connection, item["id"]) for item in parked.listed(connection, code=UNKNOWN, limit=10_000)]
+    for item in filter(None, waiting):
+        if parked.resolve(connection, [item.id], now=now, by=BY_US, how="department_known"):
+            announcing.settled(engine, connection, item, now)
+    links.mark(connection, [item.link_id for item in waiting if item and item.link_id], Look.ALL, now)
+    return sorted({item.connection for item in waiting if item})
 
 
 def _refresh(engine: Engine, name: str, adapter: Adapter, *, force: bool) -> None:

@@ -98,6 +98,7 @@ def _run(engine: Engine, name: str, works: list[Work], directory: Directories) -
         _prepare(engine, work)
     reading.read_nextcap(engine, [work for work in works if work.look & Look.NEXTCAP])
     reading.read_crm(engine, name, [work for work in works if work.look & Look.CRM])
+    directory = people.learn_departments(engine, directory, works)
     for work in works:
         if work.changes.get("state") == links.GONE and work.mapping.on_delete == "close":
             effects.close_orphan(engine, work)

@@ -20,6 +20,8 @@ from connector.store.links import LinkRow, Look, to_json
 HEARTBEAT, TAG = "connector_heartbeat", "connector-heartbeat-"
 """The key of the metadata, and the beginning of the tag, that mark a synthetic ticket."""
 
+ASSIGNEE, DEPARTMENT, DEPARTMENT_NAME = "assigned_agent_id", "department_id", "department.name"
+
 WAITING = frozenset({"waits", "quarantined"})
 """Codes of decisions about fields that are left to a person already."""
 

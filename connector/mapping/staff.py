@@ -61,7 +61,8 @@ def department_name(table: Mapping[str, str]) -> Translate:
         identifier = text_of(value)
         name = by_id.get(identifier) or people.departments.get(identifier)
         if not name:
-            raise Untranslatable("department_unknown", f"the name of the department {identifier} is not known")
+            told = f"no ticket has shown what the department {identifier} is called, nor does `departments:` name it"
+            raise Untranslatable("department_unknown", told)
         return name
 
     return translate
@@ -79,7 +80,8 @@ def department_id(table: Mapping[str, str]) -> Translate:
         if len(found) > 1:
             raise Untranslatable("department_ambiguous", f"{len(found)} departments share this name")
         if not found:
-            raise Untranslatable("department_unknown", "Next Cap has shown no department of this name")
+            told = "no ticket has shown a department of this name, nor does `departments:` name it"
+            raise Untranslatable("department_unknown", told)
         return found[0]
 
     return translate

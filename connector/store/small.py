@@ -12,6 +12,9 @@ from connector.domain.ticket import Person
 from connector.store import bulk
 from connector.store.tables import connections, counters, cursors, mappings, people, secrets
 
+DEPARTMENTS = "nextcap/departments"
+"""No connection can be called so."""
+
 
 def save_people(connection: sa.Connection, name: str, everybody: Sequence[Person]) -> None:
     """Replace what is known of one system's people."""
@@ -58,6 +61,18 @@ def get_cursor(connection: sa.Connection, name: str, cursor: str) -> tuple[str, 
     query = sa.select(cursors.c.value, cursors.c.at).where(cursors.c.connection == name, cursors.c.name == cursor)
     row = connection.execute(query).one_or_none()
     return (row.value, row.at) if row else None
+
+
+def name_departments(connection: sa.Connection, names: Mapping[str, str], now: datetime) -> None:
+    """Keep what departments of Next Cap are called, by id: a row for each, so that two who learn lose nothing."""
+    rows = [{"connection": DEPARTMENTS, "name": one, "value": name, "at": now} for one, name in sorted(names.items())]
+    bulk.put(connection, cursors, rows, ["connection", "name"])
+
+
+def departments(connection: sa.Connection) -> dict[str, str]:
+    """What departments of Next Cap are called, by id, as far as a ticket has shown it."""
+    rows = connection.execute(sa.select(cursors.c.name, cursors.c.value).where(cursors.c.connection == DEPARTMENTS))
+    return {row.name: row.value for row in rows}
 
 
 def take_turn(connection: sa.Connection, name: str, job: str, *, every: float, now: datetime) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.engine.context import NEXTCAP
+from connector.sandbox.kernel import iso
 
 from .harness import World
 from .process import HUBSPOT
@@ -253,3 +254,31 @@ def test_an_older_event_that_comes_late_does_not_set_the_moment_back(world: Worl
     world.settle()
 
     assert world.nextcap.ticket(ticket)["subject"] == world.record(record)["subject"] == "Second"
+
+
+# -- departments
+
+
+DEPARTMENT = {"department": {"nextcap": "department_id", "crm": "nextcap_department", "department": True}}
+
+
+def test_a_department_is_called_as_a_ticket_shows_it_and_what_waited_for_its_name_goes_on(world: World) -> None:
+    """Next Cap has no list of departments: only its tickets say what one is called."""
+    world.write_mapping(fields=DEPARTMENT)
+    waiting, record = world.linked()
+    support = next(iter(world.nextcap.world.departments.values()))
+    world.nextcap.transfer(waiting, support.name)
+    world.settle()
+    parked = [item["code"] for item in world.parked()]
+    teller = world.ticket()
+    world.settle()
+
+    world.advance(5)
+    news = {"department_id": support.id, "department": {"id": support.id, "name": "Help"}}
+    news["updated_at"] = iso(world.clock.now())
+    world.post(world.forge("ticket.updated", **world.nextcap.ticket(teller) | news))
+    world.settle()
+
+    assert parked == ["department_unknown"]
+    assert world.record(record)["nextcap_department"] == "Help"
+    assert not world.parked()
