@@ -168,17 +168,23 @@ def ids_of_ticket(connection: sa.Connection, ticket_id: int) -> list[tuple[str, 
 
 def _marking(rows: sa.ColumnElement[bool], look: sa.ColumnElement[int]) -> sa.Update:
     now = sa.bindparam("now", type_=Utc)
-    return (
-        links.update()
-        .where(rows)
-        .values(seq=links.c.seq + 1, look=links.c.look.op("|")(look), dirty_at=sa.func.coalesce(links.c.dirty_at, now))
-        .values(due_at=now)
-    )
+    dirty_at = sa.func.coalesce(links.c.dirty_at, now)
+    return _widening(rows, look).values(due_at=now, dirty_at=dirty_at)
+
+
+def _widening(rows: sa.ColumnElement[bool], look: sa.ColumnElement[int]) -> sa.Update:
+    """A pass at work sees by `seq` that there is more to look at than it knew of, and another one follows."""
+    return links.update().where(rows).values(seq=links.c.seq + 1, look=links.c.look.op("|")(look))
 
 
 def _marking_ticket(new: bulk.New) -> sa.sql.dml.ReturningUpdate[Any]:
-    marked = (links.c.ticket_id == new["the_ticket"]) & (links.c.state != GONE)
-    return _marking(marked, new["the_look"]).returning(links.c.connection)
+    """A link that is gone is not made due by this; but a pass that is finding its record back must know of it."""
+    now, is_gone = sa.bindparam("now", type_=Utc), links.c.state == GONE
+    marked = _widening(links.c.ticket_id == new["the_ticket"], new["the_look"]).values(
+        due_at=sa.case((is_gone, links.c.due_at), else_=now),
+        dirty_at=sa.case((is_gone, links.c.dirty_at), else_=sa.func.coalesce(links.c.dirty_at, now)),
+    )
+    return marked.returning(sa.case((is_gone, ""), else_=links.c.connection).label("connection"))
 
 
 _mark = bulk.Each(
@@ -206,7 +212,7 @@ def widen(connection: sa.Connection, link_ids: Iterable[int], look: Look) -> Non
 
 def mark_tickets(connection: sa.Connection, looks: Mapping[int, Look], now: datetime) -> list[str]:
     """Mark every link of these tickets (by row id) with what is to be looked at; the names of the connections."""
-    return sorted({row.connection for row in mark_each_ticket(connection, rows_to_mark(looks), now=now)})
+    return sorted({row.connection for row in mark_each_ticket(connection, rows_to_mark(looks), now=now)} - {""})
 
 
 def rows_to_mark(looks: Mapping[int, Look]) -> list[Mapping[str, Any]]:

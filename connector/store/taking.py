@@ -25,4 +25,4 @@ def leave(
 ) -> set[str]:
     """Keep these readings and events, and mark these tickets (by row id); the names of the connections concerned."""
     rows = {"readings": readings.rows_of(found), "events": events, "marks": links.rows_to_mark(looks)}
-    return {row.connection for row in _leave(connection, rows, now=now)}
+    return {row.connection for row in _leave(connection, rows, now=now)} - {""}

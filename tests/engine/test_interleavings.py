@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from connector.engine.context import NEXTCAP
+
 from .harness import World
 from .process import HUBSPOT
 
@@ -30,3 +32,21 @@ def test_a_value_that_comes_back_is_no_echo_while_a_slow_pass_is_at_work(world: 
     world.settle()
 
     assert same(world, ticket, record) == "First"
+
+
+def test_a_change_that_comes_while_a_pass_finds_its_record_back_is_carried(world: World) -> None:
+    """Until that pass ends, the link is still one whose record is gone, and of that Next Cap's changes are no concern."""
+    ticket, record = world.linked(subject="First")
+    world.hubspot.archive_ticket(record)
+    world.settle()
+    world.hubspot.restore_ticket(record)
+    world.deliver()
+
+    def meanwhile() -> None:
+        world.nextcap.set_fields(ticket, {"subject": "Second"})
+        world.deliver(NEXTCAP)
+
+    world.process.taps[HUBSPOT].after(READ, meanwhile)
+    world.settle()
+
+    assert same(world, ticket, record) == "Second"
