@@ -324,7 +324,7 @@ def _keep_ticket(engine: Engine, work: Work, record: Record, people: Directories
     kept = links.shadows_to_json(shadows)
     with engine.db.write() as connection:
         links.check_fence(connection, work.link)
-        was_told_of = links.attach_ticket(connection, work.link, record.id, engine.now(), shadows=kept)
+        was_told_of = links.attach_ticket(connection, work.link, record, engine.now(), shadows=kept)
         links.ensure(connection, [record.id], engine.names)
         _made(connection, work, CREATE_NEXTCAP, record.id)
         announcing.linked(engine, connection, work, engine.now(), nextcap_id=record.id)
@@ -336,10 +336,10 @@ def _keep_ticket(engine: Engine, work: Work, record: Record, people: Directories
     if was_told_of or adopted:
         work.look |= Look.NEXTCAP_COMMENTS
     work.shadows = shadows
-    if STATUS in shadows:
+    if STATUS in shadows and not was_told_of:
         take_nextcap(engine, work, record)
     else:
-        read_nextcap(engine, [work])  # It is not shown to us: that is for the pass to say.
+        read_nextcap(engine, [work])  # It has moved since, or it is not shown to us: that is for the pass to say.
 
 
 def _made(connection: sa.Connection, work: Work, kind: str, remote_id: str) -> None:

@@ -25,7 +25,7 @@ from connector.engine import announcing, fuses
 from connector.engine.context import Engine
 from connector.engine.points import Point, at
 from connector.engine.work import Parking, Work, backoff, describe, native_of, park_decision
-from connector.store import claims, connections, effects, journal, links, parked, pauses, small
+from connector.store import claims, connections, effects, heard, journal, links, parked, pauses, small
 from connector.store.effects import INTENDED
 from connector.store.links import LinkRow, Look
 
@@ -137,7 +137,7 @@ def _finish(engine: Engine, endings: Sequence[_Ending]) -> None:
         for one in held:
             if one.work.ticket_changes:
                 links.update_ticket(connection, one.link, one.work.ticket_changes)
-            links.forget_moments(connection, one.link, _settled_fields(one.work))
+            heard.forget_moments(connection, one.link, _settled_fields(one.work))
         claims.release(
             connection,
             [claims.Release(one.link, moment, one.changes) for one, moment in zip(held, moments, strict=True)],

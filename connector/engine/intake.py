@@ -32,7 +32,7 @@ from connector.engine.work import (
     reading_from_json,
     reading_to_json,
 )
-from connector.store import connections, deliveries, effects, links, parked, readings, taking
+from connector.store import connections, deliveries, effects, heard, links, parked, readings, taking
 from connector.store.links import Look
 
 MOST_EVENTS = 2000
@@ -297,9 +297,9 @@ def _from_crm(engine: Engine, connection: sa.Connection, name: str, held: Held, 
                 told = moments.setdefault(row.id, dict(row.moments or {}))
                 told[event.field] = max(told.get(event.field, ""), event.moment.isoformat())
     links.mark_each(connection, looks, now)
-    links.set_moments(connection, moments)
+    heard.set_moments(connection, moments)
     if versions:
-        links.note_echoes(connection, versions)
+        heard.note_echoes(connection, versions)
     for kind, found in unplaced.items():
         deliveries.unplace(connection, name, kind, sorted(found), now)
     deliveries.add_events(connection, _rows(name, held, outcomes, now))

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.domain.decision import Shadow
-from connector.domain.ticket import Value, normal
+from connector.domain.ticket import Record, Value, normal
 from connector.store import bulk
 from connector.store.tables import Utc, events, links, tickets
 
@@ -94,38 +94,6 @@ def ensure(connection: sa.Connection, nextcap_ids: Sequence[str], names: Sequenc
     pairs = [{"ticket_id": ids[one], "connection": name, **new} for one in sorted(ids) for name in names]
     bulk.upsert(connection, links, pairs, ["ticket_id", "connection"])
     return ids
-
-
-_set_moments = bulk.Each(
-    lambda new: links.update().where(links.c.id == new["the_link"]).values(moments=new["to_moments"]),
-    {"the_link": links.c.id.type, "to_moments": links.c.moments.type},
-)
-
-
-def set_moments(connection: sa.Connection, moments: Mapping[int, Mapping[str, str]]) -> None:
-    """When each CRM field of these links (by id) was last said to have changed."""
-    _set_moments(connection, [{"the_link": one, "to_moments": dict(told)} for one, told in moments.items()])
-
-
-_note_echoes = bulk.Each(
-    lambda new: links.update().where(links.c.id == new["the_link"]).values(echo_version=new["told"]),
-    {"the_link": links.c.id.type, "told": links.c.echo_version.type},
-)
-
-
-def note_echoes(connection: sa.Connection, versions: Mapping[int, datetime]) -> None:
-    """The versions that these records (by link id) got by writes of ours, as the vendor's events told."""
-    _note_echoes(connection, [{"the_link": one, "told": version} for one, version in versions.items()])
-
-
-def forget_moments(connection: sa.Connection, link: LinkRow, fields: Sequence[str]) -> None:
-    """Forget when these CRM fields changed, as far as that was known at the claim; what came since stays."""
-    if not link.moments:
-        return
-    row = connection.execute(sa.select(links.c.moments).where(links.c.id == link.id).with_for_update()).one()
-    old = {name for name in fields if name in link.moments and link.moments[name] == row.moments.get(name)}
-    if old:
-        set_moments(connection, {link.id: {name: at for name, at in row.moments.items() if name not in old}})
 
 
 def add_for_record(connection: sa.Connection, name: str, record_id: str) -> int | None:
@@ -276,13 +244,14 @@ def follow(connection: sa.Connection, link: LinkRow, record_id: str) -> None:
     connection.execute(links.update().where(links.c.id == link.id).values(record_id=record_id))
 
 
-def attach_ticket(connection: sa.Connection, link: LinkRow, nextcap_id: str, now: datetime, **changes: Any) -> bool:
-    """The Next Cap ticket that this link was waiting for.
+def attach_ticket(connection: sa.Connection, link: LinkRow, made: Record, now: datetime, **changes: Any) -> bool:
+    """The Next Cap ticket that this link was waiting for, as it was when it was made.
 
     Its webhook may have made a ticket row of its own already: that twin's links of other connections and its
     reading come over, its own empty link and the row itself go. Whether that one was marked again after its ticket's
-    making: then something happened that is now this link's to look at.
+    making, or has a newer reading: then something happened that is now this link's to look at.
     """
+    nextcap_id = made.id
     was_marked, told = False, {}
     # Made here if it is not there yet: whoever is about to make it waits for this transaction, and finds our row.
     bulk.upsert(connection, tickets, [{"nextcap_id": nextcap_id}], ["nextcap_id"])
@@ -292,6 +261,7 @@ def attach_ticket(connection: sa.Connection, link: LinkRow, nextcap_id: str, now
         same = (links.c.ticket_id == twin.id) & (links.c.connection == link.connection)
         empty = links.delete().where(same, links.c.record_id.is_(None)).returning(links.c.seq)
         was_marked = any(row.seq > 1 for row in connection.execute(empty))
+        was_marked |= None not in (twin.version, made.version) and twin.version > made.version
         connection.execute(links.update().where(links.c.ticket_id == twin.id).values(ticket_id=link.ticket.id))
         connection.execute(events.update().where(events.c.ticket_id == twin.id).values(ticket_id=link.ticket.id))
         connection.execute(tickets.delete().where(tickets.c.id == twin.id))

@@ -35,7 +35,7 @@ def test_a_value_that_comes_back_is_no_echo_while_a_slow_pass_is_at_work(world: 
 
 
 def test_a_change_that_comes_while_a_pass_finds_its_record_back_is_carried(world: World) -> None:
-    """Until that pass ends, the link is still one whose record is gone, and of that Next Cap's changes are no concern."""
+    """Until that pass ends, the link is one whose record is gone, and of those Next Cap's changes are no concern."""
     ticket, record = world.linked(subject="First")
     world.hubspot.archive_ticket(record)
     world.settle()
@@ -50,3 +50,21 @@ def test_a_change_that_comes_while_a_pass_finds_its_record_back_is_carried(world
     world.settle()
 
     assert same(world, ticket, record) == "Second"
+
+
+def test_a_change_that_overtakes_the_link_of_a_ticket_that_we_make_is_carried(world: World) -> None:
+    """Its webhooks find a row of their own; what they brought is newer than the answer that made the ticket."""
+    record = world.hubspot.create_ticket("First")
+    world.deliver()
+
+    def meanwhile() -> None:
+        (ticket,) = world.nextcap.state()["tickets"]
+        world.mail(NEXTCAP)
+        world.nextcap.set_fields(ticket["id"], {"subject": "Second"})
+        world.deliver(NEXTCAP)
+
+    world.process.taps[NEXTCAP].after("POST /crm/tickets", meanwhile)
+    world.settle()
+
+    (ticket,) = world.nextcap.state()["tickets"]
+    assert same(world, ticket["id"], record) == "Second"
