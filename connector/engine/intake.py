@@ -122,10 +122,9 @@ def take(engine: Engine, source: str, arrivals: Sequence[Arrival]) -> list[Recei
                 _park_unreadable(connection, source, one.problem, delivery_id, now)
         held = [(row_id, event) for one, (row_id, _) in zip(arrivals, kept, strict=True) for event in one.events]
         if source == NEXTCAP:
-            names = _from_nextcap(engine, connection, held, now)
+            rung = _from_nextcap(engine, connection, held, now)
         else:
-            names = _from_crm(engine, connection, source, held, now)
-        rung = connections.ring(connection, sorted(names), now) if names else []
+            rung = _from_crm(engine, connection, source, held, now)
         at(Point.TAKING, source)
     at(Point.TAKEN, source)
     if rung:
@@ -190,10 +189,10 @@ class _Known:
             self.look = look if self.look is None else self.look | look
 
 
-def _from_nextcap(engine: Engine, connection: sa.Connection, held: Held, now: datetime) -> set[str]:
-    """Store what these events bring; the connections that have work by it."""
+def _from_nextcap(engine: Engine, connection: sa.Connection, held: Held, now: datetime) -> list[str]:
+    """Store what these events bring; the connections that have work by it and must be told."""
     known = _known_tickets(engine, connection, {event.ticket_id for _, event in held if event.ticket_id})
-    needs = list(engine.mappings.those_active(connection, engine.names).values()) if known else []
+    needs = list(engine.mappings.lately(connection, engine.names).values()) if known else []
     outcomes: Outcomes = []
     for _, event in held:
         if not event.ticket_id:
@@ -265,8 +264,8 @@ def _says_the_same(record: Record, ticket: _Known) -> bool:
     return all(known.get(name) == value for name, value in record.fields.items())
 
 
-def _from_crm(engine: Engine, connection: sa.Connection, name: str, held: Held, now: datetime) -> set[str]:
-    """Store what these events bring; the connections that have work by it."""
+def _from_crm(engine: Engine, connection: sa.Connection, name: str, held: Held, now: datetime) -> list[str]:
+    """Store what these events bring; the connection, where it has work by it and must be told."""
     events = [event for _, event in held]
     subjects = {event.ticket_id or event.subject for event in events}
     known = links.by_record(connection, name, subjects, lock=True)
@@ -303,7 +302,7 @@ def _from_crm(engine: Engine, connection: sa.Connection, name: str, held: Held, 
     for kind, found in unplaced.items():
         deliveries.unplace(connection, name, kind, sorted(found), now)
     deliveries.add_events(connection, _rows(name, held, outcomes, now))
-    return {name} if looks or any(unplaced.values()) else set()
+    return connections.ring(connection, [name], now) if looks or any(unplaced.values()) else []
 
 
 def _consider_unknown(event: Event, unplaced: Mapping[str, set[str]]) -> str:

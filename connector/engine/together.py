@@ -101,7 +101,7 @@ class Together(Generic[T, R]):
         return batch
 
     def _pass_on(self, served: int) -> None:
-        """The first of those who came meanwhile serves them, and whoever was served now and comes again soon."""
+        """The first of those who came meanwhile serves them, with as many as were served now: they often come again."""
         with self._lock:
             self._usual = max(self._usual, min(MOST, served + len(self._waiting)))
             if len(self._waiting) < self._usual:

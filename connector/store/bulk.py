@@ -78,15 +78,17 @@ class Each:
 
 
 class Chain:
-    """Several changes that do not build on each other, by one statement on PostgreSQL, one after the other on SQLite.
+    """Several changes that do not build on each other, and one that takes what the last of them returned.
 
-    Call it with the rows of each, by its name; it returns the rows that the last one returns.
+    By one statement on PostgreSQL, one after the other on SQLite. Call it with the rows of each, by its name. It
+    returns the rows of the final one, which `then` makes of the values that the last of the others returned.
     """
 
-    def __init__(self, **parts: Each) -> None:
+    def __init__(self, then: Callable[[Any], sa.sql.dml.ReturningUpdate[Any]], **parts: Each) -> None:
         self._parts = parts
         *others, last = [part.many(name).cte(f"{name}_part") for name, part in parts.items()]
-        self._all = _as_text(sa.select(*last.c).add_cte(*others), POSTGRESQL)
+        self._all = _as_text(then(sa.select(*last.c)).add_cte(*others), POSTGRESQL)
+        self._then = then(sa.bindparam("returned", expanding=True))
 
     def __call__(
         self, connection: sa.Connection, rows: Mapping[str, Sequence[Mapping[str, Any]]], **same: Any
@@ -94,7 +96,9 @@ class Chain:
         """Carry them out. `same` are values that all of them take."""
         if connection.dialect.name == "postgresql":
             return connection.execute(self._all, {name: as_json(rows[name]) for name in self._parts} | same).all()
-        return [part(connection, rows[name], **same) for name, part in self._parts.items()][-1]
+        returned = [part(connection, rows[name], **same) for name, part in self._parts.items()][-1]
+        values = sorted({value for (value,) in returned})
+        return connection.execute(self._then, {"returned": values, **same}).all() if values else []
 
 
 def as_json(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -37,12 +37,20 @@ _rung = connections.c.bell_at
 _is_quiet = sa.or_(
     _rung.is_(None), _rung < sa.bindparam("long_ago", type_=Utc), _rung > sa.bindparam("ahead", type_=Utc)
 )
-_ring = (
-    connections.update()
-    .where(connections.c.name.in_(sa.bindparam("names", expanding=True)), _is_quiet)
-    .values(bell_at=_now)
-    .returning(connections.c.name)
-)
+
+
+def ringing(names: Any) -> sa.sql.dml.ReturningUpdate[Any]:
+    """What `ring` does, as a statement that takes `ring_times`; `names` is a parameter or a query."""
+    silent = connections.update().where(connections.c.name.in_(names), _is_quiet)
+    return silent.values(bell_at=_now).returning(connections.c.name)
+
+
+def ring_times(now: datetime) -> dict[str, datetime]:
+    """The moments that `ringing` compares with."""
+    return {"now": now, "long_ago": now - BELL_LASTS, "ahead": now + BELL_LASTS}
+
+
+_ring = ringing(sa.bindparam("names", expanding=True))
 
 
 def ring(connection: sa.Connection, names: Sequence[str], now: datetime) -> list[str]:
@@ -50,8 +58,7 @@ def ring(connection: sa.Connection, names: Sequence[str], now: datetime) -> list
 
     One that is noted ahead of now is none: the clock went back.
     """
-    told = {"names": list(names), "now": now, "long_ago": now - BELL_LASTS, "ahead": now + BELL_LASTS}
-    return sorted(row.name for row in connection.execute(_ring, told))
+    return sorted(row.name for row in connection.execute(_ring, {"names": list(names), **ring_times(now)}))
 
 
 def acquire(connection: sa.Connection, name: str, *, owner: str, now: datetime, until: datetime) -> Lease | None:

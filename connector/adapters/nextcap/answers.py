@@ -108,7 +108,7 @@ def pick(raw: Raw, *names: str) -> Any:
 def inner(raw: Raw, name: str) -> Raw:
     """The object in this field; an empty one where there is none."""
     found = pick(raw, name)
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, dict) else {}
 
 
 @cache
