@@ -194,7 +194,7 @@ def _consider(
     found = [one for one in looks if one is not None]
     for one in found:
         if one.suspicion is None:
-            links.widen(connection, [one.link_id], one.look)
+            links.widen(connection, [one.link_id], one.look, engine.now())
         else:
             links.mark(connection, [one.link_id], one.look, engine.now())
     drifts.suspect(connection, [one.suspicion for one in found if one.suspicion], engine.now())
@@ -206,13 +206,16 @@ def _consider(
 
 
 def _differing(row: sa.Row[Any], record: Record, mapping: TicketMapping, name: str) -> Found | None:
-    """A linked record that is shown otherwise than it is known; one that is worked anyway is no cause for suspicion."""
+    """A linked record that is shown otherwise than it is known; one that is worked anyway is no cause for suspicion.
+
+    A pass that is at work may have read, and carried, something else than is known.
+    """
     if row.state == links.GONE:
         return Found(row.id, Look.CRM, suspicion(row, name, "a record that is back"))
     names = differing(row, record, mapping)
-    if not names:
+    if not names and row.lease_until is None:
         return None
-    if row.due_at is not None:
+    if not names or row.due_at is not None:
         return Found(row.id, Look.CRM, None)
     values = {one: record.fields[one] for one in names}
     told = suspicion(row, name, ", ".join(names), fields=names, shown=drift.shown(values))

@@ -115,16 +115,16 @@ _locked = _with_tickets.with_only_columns(tickets.c.id).order_by(tickets.c.id).w
 def by_record(
     connection: sa.Connection, name: str, record_ids: Iterable[str], *, lock: bool = False
 ) -> dict[str, sa.Row[Any]]:
-    """Link rows by CRM record id; with `lock`, nobody else changes them before the transaction ends, and each says how
-    long its ticket is held (`lease_until`).
+    """Link rows by CRM record id, each with `lease_until`: None where no pass is at work on its ticket.
 
-    Links are locked by their tickets, as everywhere, and read by another statement after that: one that had to wait for
-    its locks would show the links as they were before the wait.
+    With `lock`, nobody else changes them before the transaction ends. Links are locked by their tickets, as everywhere,
+    and read by another statement after that: one that had to wait for its locks would show the links as they were
+    before the wait.
     """
     named = {"name": name, "record_ids": list(record_ids)}
     if lock:
         connection.execute(_locked, named)
-    rows = connection.execute(_with_tickets if lock else _of_records, named)
+    rows = connection.execute(_with_tickets, named)
     return {str(row.record_id): row for row in rows}
 
 
@@ -172,10 +172,14 @@ def mark_each(connection: sa.Connection, looks: Mapping[int, Look], now: datetim
     _mark(connection, [{"the_link": one, "the_look": int(look)} for one, look in looks.items()], now=now)
 
 
-def widen(connection: sa.Connection, link_ids: Iterable[int], look: Look) -> None:
-    """One more thing to look at for links that are due anyway: when they are, they look at this too."""
-    wider = links.update().where(links.c.id.in_(list(link_ids)))
-    connection.execute(wider.values(seq=links.c.seq + 1, look=links.c.look.op("|")(int(look))))
+def widen(connection: sa.Connection, link_ids: Iterable[int], look: Look, now: datetime) -> None:
+    """One more thing to look at for links that are due anyway, no sooner than they are.
+
+    One that its pass has let go meanwhile is due at once.
+    """
+    wider = _widening(links.c.id.in_(list(link_ids)), sa.literal(int(look)))
+    moments = {one: sa.func.coalesce(links.c[one], sa.literal(now, Utc)) for one in ("dirty_at", "due_at")}
+    connection.execute(wider.values(moments))
 
 
 def mark_tickets(connection: sa.Connection, looks: Mapping[int, Look], now: datetime) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from connector.engine.context import NEXTCAP
+from connector.store import links
+from connector.store.links import Look
 
 from .harness import World
-from .process import HUBSPOT
+from .process import HUBSPOT, everywhere
 
 READ = "POST /tickets/batch/read"
 
@@ -68,3 +70,34 @@ def test_a_change_that_overtakes_the_link_of_a_ticket_that_we_make_is_carried(wo
 
     (ticket,) = world.nextcap.state()["tickets"]
     assert same(world, ticket["id"], record) == "Second"
+
+
+def test_a_value_that_came_back_untold_while_a_pass_was_at_work_is_found_by_the_sweep(world: World) -> None:
+    """The list shows what was known before the pass; that is not yet what the pass will have stored."""
+    ticket, record = world.linked(subject="First")
+    world.process.reconcile()
+    world.advance(200)
+    world.hubspot.set_properties(record, {"subject": "Second"})
+    world.deliver()
+
+    def meanwhile() -> None:
+        world.hubspot.set_properties(record, {"subject": "First"})
+        world.mail()
+        world.new_process().reconcile()
+
+    world.process.taps[HUBSPOT].after(READ, meanwhile)
+    world.settle()
+
+    assert same(world, ticket, record) == "First"
+
+
+@everywhere
+def test_a_look_that_found_a_ticket_at_work_makes_it_due_where_its_pass_has_ended(world: World) -> None:
+    """Between the two, the pass has let the link go, and knew nothing of what is to be looked at."""
+    ticket, _ = world.linked()
+
+    with world.engine.db.write() as connection:
+        links.widen(connection, [world.link(ticket).id], Look.CRM, world.engine.now())
+
+    assert world.due_in(ticket) == 0.0
+    assert world.link(ticket).look == Look.CRM
