@@ -78,7 +78,8 @@ def renew(connection: sa.Connection, lease: Lease, until: datetime) -> bool:
 
 
 def give_back(connection: sa.Connection, lease: Lease) -> None:
-    connection.execute(_mine(lease).values(owner=None, lease_until=None))
+    """Let others drain. Whoever answered a bell meanwhile found the lease taken: the next bell is heard again."""
+    connection.execute(_mine(lease).values(owner=None, lease_until=None, bell_at=None))
 
 
 def _mine(lease: Lease) -> sa.Update:

@@ -17,14 +17,15 @@ DEPARTMENTS = "nextcap/departments"
 
 
 def save_people(connection: sa.Connection, name: str, everybody: Sequence[Person]) -> None:
-    """Replace what is known of one system's people."""
-    connection.execute(people.delete().where(people.c.connection == name))
+    """Replace what is known of one system's people. Several may do so at once: the drains of two connections."""
+    by_id = {person.id: person for person in everybody}
     rows = [
         {"connection": name, "id": one.id, "email": one.email, "name": one.name, "active": one.active}
-        for one in {person.id: person for person in everybody}.values()
+        for _, one in sorted(by_id.items())
     ]
-    if rows:
-        connection.execute(people.insert(), rows)
+    bulk.put(connection, people, rows, ["connection", "id"])
+    gone = load_people(connection, name).keys() - by_id.keys()
+    connection.execute(people.delete().where(people.c.connection == name, people.c.id.in_(sorted(gone))))
 
 
 def load_people(connection: sa.Connection, name: str) -> dict[str, Person]:

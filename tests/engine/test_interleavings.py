@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from connector.domain.ticket import Person
 from connector.engine.context import NEXTCAP
-from connector.store import links
+from connector.store import links, small
 from connector.store.links import Look
 
 from .harness import World
 from .process import HUBSPOT, everywhere
 
-READ = "POST /tickets/batch/read"
+READ, UPDATE = "POST /tickets/batch/read", "POST /tickets/batch/update"
 
 
 def same(world: World, ticket: str, record: str) -> str:
@@ -101,3 +107,50 @@ def test_a_look_that_found_a_ticket_at_work_makes_it_due_where_its_pass_has_ende
 
     assert world.due_in(ticket) == 0.0
     assert world.link(ticket).look == Look.CRM
+
+
+@everywhere
+def test_a_bell_that_found_a_drain_at_work_hushes_no_later_one(world: World) -> None:
+    """Whoever answered it did nothing; what came was worked by the drain that was there, and this is another change."""
+    ticket, _ = world.linked()
+    world.nextcap.set_fields(ticket, {"subject": "First"})
+    world.deliver()
+
+    def meanwhile() -> None:
+        world.nextcap.set_fields(ticket, {"subject": "Second"})
+        world.deliver(NEXTCAP)
+        assert world.new_process().drain().worked == 0
+
+    world.process.taps[HUBSPOT].before(UPDATE, meanwhile)
+    world.drain()
+    world.process.bells.clear()
+    world.nextcap.set_fields(ticket, {"subject": "Third"})
+    world.deliver(NEXTCAP)
+
+    assert world.process.bells == [HUBSPOT]
+
+
+@pytest.mark.parametrize("db_url", ["postgresql"], indirect=True)
+def test_two_drains_may_learn_of_next_caps_people_at_the_same_moment(world: World) -> None:
+    """Each connection's drain asks for them when an hour is over; the one that comes later has the last word."""
+    jo, kim, max_ = (Person(name, f"{name}@home.example", name, True) for name in ("jo", "kim", "max"))
+    troubles: list[sa.exc.SQLAlchemyError] = []
+
+    def save(*everybody: Person) -> None:
+        try:
+            with world.engine.db.write() as connection:
+                small.save_people(connection, NEXTCAP, everybody)
+        except sa.exc.SQLAlchemyError as problem:
+            troubles.append(problem)
+
+    save(max_)
+    with world.engine.db.write() as connection:
+        small.save_people(connection, NEXTCAP, [kim, jo])
+        other = threading.Thread(target=save, args=(jo, kim))
+        other.start()
+        other.join(0.2)
+    other.join(10)
+
+    assert troubles == []
+    with world.engine.db.read() as connection:
+        assert sorted(small.load_people(connection, NEXTCAP)) == ["jo", "kim"]
