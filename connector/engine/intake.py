@@ -24,7 +24,7 @@ from connector.domain.ticket import Record
 from connector.engine import announcing, doorbell
 from connector.engine.announcing import Move
 from connector.engine.context import NEXTCAP, Engine
-from connector.engine.placing import COMMENT, TICKET
+from connector.engine.placing import COMMENT, SPOKEN, TICKET
 from connector.engine.points import Point, at
 from connector.engine.work import (
     moved_moments,
@@ -277,7 +277,7 @@ def _from_crm(engine: Engine, connection: sa.Connection, name: str, held: Held, 
     looks: dict[int, Look] = {}
     moments: dict[int, dict[str, str]] = {}
     versions: dict[int, datetime] = {}
-    unplaced: dict[str, set[str]] = {TICKET: set(), COMMENT: set()}
+    unplaced: dict[str, set[str]] = {TICKET: set(), COMMENT: set(), SPOKEN: set()}
     for event in events:
         row = known.get(event.ticket_id or event.subject)
         if event.kind is EventKind.COMMENT and event.subject in ours:
@@ -310,6 +310,6 @@ def _consider_unknown(event: Event, unplaced: Mapping[str, set[str]]) -> str:
         unplaced[COMMENT].add(event.subject)
         return "names a comment: its ticket will be looked up"
     if event.kind in (EventKind.CREATED, EventKind.TICKET, EventKind.RESTORED, EventKind.COMMENT):
-        unplaced[TICKET].add(event.ticket_id or event.subject)
+        unplaced[SPOKEN if event.kind is EventKind.COMMENT else TICKET].add(event.ticket_id or event.subject)
         return "names a record that no link knows: it will be placed"
     return "about no record that is carried: kept, nothing to do"

@@ -20,7 +20,9 @@ from connector.engine.creating import CREATE_CRM
 from connector.store import deliveries, effects, journal, links
 from connector.store.links import Look
 
-TICKET, COMMENT = "ticket", "comment"
+TICKET, COMMENT, SPOKEN = "ticket", "comment", "spoken"
+"""What an event named: a record, a comment that does not tell its record, a record with a new comment."""
+LOOKS = {TICKET: Look.CRM, SPOKEN: Look.CRM_COMMENTS}
 
 
 def place(engine: Engine, name: str) -> None:
@@ -28,7 +30,7 @@ def place(engine: Engine, name: str) -> None:
     with engine.db.read() as connection:
         rows = deliveries.due_unplaced(connection, name, engine.now(), engine.crms[name].capabilities.batch)
     notes = [row for row in rows if row.kind == COMMENT]
-    records = [row for row in rows if row.kind == TICKET]
+    records = [row for row in rows if row.kind in LOOKS]
     if notes:
         _place_comments(engine, name, notes)
     if records:
@@ -40,7 +42,7 @@ def _place_comments(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> N
         owners = engine.crms[name].tickets_of([row.subject for row in rows])
     except (NotSupported, Refused) as problem:
         with engine.db.write() as connection:
-            deliveries.placed(connection, [row.id for row in rows])
+            deliveries.placed(connection, rows)
             _journal(engine, connection, name, "comments_unplaced", f"comments cannot be placed: {problem}")
         return
     with engine.db.write() as connection:
@@ -49,32 +51,41 @@ def _place_comments(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> N
             mine = [known[one].id for one in owners.get(row.subject, ()) if one in known]
             if mine:
                 links.mark(connection, mine, Look.CRM_COMMENTS, engine.now())
-                deliveries.placed(connection, [row.id])
+                deliveries.placed(connection, [row])
             else:
                 _later(engine, connection, name, row, "belongs to no ticket that is carried")
 
 
 def _place_records(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> None:
     with engine.db.write() as connection:
-        known = links.by_record(connection, name, [row.subject for row in rows])
-        links.mark(connection, [known[row.subject].id for row in rows if row.subject in known], Look.CRM, engine.now())
-        deliveries.placed(connection, [row.id for row in rows if row.subject in known])
+        rest = _mark_known(engine, connection, name, rows)
         mapping = engine.mappings.active(connection, name)
-    rest = {row.subject: row for row in rows if row.subject not in known}
     if not rest:
         return
     adapter = engine.crms[name]
     fields = tuple(sorted({*mapping.crm_fields(), adapter.external_id} - {""}))
     try:
-        found = adapter.read(list(rest), fields)
+        found = adapter.read(sorted({row.subject for row in rest}), fields)
     except Refused as problem:
         with engine.db.write() as connection:
-            for row in rest.values():
+            for row in rest:
                 _later(engine, connection, name, row, f"cannot be read: {problem}")
         return
     with engine.db.write() as connection:
-        for subject, row in rest.items():
-            _place_record(engine, connection, name, row, found.get(subject), mapping)
+        for row in _mark_known(engine, connection, name, rest):  # A link may have been made meanwhile.
+            _place_record(engine, connection, name, row, found.get(row.subject), mapping)
+
+
+def _mark_known(
+    engine: Engine, connection: sa.Connection, name: str, rows: Sequence[sa.Row[Any]]
+) -> Sequence[sa.Row[Any]]:
+    """Mark the links of those records that one knows by now; the others."""
+    known = links.by_record(connection, name, [row.subject for row in rows])
+    mine = [row for row in rows if row.subject in known]
+    for row in mine:
+        links.mark(connection, [known[row.subject].id], LOOKS[row.kind], engine.now())
+    deliveries.placed(connection, mine)
+    return [row for row in rows if row.subject not in known]
 
 
 def _place_record(
@@ -86,7 +97,7 @@ def _place_record(
     mapping: TicketMapping,
 ) -> None:
     if record is None:
-        deliveries.placed(connection, [row.id])
+        deliveries.placed(connection, [row])
         _journal(engine, connection, name, "not_there", f"record {row.subject} is not there (any more)")
         return
     ours = record.get(engine.crms[name].external_id)
@@ -94,9 +105,9 @@ def _place_record(
         _place_ours(engine, connection, name, row, ours)
         return
     if effects.has_open_creates(connection, name, CREATE_CRM):
-        deliveries.place_later(connection, row.id, engine.now() + timedelta(seconds=1))
+        deliveries.place_later(connection, row, engine.now() + timedelta(seconds=1))
         return
-    deliveries.placed(connection, [row.id])
+    deliveries.placed(connection, [row])
     if not mapping.creates_in_nextcap:
         text = f"record {row.subject} carries no Next Cap id, and the mapping does not create tickets in Next Cap"
         _journal(engine, connection, name, "not_carried", text)
@@ -106,9 +117,8 @@ def _place_record(
         text = f"record {row.subject} lies outside the mapping: {', '.join(outside)} differs"
         _journal(engine, connection, name, "not_carried", text)
         return
-    link_id = links.add_for_record(connection, name, row.subject)
-    if link_id is not None:
-        links.mark(connection, [link_id], Look.CRM | Look.CRM_COMMENTS, engine.now())
+    link_id = links.for_record(connection, name, row.subject)
+    links.mark(connection, [link_id], Look.CRM | Look.CRM_COMMENTS, engine.now())
 
 
 def _place_ours(engine: Engine, connection: sa.Connection, name: str, row: sa.Row[Any], nextcap_id: str) -> None:
@@ -117,9 +127,9 @@ def _place_ours(engine: Engine, connection: sa.Connection, name: str, row: sa.Ro
     if link is not None and link.record_id is None and row.tries == 0:
         if link.seq == 0:
             links.mark(connection, [link.id], Look.NEXTCAP, engine.now())
-        deliveries.place_later(connection, row.id, engine.now() + timedelta(seconds=2))
+        deliveries.place_later(connection, row, engine.now() + timedelta(seconds=2))
         return
-    deliveries.placed(connection, [row.id])
+    deliveries.placed(connection, [row])
     if link is not None and link.record_id == row.subject:  # Joined since the first look, and changed after that.
         links.mark(connection, [link.id], Look.CRM | Look.CRM_COMMENTS, engine.now())
         return
@@ -129,9 +139,9 @@ def _place_ours(engine: Engine, connection: sa.Connection, name: str, row: sa.Ro
 def _later(engine: Engine, connection: sa.Connection, name: str, row: sa.Row[Any], verdict: str) -> None:
     waits = engine.timing.unplaced
     if row.tries < len(waits):
-        deliveries.place_later(connection, row.id, engine.now() + timedelta(seconds=waits[row.tries]))
+        deliveries.place_later(connection, row, engine.now() + timedelta(seconds=waits[row.tries]))
         return
-    deliveries.placed(connection, [row.id])
+    deliveries.placed(connection, [row])
     _journal(engine, connection, name, "belongs_to_none", f"{row.kind} {row.subject} {verdict}")
 
 

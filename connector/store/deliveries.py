@@ -104,16 +104,19 @@ def next_unplaced(connection: sa.Connection, name: str) -> datetime | None:
     return value if isinstance(value, datetime) else None
 
 
-def placed(connection: sa.Connection, ids: Sequence[int]) -> None:
-    """These have found their link, or belong to none."""
-    if ids:
-        connection.execute(unplaced.delete().where(unplaced.c.id.in_(list(ids))))
+def placed(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> None:
+    """These have found their link, or belong to none. What was named again since the row was read, waits on."""
+    for row in rows:
+        connection.execute(unplaced.delete().where(_as_read(row)))
 
 
-def place_later(connection: sa.Connection, row_id: int, due_at: datetime) -> None:
-    connection.execute(
-        unplaced.update().where(unplaced.c.id == row_id).values(due_at=due_at, tries=unplaced.c.tries + 1)
-    )
+def place_later(connection: sa.Connection, row: sa.Row[Any], due_at: datetime) -> None:
+    """This one is looked for again then; at once, if it was named again since the row was read."""
+    connection.execute(unplaced.update().where(_as_read(row)).values(due_at=due_at, tries=unplaced.c.tries + 1))
+
+
+def _as_read(row: sa.Row[Any]) -> sa.ColumnElement[bool]:
+    return sa.and_(unplaced.c.id == row.id, unplaced.c.due_at == row.due_at, unplaced.c.tries == row.tries)
 
 
 def purge(connection: sa.Connection, *, before: datetime, bodies_before: datetime, limit: int = 1000) -> int:

@@ -96,10 +96,11 @@ def ensure(connection: sa.Connection, nextcap_ids: Sequence[str], names: Sequenc
     return ids
 
 
-def add_for_record(connection: sa.Connection, name: str, record_id: str) -> int | None:
-    """A link for a CRM record that has no Next Cap ticket yet; None where that record is linked already."""
-    if by_record(connection, name, [record_id]):
-        return None
+def for_record(connection: sa.Connection, name: str, record_id: str) -> int:
+    """The link of a CRM record; one without a Next Cap ticket is made where there is none yet."""
+    known = by_record(connection, name, [record_id]).get(record_id)
+    if known is not None:
+        return int(known.id)
     ticket_id = connection.execute(tickets.insert().values(number="").returning(tickets.c.id)).scalar_one()
     row = links.insert().values(ticket_id=ticket_id, connection=name, record_id=record_id)
     return int(connection.execute(row.returning(links.c.id)).scalar_one())

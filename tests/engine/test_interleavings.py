@@ -7,15 +7,23 @@ import threading
 import pytest
 import sqlalchemy as sa
 
+from connector.adapters.base import Event, EventKind
 from connector.domain.ticket import Person
 from connector.engine.context import NEXTCAP
+from connector.engine.intake import Arrival, take
 from connector.store import links, small
 from connector.store.links import Look
 
 from .harness import World
 from .process import HUBSPOT, everywhere
 
-READ, UPDATE = "POST /tickets/batch/read", "POST /tickets/batch/update"
+READ, UPDATE, UPSERT = "POST /tickets/batch/read", "POST /tickets/batch/update", "POST /tickets/batch/upsert"
+
+
+def tell(world: World, kind: EventKind, subject: str, record: str) -> None:
+    """An event arrives that names a record, as those of some CRMs do."""
+    event = Event("told", kind, subject, key=f"{kind} {subject} {world.clock.now()}", ticket_id=record)
+    take(world.engine, HUBSPOT, [Arrival(event.key, b"{}", [event])])
 
 
 def same(world: World, ticket: str, record: str) -> str:
@@ -154,3 +162,41 @@ def test_two_drains_may_learn_of_next_caps_people_at_the_same_moment(world: Worl
     assert troubles == []
     with world.engine.db.read() as connection:
         assert sorted(small.load_people(connection, NEXTCAP)) == ["jo", "kim"]
+
+
+@everywhere
+def test_a_comment_on_a_record_that_is_just_being_linked_is_read(world: World) -> None:
+    """Its event names a record that no link knows, and by the time it is placed one does."""
+    ticket = world.ticket()
+    world.deliver()
+
+    def meanwhile() -> None:
+        record = world.record_id(ticket)
+        note = world.hubspot.write_note(record, "<p>Seen</p>")
+        world.mail()
+        tell(world, EventKind.COMMENT, note, record)
+
+    world.process.taps[HUBSPOT].after(UPSERT, meanwhile)
+    world.settle()
+
+    assert world.said(ticket, "note") == ["Seen"]
+
+
+@everywhere
+def test_a_record_that_is_named_again_while_it_is_placed_is_looked_at_again(world: World) -> None:
+    """What was read of it, and not carried, is not what it says by now."""
+    world.hubspot.add_pipeline("Returns", {"Arrived": "OPEN"})
+    record = world.hubspot.create_ticket("First", pipeline="Returns", stage="Arrived")
+    world.mail()
+    tell(world, EventKind.TICKET, record, record)
+
+    def meanwhile() -> None:
+        world.advance(1)
+        world.hubspot.set_properties(record, {"hs_pipeline": "0", "hs_pipeline_stage": "1"})
+        world.mail()
+        tell(world, EventKind.TICKET, record, record)
+
+    world.process.taps[HUBSPOT].after(READ, meanwhile)
+    world.settle()
+
+    assert [one["subject"] for one in world.nextcap.state()["tickets"]] == ["First"]
