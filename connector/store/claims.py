@@ -158,9 +158,9 @@ def due_connections(connection: sa.Connection, now: datetime) -> list[str]:
 
 
 def due_alone(connection: sa.Connection, now: datetime, limit: int = 20) -> list[tuple[int, str]]:
-    """Due links that are worked alone: id and ticket number."""
+    """Due links that are worked alone, those first that have been due longest: id and ticket number."""
     query = _free(sa.select(links.c.id, tickets.c.number), now).where(_is_alone())
-    rows = connection.execute(query.order_by(links.c.due_at).limit(limit))
+    rows = connection.execute(query.order_by(links.c.dirty_at, links.c.id).limit(limit))
     return [(row.id, row.number) for row in rows]
 
 

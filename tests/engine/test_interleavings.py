@@ -11,7 +11,7 @@ from connector.adapters.base import Event, EventKind
 from connector.domain.ticket import Person
 from connector.engine.context import NEXTCAP
 from connector.engine.intake import Arrival, take
-from connector.store import links, small
+from connector.store import claims, links, small, tables
 from connector.store.links import Look
 
 from .harness import World
@@ -200,3 +200,15 @@ def test_a_record_that_is_named_again_while_it_is_placed_is_looked_at_again(worl
     world.settle()
 
     assert [one["subject"] for one in world.nextcap.state()["tickets"]] == ["First"]
+
+
+def test_who_is_worked_alone_and_marked_again_keeps_its_place(world: World) -> None:
+    """Else tickets that people talk on would be behind those on which nothing happens, without end."""
+    first, second = (world.link(world.linked()[0]).id for _ in range(2))
+    with world.engine.db.write() as connection:
+        connection.execute(tables.links.update().values(alone=True))
+        for link in (first, second, first):
+            links.mark(connection, [link], Look.ALL, world.engine.now())
+            world.advance(1)
+
+        assert [link for link, _ in claims.due_alone(connection, world.engine.now())] == [first, second]
