@@ -114,6 +114,11 @@ def lost(system: str, told: str) -> UnknownOutcome:
     return UnknownOutcome(f"{system}: {told}", code="no_outcome", answered=True, system=system)
 
 
+def conflict(system: str, told: object) -> RetryLater:
+    """A write that was decided on what is not so any more: read it again, decide again."""
+    return RetryLater(f"{told}: changed since it was read", code="conflict", scope="record", system=system)
+
+
 def bad_place(system: str, after: str) -> Refused:
     """What `changes` raises where it cannot go on from there: the sweep begins again."""
     return Refused(f"{system}: {after[:60]!r} is no place in a sweep", code="bad_place")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from connector.adapters.base import Check, Step
 from connector.adapters.times import http_date
@@ -74,15 +74,17 @@ def ours_exist(what: str, steps: Sequence[Step]) -> Check:
     return judged(what, not lacking, lacking or "ours exist", advice=SETUP)
 
 
-def unfit(held: tuple[object, Iterable[object]], wanted: tuple[object, Iterable[object]], *, place: str) -> str:
+def unfit(
+    held: Mapping[str, Any], wanted: Mapping[str, Any], *, place: str, value: Callable[[Any], object] = lambda one: one
+) -> str:
     """Why a field of ours that was there already cannot serve; empty where it can.
 
-    Both are a type, where one is told, and the values of the options. `place` is where a person adds options.
+    Both may have a `type` and `options`, of which `value` takes the value; `place` is where a person adds options.
     """
-    if wanted[0] not in (None, held[0]):
-        return f"it exists with the type {held[0]}, not {wanted[0]}"
-    there = set(held[1])
-    lacking = ", ".join(str(one) for one in wanted[1] if one not in there)
+    if wanted.get("type") not in (None, held.get("type")):
+        return f"it exists with the type {held.get('type')}, not {wanted['type']}"
+    there = {value(one) for one in held.get("options") or ()}
+    lacking = ", ".join(str(one) for one in map(value, wanted.get("options") or ()) if one not in there)
     return f"it lacks the options {lacking}: add them in {place}" if lacking else ""
 
 

@@ -22,8 +22,9 @@ def person_of(person_id: object, email: object, *names: object, active: bool = T
 
 
 def requester_of(email: object, name: object, phone: object) -> Requester:
-    """The customer of a ticket; what is missing or empty is None."""
-    return Requester(_address(email) or None, _joined((name,)) or None, _joined((phone,)) or None)
+    """The customer of a ticket; what is missing or empty is None. `name` may be a tuple of its parts."""
+    parts = name if isinstance(name, tuple) else (name,)
+    return Requester(_address(email) or None, _joined(parts) or None, _joined((phone,)) or None)
 
 
 def shown_name(person: Person | None) -> str:

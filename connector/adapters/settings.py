@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import NoDecode
@@ -25,7 +25,11 @@ def _blank_is_none(value: object) -> object:
     return None if value == "" else value
 
 
-Secrets = Annotated[list[SecretStr], NoDecode, BeforeValidator(listed)]
+T = TypeVar("T")
+CommaList = Annotated[list[T], NoDecode, BeforeValidator(listed)]
+"""A list in the file, a comma list in the environment."""
+
+Secrets = CommaList[SecretStr]
 Secret = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
 
 

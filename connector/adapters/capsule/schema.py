@@ -257,5 +257,4 @@ def _problem(wanted: Mapping[str, Any], present: Json) -> str:
     """Why a field that was there already cannot serve."""
     if present["name"] != wanted["name"]:
         return f"it is spelled {present['name']}: rename it"
-    held, ours = ((one["type"], one.get("options") or ()) for one in (present, wanted))
-    return unfit(held, ours, place=PLACE)
+    return unfit(present, wanted, place=PLACE)

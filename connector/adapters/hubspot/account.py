@@ -16,11 +16,8 @@ from connector.domain.errors import ConnectorError
 from connector.domain.ticket import Person
 
 OWNERS: Final = "/crm/owners/{owners}"
-PROBES: Final = {
-    "tickets": "/crm/objects/{objects}/tickets",
-    "contacts": "/crm/objects/{objects}/contacts",
-    "notes": "/crm/objects/{objects}/notes",
-    "owners": OWNERS,
+PROBES: Final = {one: f"/crm/objects/{{objects}}/{one}" for one in ("tickets", "contacts", "notes")} | {
+    "owners": OWNERS
 }
 
 
@@ -41,9 +38,7 @@ class Account:
     ) -> None:
         people = People(partial(owners, api))
         self.people, self.person = people.all, people.find
-        self._api = api
-        self._catalogue = catalogue
-        self._clock = clock
+        self._api, self._catalogue, self._clock = api, catalogue, clock
         advice = "put the app's client secret into webhook_secrets"
         self._webhooks = judged("webhooks", has_secret, f"HubSpot must call {target}", advice=advice)
 

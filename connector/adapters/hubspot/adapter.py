@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,7 +14,7 @@ from connector.adapters.hubspot.api import BATCH, VERSIONS, Api
 from connector.adapters.hubspot.comments import Comments
 from connector.adapters.hubspot.records import Records
 from connector.adapters.hubspot.schema import OUR_ID, Catalogue
-from connector.adapters.hubspot.webhooks import Webhooks
+from connector.adapters.hubspot.webhooks import Watched, Webhooks
 from connector.adapters.hubspot.writing import Customers, Writing
 
 V3_ONLY: Final = frozenset({"v3"})
@@ -49,7 +49,7 @@ class HubSpot(Assembled):
         path: str = "/webhooks/hubspot",
         versions: Mapping[str, str] = VERSIONS,
         signatures: frozenset[str] = V3_ONLY,
-        watched: Callable[[], Iterable[str]] = tuple,
+        watched: Watched = tuple,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`public_url` is our address as HubSpot calls it, which signatures cover; `path` is where our hook is.
@@ -64,7 +64,7 @@ class HubSpot(Assembled):
         super().__init__(
             webhooks=Webhooks(webhook_secrets, public_url, signatures, native=catalogue.native, watched=watched),
             records=records,
-            writing=Writing(api, records, Customers(api)),
+            writing=Writing(api, catalogue, records, Customers(api)),
             comments=comments,
             catalogue=catalogue,
             account=account,

@@ -21,8 +21,13 @@ VERSIONS: Final[Mapping[str, str]] = {
 }
 """Date-based versions by API. Each is supported for 18 months; numbered ones end in 2027."""
 
-Recognise = Callable[[Json], str | None]
-"""Gives a result's key where it carries no trace id."""
+Recognise = Callable[[Json], object]
+"""Gives the `id` of the input that a result is of, or its key where it has none, for a result without a trace id."""
+
+
+def by(name: str) -> Recognise:
+    """A result is of the input whose `id` it shows in this property."""
+    return lambda result: (result.get("properties") or {}).get(name)
 
 
 class Api(calls.Api):
@@ -73,7 +78,9 @@ class Api(calls.Api):
                     waiting.append({"id": start, "after": after})
         return {start: list(ends) for start, ends in found.items()}
 
-    def batch_write(self, route: str, inputs: Mapping[str, Json], recognise: Recognise) -> dict[str, Outcome]:
+    def batch_write(
+        self, route: str, inputs: Mapping[str, Json], recognise: Recognise = lambda result: str(result.get("id"))
+    ) -> dict[str, Outcome]:
         """Send at most 100 inputs, each under a key of its own, and tell of every key what became of it.
 
         Results are matched by trace id, or by `recognise`; never by position.
@@ -87,9 +94,10 @@ class Api(calls.Api):
 
 
 def _outcomes(answer: Json, inputs: Mapping[str, Json], recognise: Recognise) -> dict[str, Outcome]:
+    keys_by_id = {one.get("id", key): key for key, one in inputs.items()}
     outcomes: dict[str, Outcome] = {}
     for result in answer.get("results") or ():
-        outcomes[result.get("objectWriteTraceId") or recognise(result) or ""] = result
+        outcomes[result.get("objectWriteTraceId") or keys_by_id.get(recognise(result), "")] = result
     unnamed: list[Refused] = []
     for error in answer.get("errors") or ():
         context = error.get("context") or {}

@@ -31,17 +31,10 @@ class Comments:
     recognise = staticmethod(recognise)
 
     def __init__(self, api: Api, author: Callable[[str], Person | None], clock: Callable[[], datetime]) -> None:
-        self._api = api
-        self._author = author
-        self._clock = clock
+        self._api, self._author, self._clock = api, author, clock
 
-    def comments(
-        self,
-        ids: Sequence[str],
-        *,
-        since: datetime | None = None,  # noqa: ARG002 - people may set a note's time to the past
-    ) -> dict[str, list[Comment]]:
-        """All notes of these tickets, oldest first."""
+    def comments(self, ids: Sequence[str], *, since: datetime | None = None) -> dict[str, list[Comment]]:  # noqa: ARG002
+        """All notes of these tickets, oldest first. `since` cannot serve: people may set a note's time to the past."""
         linked = self._api.linked("tickets", "notes", ids)
         shown = self._api.batch_read("notes", [one for notes in linked.values() for one in notes], PROPERTIES)
         read = {str(item["id"]): self._comment(item) for item in shown}
@@ -60,11 +53,9 @@ class Comments:
         """All in one call. Refused ones are sent alone: an account's API may have no batch of notes."""
         if len(comments) == 1:
             return one_by_one(self._make_one)(comments)
-        keys = {marker(one.key): one.key for one in comments}
+        inputs, keys = {one.key: self._input(one) for one in comments}, {marker(one.key): one.key for one in comments}
         outcomes = self._api.batch_write(
-            f"{NOTES}/batch/create",
-            {one.key: self._input(one) for one in comments},
-            lambda item: next((keys.get(one) for one in MARKER.findall(_body(item))), None),
+            f"{NOTES}/batch/create", inputs, lambda made: next(map(keys.get, MARKER.findall(_body(made))), None)
         )
         alone = [one for one in comments if isinstance(outcomes[one.key], Refused)]
         made = [written_of(one.key, outcomes[one.key]) for one in comments if one not in alone]

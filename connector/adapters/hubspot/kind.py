@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
-from pydantic_settings import NoDecode
+from pydantic import Field
 
 from connector.adapters.budget import Limit
 from connector.adapters.building import Ask, Kind, Parts
@@ -13,7 +12,7 @@ from connector.adapters.hubspot.adapter import HubSpot
 from connector.adapters.hubspot.api import VERSIONS
 from connector.adapters.hubspot.refusals import LIMITS, rate, sort
 from connector.adapters.hubspot.wire import HubSpotWire
-from connector.adapters.settings import TokenSettings, listed, shown
+from connector.adapters.settings import CommaList, TokenSettings, shown
 
 TOKEN = f"/oauth/{VERSIONS['oauth']}/token"  # an address
 ADVICE = "install the app again and configure its new refresh token"
@@ -25,20 +24,15 @@ class Settings(TokenSettings):
     token_prefix: ClassVar[str] = "pat-"  # noqa: S105 - how all of them begin
 
     api_url: str = "https://api.hubapi.com"
-    signatures: Annotated[list[Literal["v1", "v2", "v3"]], NoDecode, BeforeValidator(listed)] = Field(default=["v3"])
+    signatures: CommaList[Literal["v1", "v2", "v3"]] = Field(default=["v3"])
     calls_per_10_seconds: int = Field(default=100, ge=1)
 
 
 def build(parts: Parts, settings: Settings) -> HubSpot:
     """The adapter of one account."""
-    transport = parts.transport(
-        settings.login(TOKEN, advice=ADVICE),
-        base_url=settings.api_url,
-        wire=parts.keep(HubSpotWire()),
-        limits={**LIMITS, "default": Limit(settings.calls_per_10_seconds, 10.0)},
-        sort=sort,
-        rate=rate,
-    )
+    login, wire = settings.login(TOKEN, advice=ADVICE), parts.keep(HubSpotWire())
+    limits = {**LIMITS, "default": Limit(settings.calls_per_10_seconds, 10.0)}
+    transport = parts.transport(login, base_url=settings.api_url, wire=wire, limits=limits, sort=sort, rate=rate)
     return HubSpot(
         transport,
         webhook_secrets=[shown(secret) for secret in settings.webhook_secrets],

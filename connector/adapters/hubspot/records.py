@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Final
@@ -38,20 +38,18 @@ class Records:
     """
 
     def __init__(self, api: Api, catalogue: Catalogue, tickets_of: Callable[[Sequence[str]], Linked]) -> None:
-        self._api = api
-        self._catalogue = catalogue
-        self._tickets_of = tickets_of
+        self._api, self._catalogue, self._tickets_of = api, catalogue, tickets_of
 
     def read(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Record]:
         """The live tickets by id. Archived, merged away and unknown ones are left out: `fate` says which it is."""
         if ids:
-            self.expect(fields)
+            self._catalogue.expect(fields)
         items = self._api.batch_read("tickets", ids, [*fields, MODIFIED])
         return {str(item["id"]): self.record(item, fields) for item in items if str(item["id"]) in ids}
 
     def find(self, field: str, values: Sequence[str], fields: Sequence[str]) -> dict[str, list[Record]]:
         """The tickets whose field holds one of the values. Only our own id is looked up at once; others by search."""
-        self.expect([*fields, field])
+        self._catalogue.expect([*fields, field])
         if field == OUR_ID:
             items = self._api.batch_read("tickets", values, [*fields, OUR_ID, MODIFIED], by=OUR_ID)
             found = [self.record(item, [*fields, OUR_ID]) for item in items]
@@ -86,12 +84,8 @@ class Records:
         linked = self._api.linked("tickets", "contacts", ids)
         firsts = {ticket: contacts[0] for ticket, contacts in linked.items() if contacts}
         items = self._api.batch_read("contacts", firsts.values(), ["email", "firstname", "lastname", "phone"])
-        people = {str(item["id"]): _requester(item.get("properties") or {}) for item in items}
-        return {ticket: people[contact] for ticket, contact in firsts.items() if contact in people}
-
-    def expect(self, fields: Iterable[str]) -> None:
-        """Know how these properties are written before their values come: a set and a text look the same."""
-        self._catalogue.expect(fields)
+        people = {str(item["id"]): item.get("properties") or {} for item in items}
+        return {ticket: _requester(people[one]) for ticket, one in firsts.items() if one in people}
 
     def changes(self, since: datetime, fields: Sequence[str], after: str = "") -> Sweep:
         """One page of changed tickets as the index knows them, or the tickets of one page of changed notes.
@@ -102,18 +96,16 @@ class Records:
         start = after or place_text(TICKETS, begin, 0)
         kind, (oldest, passed) = place_in(start, parts=(TICKETS, NOTES), numbers=2, system="hubspot")
         if kind == NOTES:
-            items, going_on = self._page(kind, oldest, passed, ())
-            owners = self._tickets_of([str(item["id"]) for item in items]) if items else {}
+            notes, going_on = self._page(kind, oldest, passed, ())
+            owners = self._tickets_of([str(one["id"]) for one in notes]) if notes else {}
             pairs = [Commented(ticket, note) for note, tickets in owners.items() for ticket in tickets]
             return Sweep(commented=pairs, after=going_on)
-        self.expect(fields)
+        self._catalogue.expect(fields)
         fits = len(json.dumps(list(fields))) <= SEARCH_BODY
         items, going_on = self._page(kind, oldest, passed, fields if fits else ())
-        if fits:
-            found = [self.record(one, fields) for one in items]
-        else:
-            found = list(self.read([str(one["id"]) for one in items], fields).values())
-        return Sweep(found, after=going_on or place_text(NOTES, begin, 0))
+        if not fits:
+            items = self._api.batch_read("tickets", [str(one["id"]) for one in items], [*fields, MODIFIED])
+        return Sweep([self.record(one, fields) for one in items], after=going_on or place_text(NOTES, begin, 0))
 
     def _page(self, kind: str, oldest: int, passed: int, fields: Sequence[str]) -> tuple[list[Json], str]:
         """One page of hits behind the first `passed` of those changed since `oldest` (ms), and where the next begins.
@@ -169,8 +161,7 @@ class Records:
 
 
 def _requester(shown: Mapping[str, str | None]) -> Requester:
-    name = " ".join(part for part in (shown.get("firstname"), shown.get("lastname")) if part)
-    return requester_of(shown.get("email"), name, shown.get("phone"))
+    return requester_of(shown.get("email"), (shown.get("firstname"), shown.get("lastname")), shown.get("phone"))
 
 
 def _filter(field: str, operator: str, **operand: object) -> dict[str, Json]:

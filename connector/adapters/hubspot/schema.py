@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final
 
 from connector.adapters.base import Json, Step
@@ -65,14 +66,10 @@ class Catalogue(FieldCatalogue):
 
     def ensure_schema(self, *, dry_run: bool) -> list[Step]:
         """Make our group and properties exist."""
-        kinds = (("property group", f"{PROPERTIES}/groups", [GROUP]), ("ticket property", PROPERTIES, OURS))
-        return [
-            self._ensure(f"{kind} {one['name']}", route, one, dry_run=dry_run)
-            for kind, route, ours in kinds
-            for one in ours
-        ]
+        group = self._ensure("property group", f"{PROPERTIES}/groups", GROUP, dry_run=dry_run)
+        return [group, *(self._ensure("ticket property", PROPERTIES, one, dry_run=dry_run) for one in OURS)]
 
-    def _ensure(self, what: str, route: str, wanted: Mapping[str, Any], *, dry_run: bool) -> Step:
+    def _ensure(self, kind: str, route: str, wanted: Mapping[str, Any], *, dry_run: bool) -> Step:
         def look(**query: str) -> Json:
             try:
                 return self._api.send("GET", f"{route}/:name", ids={"name": wanted["name"]}, query=query).json
@@ -85,7 +82,7 @@ class Catalogue(FieldCatalogue):
             return hint if look(archived="true") else str(error)
 
         return ensured(
-            what,
+            f"{kind} {wanted['name']}",
             look(),
             make=lambda: self._api.send("POST", route, json=dict(wanted)),
             look=look,
@@ -146,7 +143,4 @@ def _problem(wanted: Mapping[str, Any], present: Json) -> str:
     """Why a property that was there already cannot serve."""
     if wanted.get("hasUniqueValue") and not present.get("hasUniqueValue"):
         return "it exists but is not unique, which can only be set when a property is made"
-    held, ours = (
-        (one.get("type"), [each.get("value") for each in one.get("options") or ()]) for one in (present, wanted)
-    )
-    return unfit(held, ours, place="HubSpot's settings")
+    return unfit(present, wanted, place="HubSpot's settings", value=itemgetter("value"))

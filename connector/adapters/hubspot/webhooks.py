@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -38,6 +38,7 @@ STOCK_PROPERTIES: Final = (
 )
 NOT_OFFERED: Final = frozenset({"hs_lastmodifieddate", "createdate"})
 Native = Callable[[str, object], Value]
+Watched = Callable[[], Iterable[str]]
 Make = Callable[..., Event]
 """Makes an event of a delivery's item, whose name and moment are known."""
 
@@ -51,19 +52,10 @@ class Webhooks:
     answer = staticmethod(taken)
 
     def __init__(
-        self,
-        secrets: Sequence[str],
-        public_url: str,
-        accepted: frozenset[str],
-        *,
-        native: Native,
-        watched: Callable[[], Iterable[str]] = tuple,
+        self, secrets: Sequence[str], public_url: str, accepted: Set[str], *, native: Native, watched: Watched = tuple
     ) -> None:
-        self._secrets = secrets
-        self._public_url = public_url.rstrip("/")
-        self._accepted = accepted
-        self._native = native
-        self._watched = watched
+        self._secrets, self._accepted, self._public_url = secrets, accepted, public_url.rstrip("/")
+        self._native, self._watched = native, watched
 
     def verify(self, delivery: Delivery, *, now: datetime) -> None:
         """Raises BadDelivery unless a secret of ours made the signature, within five minutes where it has a time."""
@@ -173,18 +165,16 @@ def _id(told: object) -> str:
 
 def component(url: str, properties: Iterable[str]) -> Json:
     """The webhooks component of a HubSpot project: what it subscribes to, and where that is sent."""
-    events = [
-        {"subscriptionType": f"object.{what}", "objectType": kind, "active": True}
-        for kind, events in WATCHED.items()
-        for what in events
-    ]
-    watched = [("ticket", one) for one in dict.fromkeys([*STOCK_PROPERTIES, *properties]) if one not in NOT_OFFERED]
-    events += [
-        {"subscriptionType": "object.propertyChange", "objectType": kind, "propertyName": one, "active": True}
-        for kind, one in [*watched, ("note", "hs_note_body")]
-    ]
+    watched = [one for one in dict.fromkeys([*STOCK_PROPERTIES, *properties]) if one not in NOT_OFFERED]
+    events = [_subscription(kind, what) for kind, heard in WATCHED.items() for what in heard]
+    events += [_subscription("ticket", "propertyChange", propertyName=one) for one in watched]
+    events += [_subscription("note", "propertyChange", propertyName="hs_note_body")]
     config = {
         "settings": {"targetUrl": url, "maxConcurrentRequests": 10},
         "subscriptions": {"crmObjects": events, "legacyCrmObjects": [], "hubEvents": []},
     }
     return {"uid": "nextcap-webhooks", "type": "webhooks", "config": config}
+
+
+def _subscription(kind: str, what: str, **more: str) -> Json:
+    return {"subscriptionType": f"object.{what}", "objectType": kind, "active": True, **more}

@@ -22,16 +22,10 @@ class HubSpotWire(HttpxWire):
     def encoded(self, request: Request, url: str, headers: Mapping[str, str]) -> httpx.Request:
         if request.files or request.form is not None:
             return super().encoded(request, url, headers)
-        options = {
-            "method": request.method,
-            "path": url,
-            "qs": dict(request.query),
-            "headers": {"Accept": "application/json", "Accept-Encoding": "gzip", **headers},
-            "default_json": request.json is not None,
-            **({"body": request.json} if request.json is not None else {}),
-        }
+        options = {"method": request.method, "path": url, "qs": dict(request.query), "default_json": False}
+        options |= {"headers": {"Accept": "application/json", "Accept-Encoding": "gzip", **headers}}
+        if request.json is not None:
+            options |= {"default_json": True, "body": request.json}
         built = HubSpotRequest({"base_url": "", "user_agent": USER_AGENT}, options)
-        sending = built.get_options_for_sending()
-        return httpx.Request(
-            built.get_method(), built.get_url(), headers=sending["headers"], content=sending.get("data")
-        )
+        sent = built.get_options_for_sending()
+        return httpx.Request(built.get_method(), built.get_url(), headers=sent["headers"], content=sent.get("data"))

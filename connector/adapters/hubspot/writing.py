@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Change, Json, Written
-from connector.adapters.hubspot.api import BATCH, Api
+from connector.adapters.calls import conflict
+from connector.adapters.hubspot.api import BATCH, Api, by
 from connector.adapters.hubspot.records import Records
-from connector.adapters.hubspot.schema import OUR_ID, as_text
-from connector.adapters.people import Contacts, Found
+from connector.adapters.hubspot.schema import OUR_ID, Catalogue, as_text
+from connector.adapters.people import Contacts, Found, first_and_last
 from connector.adapters.turns import write_changes
 from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
 from connector.domain.ticket import Record, Requester, Value
@@ -47,7 +48,7 @@ class Customers(Contacts):
                 if lacking := _lacking(shown, wanted[address]):
                     fills[contact_id] = {"id": contact_id, "properties": lacking}
         if fills:
-            self._api.batch_write(UPDATE_CONTACTS, fills, lambda item: str(item.get("id")))
+            self._api.batch_write(UPDATE_CONTACTS, fills)
         return found
 
     def make(self, missing: Mapping[str, Requester]) -> dict[str, str | ConnectorError]:
@@ -56,24 +57,20 @@ class Customers(Contacts):
             address: {"id": address, "idProperty": "email", "properties": {"email": address, **_lacking({}, one)}}
             for address, one in missing.items()
         }
-        outcomes = self._api.batch_write(
-            UPSERT_CONTACTS, inputs, lambda item: str((item.get("properties") or {}).get("email") or "").lower()
-        )
+        outcomes = self._api.batch_write(UPSERT_CONTACTS, inputs, lambda made: str(by("email")(made)).lower())
         return {address: _made(outcome) for address, outcome in outcomes.items()}
 
 
 class Writing:
     """Creates and changes tickets."""
 
-    def __init__(self, api: Api, records: Records, contacts: Contacts) -> None:
-        self._api = api
-        self._records = records
-        self._contacts = contacts
+    def __init__(self, api: Api, catalogue: Catalogue, records: Records, contacts: Contacts) -> None:
+        self._api, self._catalogue, self._records, self._contacts = api, catalogue, records, contacts
 
     def write(self, changes: Sequence[Change]) -> list[Written]:
         """One outcome for each, a hundred a call; a ticket's changes go in order."""
         acts = {"create": self._create, "update": self._update}
-        return write_changes(changes, **acts, size=BATCH, system="hubspot", expect=self._records.expect)
+        return write_changes(changes, **acts, size=BATCH, system="hubspot", expect=self._catalogue.expect)
 
     def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:  # noqa: ARG002 - our id says it all
         """The ticket that a CREATE left behind, found by our id; its contact may not be joined."""
@@ -89,22 +86,18 @@ class Writing:
         inputs: dict[str, Json] = {
             one.key: {"id": one.external_id, "idProperty": OUR_ID, "properties": _texts(one.values)} for one in changes
         }
-        keys = {one.external_id: one.key for one in changes}
-        outcomes = self._api.batch_write(
-            UPSERT, inputs, lambda item: keys.get((item.get("properties") or {}).get(OUR_ID))
-        )
+        outcomes = self._api.batch_write(UPSERT, inputs, by(OUR_ID))
         made = {one.key: self._written(one, outcomes[one.key]) for one in changes}
         return self._join(changes, made, contacts)
 
     def _update(self, changes: Sequence[Change]) -> list[Written]:
         inputs: dict[str, Json] = {one.key: {"id": one.record_id, "properties": _texts(one.values)} for one in changes}
-        keys = {one.record_id: one.key for one in changes}
-        outcomes = self._api.batch_write(UPDATE, inputs, lambda item: keys.get(str(item.get("id"))))
+        outcomes = self._api.batch_write(UPDATE, inputs)
         return [self._written(one, outcomes[one.key]) for one in changes]
 
     def _written(self, change: Change, outcome: Json | ConnectorError) -> Written:
         if isinstance(outcome, Refused) and outcome.status == CONFLICT:
-            outcome = RetryLater(f"{outcome}; read it again", code="conflict", scope="record", system="hubspot")
+            outcome = conflict("hubspot", outcome)
         if isinstance(outcome, ConnectorError):
             return Written(change.key, id=change.record_id or "", error=outcome)
         shown = outcome.get("properties") or {}
@@ -115,35 +108,32 @@ class Writing:
 
     def _join(self, changes: Sequence[Change], made: Mapping[str, Written], contacts: Found) -> list[Written]:
         """Join each new ticket to its contact: all in one call, or where that is refused in part each alone."""
-        pairs = {
-            one.key: (made[one.key].id, contact)
-            for one in changes
-            if made[one.key].error is None and (contact := contacts.of(one.requester))
-        }
-        inputs = [{"from": {"id": ticket}, "to": {"id": contact}} for ticket, contact in pairs.values()]
-        trouble: ConnectorError | None = None
-        is_done = len(inputs) > 1
-        try:
-            is_done = is_done and not self._api.send("POST", JOIN_MANY, json={"inputs": inputs}).json.get("errors")
-        except Refused:
-            is_done = False
-        except (RetryLater, UnknownOutcome) as error:
-            trouble = error
+        ready = {one.key: one for one in changes if made[one.key].error is None and contacts.of(one.requester)}
+        pairs = [(made[key].id, contacts.of(one.requester)) for key, one in ready.items()]
+        together = self._join_all(pairs) if len(pairs) > 1 else False
         return [
-            self._joined(one, made[one.key], contacts, trouble, is_done=is_done)
-            if one.key in pairs
+            self._joined(one, made[one.key], contacts, together)
+            if one.key in ready
             else replace(made[one.key], warnings=contacts.warning(one.requester))
             for one in changes
         ]
 
-    def _joined(
-        self, change: Change, made: Written, contacts: Found, trouble: ConnectorError | None, *, is_done: bool
-    ) -> Written:
+    def _join_all(self, pairs: Sequence[tuple[str, str | None]]) -> bool | ConnectorError:
+        """Whether one call did it; what stood in its way where nobody can tell."""
+        inputs = [{"from": {"id": ticket}, "to": {"id": contact}} for ticket, contact in pairs]
+        try:
+            return not self._api.send("POST", JOIN_MANY, json={"inputs": inputs}).json.get("errors")
+        except Refused:
+            return False
+        except (RetryLater, UnknownOutcome) as error:
+            return error
+
+    def _joined(self, change: Change, made: Written, contacts: Found, together: bool | ConnectorError) -> Written:
         """A refusal is a warning; a join of unknown outcome leaves the create open."""
         try:
-            if trouble is not None:
-                raise trouble
-            return made if is_done else replace(made, warnings=self._join_one(made.id, change.requester, contacts))
+            if isinstance(together, ConnectorError):
+                raise together
+            return made if together else replace(made, warnings=self._join_one(made.id, change.requester, contacts))
         except Refused as error:
             return replace(made, warnings=(f"no contact was joined: {error}",))
         except (RetryLater, UnknownOutcome) as error:
@@ -178,8 +168,8 @@ def _made(outcome: Json | ConnectorError) -> str | ConnectorError:
 
 def _lacking(shown: Mapping[str, object], requester: Requester) -> dict[str, str]:
     """What we know and the contact does not."""
-    first, _, last = (requester.name or "").strip().partition(" ")
-    lacking = {} if shown.get("firstname") or shown.get("lastname") else {"firstname": first, "lastname": last.strip()}
+    first, last = first_and_last(requester)
+    lacking = {} if shown.get("firstname") or shown.get("lastname") else {"firstname": first, "lastname": last}
     if not shown.get("phone"):
         lacking["phone"] = (requester.phone or "").strip()
     return {name: value for name, value in lacking.items() if value}
