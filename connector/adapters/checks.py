@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from connector.adapters.base import Check, Step
 from connector.adapters.times import http_date
 from connector.adapters.transport import Response
-from connector.domain.errors import ConnectorError, Refused
+from connector.domain.errors import ConnectorError, Refused, RetryLater, UnknownOutcome
 
 T = TypeVar("T")
 SKEW: Final = 60.0
@@ -100,8 +100,9 @@ def ensured(
 ) -> Step:
     """Make something of ours exist: `present` is what was found, or None.
 
-    `judge` says why what is there cannot serve, and nothing where it can. Where making is refused, `look` looks again,
-    as somebody else may have made it; `refused` says what a person does about the refusal.
+    `judge` says why what is there cannot serve, and nothing where it can. Where making did not succeed, `look` looks
+    again, as it or somebody else may have made it; `refused` says what a person does about a refusal. Raises RetryLater
+    where nobody knows what became of it and it is not there.
     """
     if present is None and dry_run:
         return Step(what, "would", "would be created")
@@ -111,6 +112,9 @@ def ensured(
         except Refused as error:
             if (present := look()) is None:
                 return Step(what, "problem", refused(error))
+        except UnknownOutcome as error:
+            if (present := look()) is None:
+                raise RetryLater(f"{what}: {error}", code=error.code, system=error.system) from error
         else:
             return Step(what, "done")
     problem = judge(present)

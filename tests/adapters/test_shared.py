@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from connector.adapters.base import Change, ChangeKind, NewComment, Written
+from connector.adapters.base import Change, ChangeKind, NewComment, Step, Written
 from connector.adapters.calls import Outcome, halved
-from connector.adapters.checks import clock_told
+from connector.adapters.checks import clock_told, ensured
 from connector.adapters.reading import by_value, place_in, place_text
 from connector.adapters.times import iso, moment
 from connector.adapters.transport import Response, retry_after
@@ -231,6 +231,25 @@ def test_a_clock_that_differs_is_told_from_an_answers_date(seconds: int, ok: boo
 
     assert (line.ok, line.detail) == (ok, f"{detail} the vendor's")
     assert list(clock_told(Response(200, {"date": "today"}), now)) == []
+
+
+def made(error: ConnectorError, *, there: bool) -> Step:
+    def make() -> None:
+        raise error
+
+    return ensured("our field", None, make=make, look=lambda: there or None, judge=lambda _: "", dry_run=False)
+
+
+@pytest.mark.parametrize(("error", "there", "state"), [(NO, True, "ok"), (LOST, True, "ok"), (NO, False, "problem")])
+def test_what_cannot_be_made_is_looked_for_before_a_person_is_told(
+    error: ConnectorError, there: bool, state: str
+) -> None:
+    assert made(error, there=there).state == state
+
+
+def test_what_may_have_been_made_and_is_not_there_is_made_again_later() -> None:
+    with pytest.raises(RetryLater, match="our field: silence"):
+        made(LOST, there=False)
 
 
 def test_a_place_in_a_sweep_survives_being_written_down() -> None:
