@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from connector.adapters.base import Json
 from connector.adapters.transport import Query, Request, Response
-from connector.domain.errors import ConnectorError, Refused, RetryLater, UnknownOutcome
+from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
 
 T = TypeVar("T")
 PARAMETER: Final = re.compile(r":(\w+)")
@@ -65,6 +65,13 @@ class Api:
                 shape=shape,
             )
         )
+
+    def found(self, route: str, *, ids: Mapping[str, str], query: Query | None = None) -> Json:
+        """The object at an address, or None where there is none, or none any more."""
+        try:
+            return self.send("GET", route, ids=ids, query=query).json
+        except Gone:
+            return None
 
     def path(self, route: str, ids: Mapping[str, str]) -> str:
         """The address of a route with the values in their places."""

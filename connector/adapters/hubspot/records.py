@@ -20,6 +20,7 @@ from connector.domain.ticket import Record, Requester, Value
 
 MERGED: Final = "hs_merged_object_ids"
 MODIFIED: Final = "hs_lastmodifieddate"
+TICKET: Final = "/crm/objects/{objects}/tickets/:ticket"
 TICKETS: Final = "tickets"
 NOTES: Final = "notes"
 SEARCH: Final = "/crm/objects/{{objects}}/{kind}/search"
@@ -64,20 +65,16 @@ class Records:
 
         Raises RetryLater where it is there after all.
         """
-        route, ids = "/crm/objects/{objects}/tickets/:ticket", {"ticket": record_id}
-        try:
-            shown = str(self._api.send("GET", route, ids=ids, query={"properties": MERGED}).json["id"])
-        except Gone:
-            shown = self._survivor(record_id)
+        ids = {"ticket": record_id}
+        found = self._api.found(TICKET, ids=ids, query={"properties": MERGED})
+        shown = str(found["id"]) if found is not None else self._survivor(record_id)
         if shown == record_id:
             raise still_there("hubspot", f"ticket {record_id}")
         if shown:
             return Gone(f"hubspot ticket {record_id} was merged into {shown}", code="merged", survivor=shown)
-        try:
-            self._api.send("GET", route, ids=ids, query={"archived": "true"})
-        except Gone:
-            return Gone(f"hubspot has no ticket {record_id}")
-        return Gone(f"hubspot ticket {record_id} is archived", code="archived")
+        if self._api.found(TICKET, ids=ids, query={"archived": "true"}) is not None:
+            return Gone(f"hubspot ticket {record_id} is archived", code="archived")
+        return Gone(f"hubspot has no ticket {record_id}")
 
     def requesters(self, ids: Sequence[str]) -> dict[str, Requester]:
         """Each ticket's oldest contact: HubSpot marks none of a ticket's contacts as the one who asked."""

@@ -11,7 +11,7 @@ from connector.adapters.base import Json, Step
 from connector.adapters.catalogue import FieldCatalogue
 from connector.adapters.checks import ensured, unfit
 from connector.adapters.hubspot.api import Api
-from connector.domain.errors import Gone, Refused
+from connector.domain.errors import Refused
 from connector.domain.lifecycle import Status
 from connector.domain.schema import FieldSchema, Option, Schema
 from connector.domain.ticket import Value, normal
@@ -71,10 +71,7 @@ class Catalogue(FieldCatalogue):
 
     def _ensure(self, kind: str, route: str, wanted: Mapping[str, Any], *, dry_run: bool) -> Step:
         def look(**query: str) -> Json:
-            try:
-                return self._api.send("GET", f"{route}/:name", ids={"name": wanted["name"]}, query=query).json
-            except Gone:
-                return None
+            return self._api.found(f"{route}/:name", ids={"name": wanted["name"]}, query=query)
 
         def refused(error: Refused) -> str:
             place = "Settings > Properties > Ticket properties > Archived properties"
