@@ -11,9 +11,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from connector.adapters.base import Adapter, NewComment, Written
 from connector.adapters.lanes import Lane, lane
-from connector.domain.conversation import Crossing, plan_comments
+from connector.domain.conversation import Crossing, Stays, plan_comments
 from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.rules import Directories
 from connector.domain.ticket import Comment, CommentKind, Side, storable
@@ -87,6 +89,9 @@ def _name_effects(engine: Engine, work: Work, source: Side, timeline: Sequence[C
         crossings, stays = plan_comments(
             work.mapping.comments, source, timeline, known=known | doubtful, linked_at=work.link.linked_at or now
         )
+        if source is Side.CRM and crossings:
+            crossings, brought = _not_again(connection, work, crossings)
+            stays += brought
         if any(one.comment.kind is CommentKind.CUSTOMER_REPLY for one in crossings):
             fuses.somebody_moves_it(work)
         position = effects.last_position(connection, work.link.id)
@@ -104,6 +109,28 @@ def _name_effects(engine: Engine, work: Work, source: Side, timeline: Sequence[C
         at(Point.INTENDED, _kind(crossing.kind, source.other))
     for one in stays:
         work.say(one.code, one.reason, entry=one.comment_id, side=str(source))
+
+
+def _not_again(
+    connection: sa.Connection, work: Work, crossings: Sequence[Crossing]
+) -> tuple[list[Crossing], list[Stays]]:
+    """What a merge brought here from another ticket's record: nothing of ours comes back, no customer is mailed twice.
+
+    A note that a person wrote there crosses: it is part of this record's conversation now, and shows it to nobody new.
+    """
+    name = work.link.connection
+    ours = effects.made_by_us(connection, name, [one.comment.id for one in crossings])
+    replies = [one.comment.id for one in crossings if one.kind is not CommentKind.NOTE]
+    sent = effects.sent_elsewhere(connection, name, work.link.id, replies)
+    stays = [
+        Stays(Side.CRM, one.comment.id, "ours", "the connector made it, for another ticket: it comes from Next Cap")
+        if one.comment.id in ours
+        else Stays(Side.CRM, one.comment.id, "sent_already", "it was sent with another ticket, and is not sent twice")
+        for one in crossings
+        if one.comment.id in ours | sent
+    ]
+    left = {one.comment_id for one in stays}
+    return [one for one in crossings if one.comment.id not in left], stays
 
 
 def _possible_echoes(

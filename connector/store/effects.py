@@ -132,6 +132,19 @@ def made_by_us(connection: sa.Connection, name: str, entry_ids: Sequence[str]) -
     return frozenset(row.remote_id for row in connection.execute(query)) if entry_ids else frozenset()
 
 
+def sent_elsewhere(connection: sa.Connection, name: str, link_id: int, entry_ids: Sequence[str]) -> frozenset[str]:
+    """Which of these CRM entries of a connection were brought to Next Cap by another link than this one."""
+    keys = {f"comment:{Side.CRM}:{one}": one for one in entry_ids}
+    is_sent = sa.or_(effects.c.remote_id.is_not(None), effects.c.state != DONE)
+    query = (
+        sa.select(effects.c.key)
+        .join(links, links.c.id == effects.c.link_id)
+        .where(effects.c.kind == COMMENT, effects.c.side == Side.NEXTCAP, effects.c.key.in_(list(keys)))
+        .where(effects.c.link_id != link_id, links.c.connection == name, is_sent)
+    )
+    return frozenset(keys[row.key] for row in connection.execute(query)) if keys else frozenset()
+
+
 def settled_among(
     connection: sa.Connection, link_ids: Sequence[int], side: Side, entry_ids: Sequence[str]
 ) -> frozenset[tuple[int, str]]:

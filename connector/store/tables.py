@@ -43,6 +43,7 @@ class Utc(sa.types.TypeDecorator[datetime]):
 
 Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+TO_NEXTCAP = sa.text("kind = 'comment' AND side = 'nextcap'")  # What was said in a CRM: few of all effects.
 
 
 def _id() -> sa.Column[int]:
@@ -211,6 +212,7 @@ effects = sa.Table(
     sa.UniqueConstraint("link_id", "side", "remote_id"),
     sa.Index("ix_effects_open", "link_id", "state"),
     sa.Index("ix_effects_remote", "remote_id"),
+    sa.Index("ix_effects_brought", "key", sqlite_where=TO_NEXTCAP, postgresql_where=TO_NEXTCAP),
 )
 
 journal = sa.Table(

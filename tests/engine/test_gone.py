@@ -113,6 +113,26 @@ def test_a_merge_of_two_linked_records_is_left_to_a_person(world: World) -> None
     assert len(world.rows(tables.links)) == 2
 
 
+def test_a_merge_brings_nothing_of_ours_back_and_mails_no_customer_twice(world: World) -> None:
+    """HubSpot moves the notes of what it folds onto the survivor, which is another ticket's record."""
+    kept, survivor = world.linked(subject="Kept")
+    ended, record = world.linked(subject="Ended")
+    world.nextcap.agent_note(ended, "For us alone")
+    world.hubspot.write_note(record, "<p>#reply It is on its way</p>")
+    world.hubspot.write_note(record, "<p>He is in a hurry</p>")
+    world.settle()
+    mailed = world.said(ended, "reply")
+
+    world.hubspot.merge_tickets(survivor, record)
+    world.hubspot.write_note(survivor, "<p>One ticket from now on</p>")
+    world.settle()
+
+    assert mailed == ["It is on its way"]
+    assert world.said(ended, "reply") == mailed
+    assert world.said(kept, "reply", "note") == ["He is in a hurry", "One ticket from now on"]
+    assert {"ours", "sent_already"} <= set(world.codes(kept))
+
+
 def test_a_merge_that_makes_a_third_record_is_followed_once(world: World) -> None:
     """HubSpot may fold both into a new one: the first link takes it, the other is left to a person."""
     world.hubspot.configure(merge_makes_new_record=True)
