@@ -55,9 +55,9 @@ def check(files: tuple[Path, ...], connection: str | None, as_json: bool) -> Non
 @mappings.command()
 def schema() -> None:
     """Print the JSON Schema of mapping files, for editors."""
-    from connector.mapping.schema import json_schema
+    from connector.mapping.schema import schema_text
 
-    show.as_json(json_schema())
+    click.echo(schema_text(), nl=False)
 
 
 @mappings.command()

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from connector.adapters.base import Adapter, Change, ChangeKind, Written
-from connector.domain.decision import STATUS, Decision, Outcome, Shadow
+from connector.domain.decision import SETTLED, STATUS, Decision, Shadow
 from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
 from connector.domain.lifecycle import Status, shortest_path
 from connector.domain.rules import MISSING
@@ -381,7 +381,7 @@ def keep_decisions(work: Work) -> None:
     """Move the shadows of what was settled without a write, and leave to a person what needs one."""
     assert work.plan is not None  # noqa: S101 - planned by the caller
     for decision in work.plan.decisions:
-        if decision.outcome in (Outcome.AGREED, Outcome.LEFT):
+        if decision.outcome in SETTLED:
             work.shadows[decision.name] = Shadow(decision.nextcap, decision.crm)
             if decision.substituted:
                 work.substitutes.add((decision.nextcap, decision.crm))

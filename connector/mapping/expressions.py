@@ -48,7 +48,7 @@ class Expression:
 
     def is_observed(self, record: Record) -> bool:
         """Whether the reading mentions everything that the expression looks at."""
-        return all(mentions(record, root) for root in self.roots)
+        return all(record.mentions(root) for root in self.roots)
 
     def result(self, record: Record) -> Any:
         """What the expression gives for this ticket. Raises ValueError, TypeError or ArithmeticError."""
@@ -78,11 +78,6 @@ def _value(result: Any) -> Value:
     if len(text_of(value)) > MAX_RESULT:
         raise ValueError(f"it gives more than {MAX_RESULT:,} characters")
     return value
-
-
-def mentions(record: Record, root: str) -> bool:
-    """Whether a reading says anything of a field or of the fields inside an object."""
-    return root in record.fields or any(name.startswith(f"{root}.") for name in record.fields)
 
 
 def json_of(record: Record, root: str) -> Any:
@@ -262,7 +257,7 @@ def observe_field(name: str) -> Observe:
         return lambda record: record.get(name)
 
     def observe(record: Record) -> Value | Missing:
-        if not mentions(record, name):
+        if not record.mentions(name):
             return MISSING
         parts: Mapping[str, Any] = json_of(record, name)
         lines = [f"{key}: {_flat(value)}" for key, value in parts.items() if normal(value) is not None]

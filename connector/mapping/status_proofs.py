@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 from connector.domain.lifecycle import Status, shortest_path
 from connector.domain.rules import AfterFinal, Direction, StatusRule
+from connector.domain.status import status_agrees
+from connector.domain.ticket import Value
 from connector.mapping.context import Context
 from connector.mapping.labels import options_of
 from connector.mapping.problems import listed
 from connector.mapping.statuses import native_rows
 
+NO_SUBSTITUTES: frozenset[tuple[Value, Value]] = frozenset()
 Able = Callable[[str], bool]
 """Whether this kind of CRM can make a record that follows one that is closed for good."""
 
@@ -52,11 +55,6 @@ def asked(rule: StatusRule) -> Iterator[Asked]:
             wanted = rule.status_for(stage, present=present)
             if wanted is not None and rule.to_crm.get(present) != stage and stage not in rule.ignore:
                 yield Asked(stage, present, wanted)
-
-
-def agree(rule: StatusRule, status: Status, stage: str) -> bool:
-    """Whether either table gives one for the other."""
-    return rule.to_crm.get(status) == stage or rule.status_for(stage, present=status) is status
 
 
 def landing(rule: StatusRule, question: Asked) -> Status | None:
@@ -147,7 +145,7 @@ def bounces(rule: StatusRule, question: Asked) -> bool:
     reached = landing(rule, question)
     if reached is not question.wanted:
         return False
-    if not agree(rule, reached, question.stage):
+    if not status_agrees(rule, reached, question.stage, NO_SUBSTITUTES):
         return True
     is_written = question.stage in rule.to_crm.values()
     return rule.direction is Direction.BOTH and is_written and rule.to_crm.get(reached) != question.stage

@@ -39,7 +39,6 @@ class Op:
     """What it does, for `explain`; `{}` is where the argument stands."""
     argument: str = ""
     """What stands after its name, in words; empty where nothing does."""
-    two_way: bool = True
 
 
 def text_of(value: Value) -> str:
@@ -238,8 +237,8 @@ REGISTRY: Mapping[str, Op] = {
     "join": Op(_join, "a list in Next Cap, one text with '{}' between the entries in the CRM", "the separator"),
     "split": Op(_split, "one text with '{}' between the entries in Next Cap, a list in the CRM", "the separator"),
     "prefix": Op(_prefix, "with '{}' before it in the CRM", "the word"),
-    "truncate": Op(_truncate, "cut at {} characters", "the number of characters", two_way=False),
-    "lines": Op(_lines, "one line for each entry", two_way=False),
+    "truncate": Op(_truncate, "cut at {} characters", "the number of characters"),
+    "lines": Op(_lines, "one line for each entry"),
 }
 
 

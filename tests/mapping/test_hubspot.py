@@ -148,7 +148,7 @@ def test_it_can_be_explained(shipped: Document) -> None:
 
 
 def test_the_editors_schema_is_current() -> None:
-    """Rewrite it with: python -c "from connector.mapping.schema import schema_text; print(schema_text(), end='')"."""
+    """Rewrite it with: connector mappings schema > mappings/schema.json."""
     assert (MAPPINGS / FILE).read_text() == schema_text()
 
 
