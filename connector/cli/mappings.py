@@ -36,10 +36,12 @@ def check(files: tuple[Path, ...], connection: str | None, as_json: bool) -> Non
 
     Exit codes: 0 no mistakes (warnings allowed), 1 mistakes, 2 usage.
     """
+    from connector.mapping.lint import passes
+
     chosen = _chosen(files, connection)
     schema = _schema(connection)
     found = {_shown(path): _problems(path, schema) for path in chosen}
-    wrong = any(one.severity == "error" for problems in found.values() for one in problems)
+    wrong = not all(passes(problems) for problems in found.values())
     if as_json:
         listed = [{"file": name, "problems": problems} for name, problems in found.items()]
         show.as_json({"ok": not wrong, "files": listed})
@@ -47,7 +49,7 @@ def check(files: tuple[Path, ...], connection: str | None, as_json: bool) -> Non
         for name, problems in found.items():
             for one in problems:
                 click.echo(str(one))
-            if not any(one.severity == "error" for one in problems):
+            if passes(problems):
                 click.echo(f"{name}: passes")
     raise SystemExit(common.WRONG if wrong else 0)
 

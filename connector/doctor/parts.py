@@ -186,7 +186,7 @@ def _mapping(runtime: Runtime, name: str, path: Path, schema: Schema) -> Iterato
         yield Finding(name, "mapping", PROBLEM, f"{path} cannot be read: {problem}", "look at the path and the file")
         return
     problems = _problems(text, str(path), schema)
-    errors = [one for one in problems if one.severity == "error"]
+    errors = [one for one in problems if one.is_error]
     if errors:
         told = "\n".join(str(one) for one in errors)
         yield Finding(name, "mapping", PROBLEM, f"{len(errors)} mistake(s) against this account", told)

@@ -169,4 +169,4 @@ def check_text(text: str, *, name: str) -> list[str]:
     except load.MappingErrors as problems:
         return [str(problem) for problem in problems.problems]
     found = lint.check(document, follows=makes_follow_ups, forms=forms)
-    return [str(problem) for problem in found if problem.severity == "error"]
+    return [str(problem) for problem in found if problem.is_error]

@@ -83,8 +83,13 @@ class Problem:
     severity: Severity = "error"
     file: str = ""
 
+    @property
+    def is_error(self) -> bool:
+        """Whether the file may not be used because of it; a warning forbids nothing."""
+        return self.severity == "error"
+
     def __str__(self) -> str:
-        word = "warning: " if self.severity == "warning" else ""
+        word = "" if self.is_error else "warning: "
         hint = f" (did you mean '{self.suggestion}'?)" if self.suggestion else ""
         return f"{self.file}:{self.line}:{self.column} {self.code} {word}{self.message}{hint}"
 
@@ -153,7 +158,7 @@ class Report:
 
     def errors(self) -> list[Problem]:
         """The problems that forbid the file's use."""
-        return [problem for problem in self.problems if problem.severity == "error"]
+        return [problem for problem in self.problems if problem.is_error]
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
