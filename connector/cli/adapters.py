@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from connector.adapters.testing.run import Promise
 
 CAN = {
-    "batch": "many tickets a call",
-    "creates": "makes tickets",
-    "public_comments": "shows replies to customers itself",
-    "idempotent_create": "knows a create that is repeated",
-    "follow_ups": "makes a ticket that follows a closed one",
-    "webhooks": "tells of changes at once",
-    "dated_webhooks": "signs when a webhook was sent",
-    "batch_comments": "timelines of many tickets in a few calls",
-    "lists_comments": "lists tickets with new comments",
+    "batch": "many tickets in one call",
+    "creates": "creates tickets",
+    "public_comments": "comments that customers see",
+    "idempotent_create": "idempotent creates (a repeated one makes no second ticket)",
+    "follow_ups": "follow-up tickets after a close for good",
+    "webhooks": "webhooks",
+    "dated_webhooks": "webhooks whose time is signed",
+    "batch_comments": "comments of many tickets in a few calls",
+    "lists_comments": "a list of tickets with new comments",
     "merges": "tells what a ticket was merged into",
-    "checks_versions": "turns down a write that was decided on an old reading",
+    "checks_versions": "refuses a write that expects an older version",
 }
 """What each capability means to people."""
 
@@ -47,7 +47,7 @@ def list_(as_json: bool) -> None:
         return
     for one in told:
         click.echo(f"{one['crm']}: {one['label']} ({one['from']})")
-        click.echo(f"  can    {', '.join(str(CAN[name]) for name in one['can']) or one['note']}")
+        click.echo(f"  has    {', '.join(str(CAN[name]) for name in one['can']) or one['note']}")
         for name, why in one["lacks"].items():
             click.echo(f"  lacks  {CAN[name]}: {why}")
 
@@ -66,11 +66,11 @@ def _told(crm: str, package: str) -> dict[str, Any]:
 
 @adapters.command()
 @click.argument("name")
-@click.option("--only", default="", metavar="WORDS", help="Only promises with these words.")
-@click.option("--details", is_flag=True, help="Print all that is known of each failure.")
+@click.option("--only", default="", metavar="WORDS", help="Only promises whose text contains these words.")
+@click.option("--details", is_flag=True, help="Print the whole report of each failure.")
 @common.as_json
 def test(name: str, only: str, details: bool, as_json: bool) -> None:
-    """Hold an adapter to the contract suite, against its imitation on this machine. No account is touched.
+    """Run the contract suite on an adapter, against its imitation on this machine. No account is touched.
 
     NAME is the word of a CRM as `connector adapters list` has it, or the address of an arena, `package.module:Class`
     (docs/adapters.md). Exit codes: 0 every promise is kept, 1 some are broken, 2 nothing could be tried.

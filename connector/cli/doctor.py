@@ -12,7 +12,7 @@ from connector.cli import common, show
 @click.command()
 @common.as_json
 def doctor(as_json: bool) -> None:
-    """Look at everything that must be right, and say what to do.
+    """Check everything that must be right, and say what to do where it is not.
 
     Keys, permissions, mappings, webhooks, clocks, database, queue, what waits and for what.
     Only reads. Exit codes: 0 all well, 1 problems, 2 the configuration is wrong.

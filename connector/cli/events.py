@@ -35,7 +35,7 @@ def _ours(runtime: Runtime, name: str) -> Courier:
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
 @common.as_json
 def list_(endpoint: str | None, state: str | None, limit: int, as_json: bool) -> None:
-    """List messages, the newest first: what was told, what waits and why, what was given up."""
+    """List messages, the newest first: delivered, waiting (and why), failed."""
     from connector.store import outbox
 
     with common.opened() as runtime, runtime.db.read() as transaction:
@@ -53,7 +53,7 @@ def list_(endpoint: str | None, state: str | None, limit: int, as_json: bool) ->
 @events.command("show")
 @click.argument("row_id", metavar="ID", type=int)
 def show_(row_id: int) -> None:
-    """Print a message's body as its listener is sent it."""
+    """Print the body of a message as it is sent to its listener."""
     from connector.events import keeping
 
     with common.opened() as runtime:
@@ -64,7 +64,7 @@ def show_(row_id: int) -> None:
 @events.command()
 @click.argument("ids", nargs=-1, required=True, type=int)
 def retry(ids: tuple[int, ...]) -> None:
-    """Send these messages again, with the same webhook-id, whatever became of them."""
+    """Send these messages again, delivered or not, with the same webhook-id."""
     from connector.events import keeping
 
     with common.opened() as runtime:
@@ -78,7 +78,7 @@ def retry(ids: tuple[int, ...]) -> None:
 @events.command("retry-all")
 @click.argument("endpoint")
 def retry_all(endpoint: str) -> None:
-    """Send everything again that was given up for this listener."""
+    """Send everything again that could not be delivered to this listener."""
     from connector.events import keeping
 
     with common.opened() as runtime:
@@ -89,7 +89,7 @@ def retry_all(endpoint: str) -> None:
 @events.command()
 @click.argument("endpoint")
 def test(endpoint: str) -> None:
-    """Send a signed event of type connector.test, now and once, and say what the listener answered."""
+    """Send one signed event of type connector.test now, and say what the listener answered."""
     with common.opened() as runtime:
         courier = _ours(runtime, endpoint)
         outcome = courier.test()
@@ -102,7 +102,7 @@ def test(endpoint: str) -> None:
 @events.command()
 @click.argument("endpoint")
 def on(endpoint: str) -> None:
-    """Send to a listener again; what waits goes at once."""
+    """Send to a listener again, beginning at once with what waits."""
     from connector.events import keeping
 
     with common.opened() as runtime:
@@ -112,9 +112,9 @@ def on(endpoint: str) -> None:
 
 @events.command()
 @click.argument("endpoint")
-@click.option("--reason", default="", help="Why; whoever asks is told.")
+@click.option("--reason", default="", help="Why; shown to whoever asks.")
 def off(endpoint: str, reason: str) -> None:
-    """Send nothing to a listener until `on`. What happens meanwhile waits, for three days."""
+    """Send nothing to a listener until `on`. Its messages are kept meanwhile, for three days."""
     from connector.events import keeping
 
     with common.opened() as runtime:

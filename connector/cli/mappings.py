@@ -13,12 +13,14 @@ from connector.cli import common, show
 if TYPE_CHECKING:
     from connector.domain.schema import Schema
     from connector.engine.applying import Effect, Survey
+    from connector.mapping.load import Document
     from connector.mapping.problems import Problem
     from connector.wiring import Runtime
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 of_account = click.option(
-    "--connection", help="Check against this connection's account as it is now (makes calls that read)."
+    "--connection",
+    help="Use this connection's account as it is now: its fields, options and labels (makes read calls).",
 )
 
 
@@ -68,19 +70,19 @@ def schema() -> None:
 def explain(file: Path | None, connection: str | None) -> None:
     """Say in plain words what a mapping does."""
     from connector.mapping.explain import explain as in_words
-    from connector.mapping.load import parse
 
     for path in _chosen((file,) if file else (), connection):
-        document = parse(path.read_text(encoding="utf-8"), name=_shown(path))
-        click.echo(in_words(document, _schema(connection)))
+        click.echo(in_words(_document(path), _schema(connection)))
 
 
 @mappings.command()
 @click.argument("connection")
-@click.option("--field", "fields", multiple=True, help="This rule (or `status`); may be repeated.")
-@click.option("--take", type=click.Choice(["nextcap", "crm"]), help="Whose value counts where the mapping is open.")
-@click.option("--limit", type=click.IntRange(1), help="Choose at most so many tickets: a first trial.")
-@click.option("--dry-run", is_flag=True, help="Count and show, and change nothing.")
+@click.option("--field", "fields", multiple=True, help="Only this rule (or `status`); may be repeated.")
+@click.option(
+    "--take", type=click.Choice(["nextcap", "crm"]), help="Whose value counts where the mapping names neither side."
+)
+@click.option("--limit", type=click.IntRange(1), help="Change at most this many tickets, for a first trial.")
+@click.option("--dry-run", is_flag=True, help="Only count and show what would change.")
 @click.option("--yes", is_flag=True, help="Do not ask, for scripts.")
 @common.as_json
 def apply(
@@ -92,9 +94,9 @@ def apply(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Make old tickets follow a changed mapping: count what would change, ask, then let it be carried.
+    """Make existing tickets follow a changed mapping: count what would change, ask, then carry it.
 
-    Without --field: the rules that differ from the mapping that was in force before.
+    Without --field, the rules are taken that differ from the mapping in force before.
     """
     from connector.domain.ticket import Side
     from connector.engine import applying
@@ -104,7 +106,7 @@ def apply(
         _take_over(runtime, name)
         chosen = fields or applying.changed_fields(engine, name)
         if not chosen:
-            raise click.UsageError("no rule differs from the mapping in force before; name one with --field")
+            raise click.UsageError("no rule differs from the previous version of the mapping; name one with --field")
         found = applying.survey(engine, name, chosen, take=Side(take) if take else None, limit=limit)
         _tell_survey(found, as_json=as_json)
         if dry_run or not found.chosen:
@@ -114,7 +116,7 @@ def apply(
             raise SystemExit(common.WRONG)
         length = applying.apply(engine, name, found, by=common.whoami())
     minutes = max(1, round(length.total_seconds() / 60))
-    click.echo(f"{len(found.chosen)} ticket(s) are worked within about {minutes} min", err=as_json)
+    click.echo(f"{len(found.chosen)} ticket(s) will be changed within about {minutes} min", err=as_json)
 
 
 def _take_over(runtime: Runtime, name: str) -> None:
@@ -134,7 +136,9 @@ def _tell_survey(found: Survey, *, as_json: bool) -> None:
     show.table(["field", "written in", "tickets", "for example"], [_row(one) for one in found.effects])
     click.echo(f"{found.looked_at} ticket(s) looked at, {len(found.chosen)} would change")
     if found.unread:
-        click.echo(f"{found.unread} could not be compared: a side was never read (`tickets resync` reads it)")
+        click.echo(
+            f"{found.unread} could not be compared: one side was never read (`connector tickets resync` reads it)"
+        )
 
 
 def _row(one: Effect) -> list[object]:
@@ -174,17 +178,25 @@ def _schema(connection: str | None) -> Schema | None:
 
 def _problems(path: Path, schema: Schema | None) -> list[Problem]:
     from connector.adapters.registry import forms, makes_follow_ups
-    from connector.mapping import lint, load
+    from connector.mapping import lint
+    from connector.mapping.problems import MappingErrors
+
+    try:
+        return lint.check(_document(path), schema, follows=makes_follow_ups, forms=forms)
+    except MappingErrors as problem:
+        return list(problem.problems)
+
+
+def _document(path: Path) -> Document:
+    """The file as read. Raises MappingErrors."""
+    from connector.mapping import load
     from connector.mapping.problems import MappingErrors, Problem
 
     name = _shown(path)
     try:
-        document = load.parse(path.read_text(encoding="utf-8"), name=name)
-        return lint.check(document, schema, follows=makes_follow_ups, forms=forms)
-    except MappingErrors as problem:
-        return list(problem.problems)
-    except UnicodeDecodeError:
-        return [Problem("M002", "the file is not text in UTF-8", 1, 1, file=name)]
+        return load.parse(path.read_text(encoding="utf-8"), name=name)
+    except UnicodeDecodeError as problem:
+        raise MappingErrors([Problem("M002", "the file is not text in UTF-8", 1, 1, file=name)]) from problem
 
 
 def _shown(path: Path) -> str:

@@ -14,10 +14,10 @@ def parked() -> None:
 
 @parked.command("list")
 @click.option("--connection", help="Only this connection's.")
-@click.option("--code", help="Only what waits for this cause.")
+@click.option("--code", help="Only items with this code.")
 @common.as_json
 def list_(connection: str | None, code: str | None, as_json: bool) -> None:
-    """List what waits, oldest first."""
+    """List what waits for a person, the oldest first."""
     from connector.engine.story import parked_line
     from connector.store import parked as parked_rows
 
@@ -45,10 +45,10 @@ def retry(ids: tuple[int, ...]) -> None:
 
 
 @parked.command("retry-all")
-@click.option("--code", required=True, help="The cause that has been mended.")
+@click.option("--code", required=True, help="The code of the items, whose cause has been mended.")
 @click.option("--connection", help="Only this connection's.")
 def retry_all(code: str, connection: str | None) -> None:
-    """Try everything again that waits for one cause."""
+    """Try all items with one code again, after their cause has been mended."""
     from connector.engine import operators
 
     with common.opened() as runtime:
@@ -59,15 +59,20 @@ def retry_all(code: str, connection: str | None) -> None:
 def _told_retried(done: int, *, of: int) -> None:
     click.echo(f"{done} item(s) are tried again")
     if done < of:
-        click.echo(f"{of - done} of them do not wait (any more)", err=True)
+        click.echo(f"{of - done} of them are not waiting (any more)", err=True)
         raise SystemExit(common.WRONG)
 
 
 @parked.command()
 @click.argument("item_id", metavar="ID", type=int)
-@click.option("--take", required=True, type=click.Choice(["nextcap", "crm"]), help="Whose value goes to the other.")
+@click.option(
+    "--take",
+    required=True,
+    type=click.Choice(["nextcap", "crm"]),
+    help="Whose value is kept, and written to the other side.",
+)
 def resolve(item_id: int, take: str) -> None:
-    """Settle a conflict of one field: this side's value goes to the other."""
+    """Settle a conflict of one field by taking one side's value for both."""
     from connector.domain.ticket import Side
     from connector.engine import operators
 
@@ -80,7 +85,7 @@ def resolve(item_id: int, take: str) -> None:
 @click.argument("item_id", metavar="ID", type=int)
 @click.argument("record")
 def relink(item_id: int, record: str) -> None:
-    """Join the item's ticket to this CRM record."""
+    """Link the item's ticket to this CRM record."""
     from connector.engine import operators
 
     with common.opened() as runtime:
@@ -90,9 +95,9 @@ def relink(item_id: int, record: str) -> None:
 
 @parked.command()
 @click.argument("item_id", metavar="ID", type=int)
-@click.option("--reason", required=True, help="Why; it is kept.")
+@click.option("--reason", required=True, help="Why; kept in the ticket's journal.")
 def discard(item_id: int, reason: str) -> None:
-    """Let both sides stay as they are."""
+    """Leave both sides as they are, and close the item."""
     from connector.engine import operators
 
     with common.opened() as runtime:

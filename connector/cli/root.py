@@ -16,7 +16,7 @@ def main() -> None:
     """Keeps Next Cap tickets and CRM tickets saying the same thing, both ways.
 
     The configuration is config.toml in the working directory, or the file that CONNECTOR_CONFIG names. A first look
-    without any account: `connector demo`. From nothing to running: `init`, `setup`, `doctor`, `run`.
+    without any account: `connector demo`. From nothing to running: `init`, `doctor`, `db upgrade`, `setup`, `run`.
 
     Exit codes: 0 well, 1 something is wrong, 2 configuration or usage.
     """

@@ -158,9 +158,9 @@ def _stop(embedded: Embedded, runtime: Runtime, *, within: float) -> None:
 
 
 @click.command()
-@click.option("--keep", is_flag=True, help="Stay until Ctrl-C, to look around.")
+@click.option("--keep", is_flag=True, help="Keep it running until Ctrl-C, to look around.")
 def demo(keep: bool) -> None:
-    """Show both sides at work, with imitations; needs no account."""
+    """Play a support story through imitations of both systems; needs no account."""
     from connector.demo import main
 
     raise SystemExit(main(keep=keep))
@@ -171,23 +171,26 @@ FIRST_PORT = 8101
 
 @click.command()
 @click.option(
-    "--crm", "crms", multiple=True, default=("hubspot",), show_default=True, help="Whose imitation; may be repeated."
+    "--crm", "crms", multiple=True, default=("hubspot",), show_default=True, help="The CRM to imitate; may be repeated."
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=FIRST_PORT,
     show_default=True,
-    help="Next Cap's; the CRMs follow it. 0 takes free ones.",
+    help="The port of Next Cap; the CRMs take the next ones. 0: any free ports.",
 )
 @click.option(
-    "--connector", default="http://127.0.0.1:8000", show_default=True, help="Where the imitations send webhooks."
+    "--connector",
+    default="http://127.0.0.1:8000",
+    show_default=True,
+    help="The connector's address, to which webhooks are sent.",
 )
 @common.as_json
 def sandbox(crms: tuple[str, ...], port: int, connector: str, as_json: bool) -> None:
-    """Run imitations of Next Cap and of CRMs.
+    """Run imitations of Next Cap and of CRMs, for trials without an account.
 
-    For trials without an account. Prints their addresses, keys, secrets, control API and a configuration that fits.
+    Prints a configuration that fits, and the addresses at which one can act as people do.
     """
     from connector.sandbox.server import VENDORS, Sandbox
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NEXTCAP = "nextcap"
 
-dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+dry_run = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 
 
 def _known(_context: click.Context, _parameter: click.Parameter, crm: str) -> str:
@@ -32,23 +32,29 @@ def _known(_context: click.Context, _parameter: click.Parameter, crm: str) -> st
 
 @click.command()
 @click.option("--yes", is_flag=True, help="Ask nothing: take the options, and their defaults.")
-@click.option("--file", type=click.Path(path_type=Path), help="Where to write it.  [default: as it is looked for]")
+@click.option(
+    "--file", type=click.Path(path_type=Path), help="Where to write it.  [default: where the connector looks for it]"
+)
 @click.option("--public-url", help="The https address that vendors call.")
 @click.option("--nextcap-api-url", help="Another address of Next Cap's API (a sandbox).")
 @click.option("--nextcap-api-key", help="The CRM key, nextcap_ck_…; without it ${NEXTCAP_API_KEY} is read.")
 @click.option("--nextcap-data-key", help="The Data key, sk_live_…, with which webhooks are registered.")
-@click.option("--nextcap-webhook-secret", help="Where the webhook was made by hand.")
+@click.option("--nextcap-webhook-secret", help="The webhook's secret, if the webhook was made by hand.")
 @click.option("--connection", help="The connection's name.  [default: as the CRM]")
 @click.option(
     "--crm",
     callback=_known,
     default="hubspot",
     show_default=True,
-    help="Its word, see `connector adapters list`.",
+    help="The kind of CRM; `connector adapters list` shows them all.",
 )
-@click.option("--crm-address", help="The address of the CRM account, where it is not the same for everybody.")
+@click.option("--crm-address", help="The address of the CRM account, for CRMs with one address per account.")
 @click.option(
-    "--set", "keys", multiple=True, metavar="KEY=VALUE", help="A key of the connection, as docs/crm/ names it."
+    "--set",
+    "keys",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any other key of the connection (see docs/crm/); may be repeated.",
 )
 @click.option("--mapping", help="The mapping file.  [default: mappings/<crm>.yaml]")
 @click.option("--store", default="sqlite:///connector.db", show_default=True)
@@ -95,12 +101,13 @@ Answers = dict[str, str | None]
 
 
 def _keys(given: tuple[str, ...], known: Kind) -> Answers:
-    """The connection's own keys that were given as KEY=VALUE."""
+    """The connection's keys that have no option of their own, given as KEY=VALUE."""
     found: Answers = {}
+    own = known.settings.model_fields.keys() - {"crm", "mapping", known.settings.address_key}
     for pair in given:
         key, equals, value = pair.partition("=")
-        if not equals or key not in known.settings.model_fields:
-            there = ", ".join(sorted(known.settings.model_fields))
+        if not equals or key not in own:
+            there = ", ".join(sorted(own))
             raise click.UsageError(f"--set takes KEY=VALUE, and {known.label} knows: {there}")
         found[f"set {key}"] = value
     return found
@@ -178,7 +185,7 @@ def _write_new(path: Path, text: str) -> None:
 @dry_run
 @common.as_json
 def setup(connection: str, dry_run: bool, as_json: bool) -> None:
-    """Make our fields and webhooks exist in a CRM. Idempotent.
+    """Create the fields and webhooks that we need in a CRM. Idempotent.
 
     CONNECTION is a configured name, or nextcap for its webhook alone. Exit codes: 0 done, 1 a step met a problem.
     """
@@ -212,7 +219,10 @@ def webhooks() -> None:
 @dry_run
 @common.as_json
 def register(dry_run: bool, as_json: bool) -> None:
-    """Register our webhook at Next Cap with the Data key and keep its secret; else say what to do by hand."""
+    """Register our webhook at Next Cap and keep its secret.
+
+    This needs the Data key; without one, it says what to do by hand.
+    """
     with common.opened() as runtime:
         steps = _subscribe_nextcap(runtime, dry_run=dry_run)
     _told(steps, as_json=as_json)
@@ -246,7 +256,7 @@ def db() -> None:
 
 @db.command()
 def upgrade() -> None:
-    """Bring the tables to this version. Idempotent; several processes may call it at once."""
+    """Create the tables, or bring them to this version. Idempotent; several processes may call it at once."""
     from connector.doctor.configuration import store_fits
 
     found = common.settings()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @common.as_json
 def status(as_json: bool) -> None:
-    """Show what is due, and what waits and why, by connection."""
+    """Show, for each connection, what is due, what waits and why."""
     from connector.engine import status as engine_status
     from connector.engine import story
 
@@ -110,11 +110,11 @@ def _listeners(listeners: Sequence[EndpointFigures]) -> None:
 @click.command()
 @click.argument("name")
 @click.option("--direction", type=DIRECTIONS, default="both", show_default=True, help="Only what goes this way.")
-@click.option("--reason", default="", help="Why; whoever asks is told.")
+@click.option("--reason", default="", help="Why; shown to whoever asks.")
 def pause(name: str, direction: str, reason: str) -> None:
-    """Stop working a connection, or writing in one direction.
+    """Stop working on a connection, or stop writing in one direction.
 
-    What arrives meanwhile is kept, and done in order after `resume`.
+    Webhooks that arrive meanwhile are kept; their work is done in order after `resume`.
     """
     from connector.domain.rules import Direction
     from connector.engine import switches
@@ -129,9 +129,12 @@ def pause(name: str, direction: str, reason: str) -> None:
 @click.command()
 @click.argument("name")
 @click.option("--direction", type=DIRECTIONS, default="both", show_default=True, help="Only what goes this way.")
-@click.option("--discard", is_flag=True, help="Do not write what waited: both sides keep what they have.")
+@click.option("--discard", is_flag=True, help="Do not write the changes that waited: both sides keep their values.")
 def resume(name: str, direction: str, discard: bool) -> None:
-    """Work a paused connection, or write in a paused direction, again. Without --direction every pause ends."""
+    """Work on a paused connection, or write in a paused direction, again.
+
+    Without --direction, every pause of the connection ends.
+    """
     from connector.domain.rules import Direction
     from connector.engine import switches
 

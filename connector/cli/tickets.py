@@ -22,7 +22,10 @@ def tickets() -> None:
 @click.argument("ticket")
 @common.as_json
 def show_(ticket: str, as_json: bool) -> None:
-    """Tell a ticket's whole story. TICKET is its number, its Next Cap id or a CRM record id."""
+    """Show why a ticket did or did not sync: how it stands, what was decided, what arrived.
+
+    TICKET is its number, its Next Cap id or a CRM record id.
+    """
     with common.opened() as runtime:
         stories = _stories(runtime, ticket)
     if as_json:
@@ -37,7 +40,7 @@ def show_(ticket: str, as_json: bool) -> None:
 @tickets.command()
 @click.argument("ticket")
 def resync(ticket: str) -> None:
-    """Read both sides of a ticket anew and settle what differs. TICKET as for `show`."""
+    """Read a ticket from both systems now and carry what differs. TICKET is as for `show`."""
     from connector.engine import operators
 
     with common.opened() as runtime:
@@ -45,21 +48,24 @@ def resync(ticket: str) -> None:
         for one in links:
             operators.resync(runtime.engine, one.link_id, by=common.whoami())
     if not links:
-        click.echo("it has no link that could be looked at", err=True)
+        click.echo("this ticket has no link to any CRM, so there is nothing to read", err=True)
         raise SystemExit(common.WRONG)
-    click.echo(f"{len(links)} link(s) will be looked at whole")
+    click.echo(f"both sides of {len(links)} link(s) will be read and compared")
 
 
 @click.command()
 @click.argument("delivery_id", type=int)
 def replay(delivery_id: int) -> None:
-    """Take a stored webhook in again, as if it had come now. `tickets show` and `parked list` name its id."""
+    """Process a stored webhook again, as if it had arrived now.
+
+    DELIVERY_ID is its number in `tickets show` and `parked list`.
+    """
     from connector.engine import operators
 
     with common.opened() as runtime:
         receipt = operators.replay(runtime.engine, delivery_id)
-    rung = ", ".join(receipt.rung) or "nobody: its events say nothing new"
-    click.echo(f"{receipt.events} event(s) taken in again; work for {rung}")
+    rung = f"work for {', '.join(receipt.rung)}" if receipt.rung else "they say nothing new, so there is no work"
+    click.echo(f"{receipt.events} event(s) taken in again; {rung}")
 
 
 def _stories(runtime: Runtime, ticket: str) -> list[TicketStory]:
@@ -68,8 +74,8 @@ def _stories(runtime: Runtime, ticket: str) -> list[TicketStory]:
     found = story.of_ticket(runtime.engine, ticket)
     if not found:
         click.echo(
-            f"nothing is known of {ticket}: no ticket of that number or id, no record of that id, and no webhook named "
-            "it. Was it changed since the connector runs? Do webhooks arrive (`connector doctor`)?",
+            f"nothing is known of {ticket}: no ticket has that number or id, no CRM record has that id, and no webhook "
+            "named it. Has it changed since the connector was started? Do webhooks arrive (`connector doctor`)?",
             err=True,
         )
         raise SystemExit(common.WRONG)
@@ -78,7 +84,9 @@ def _stories(runtime: Runtime, ticket: str) -> list[TicketStory]:
 
 def _tell(story: TicketStory) -> None:
     name = f"#{story.number}" if story.number else story.nextcap_id or "a record without a ticket"
-    click.secho(f"{name}  {story.answer}", bold=True)
+    click.secho(f"{name}  {story.answer if len(story.links) < 2 else ''}".rstrip(), bold=True)
+    for link in story.links if len(story.links) > 1 else ():
+        click.secho(f"  {link.connection}: {link.answer}", bold=True)
     if story.nextcap_id:
         click.echo(f"Next Cap id {story.nextcap_id}, last read {show.cell(story.read_at)}")
     for link in story.links:
@@ -88,13 +96,13 @@ def _tell(story: TicketStory) -> None:
     names = ["at", "connection", "name", "subject", "delivery_id", "seen", "outcome"]
     show.table(columns, [[one[key] for key in names] for one in story.events])
     if not story.events:
-        click.echo("no webhook (any more); it may have been found by the regular look at Next Cap")
+        click.echo("no webhook is kept about it; it may have been found by the regular poll of Next Cap")
 
 
 def _tell_link(link: LinkStory) -> None:
     _section(f"{link.connection}: {link.state}, record {link.record_id or '-'}, next work {show.cell(link.due_at)}")
     if link.attempts:
-        click.echo(f"{link.attempts} failed tries; {show.cell(link.cause)}")
+        click.echo(f"failed {link.attempts} time(s): {show.cell(link.cause)}")
     show.table(
         ["parked", "field", "code", "nextcap", "crm", "candidates", "reason"],
         [

@@ -103,6 +103,8 @@ def figures(engine: Engine) -> Figures:
             counters.setdefault(name, {})[label] = value
     found = []
     for row in rows:
+        if row.name not in (NEXTCAP, *engine.names):
+            continue  # The lease on a rotating token, or a connection that is not configured any more.
         mine = work.get(row.name)
         oldest = (now - mine.oldest).total_seconds() if mine and mine.oldest else 0.0
         found.append(

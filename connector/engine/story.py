@@ -154,7 +154,7 @@ def answer(standing: Standing) -> str:
     """How a link stands and why, in words; what waits for a person is always told."""
     told = _ended(standing) or _held_up(standing) or _queued(standing)
     if standing.parked:
-        told += f"; {standing.parked} thing(s) wait for a person"
+        told += f"; {standing.parked} item(s) wait for a person (`connector parked list`)"
     return told
 
 
@@ -174,7 +174,7 @@ def _ended(standing: Standing) -> str:
         return f"frozen: {standing.last or 'the mapping does not carry it any more'}"
     if link.record_id is None or ticket.nextcap_id is None:
         return standing.last or "nothing has been decided about it yet"
-    return f"linked to record {link.record_id} and at rest: {standing.last or 'nothing to do'}"
+    return f"linked to record {link.record_id} and at rest; last pass: {standing.last or 'nothing to do'}"
 
 
 def _held_up(standing: Standing) -> str:

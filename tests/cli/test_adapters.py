@@ -62,7 +62,7 @@ def test_each_of_ours_is_listed_with_what_it_lacks_and_where_that_is_documented(
     assert len(lacks) >= 8
     assert all("(" in why and any(one in why.lower() for one in ("developer", "guide", "reference")) for why in lacks)
     assert set(CAN) == {"batch", *(one.name for one in fields(Capabilities) if isinstance(one.default, bool))}
-    assert "shows replies to customers itself: notes are seen" in connector("adapters", "list").stdout
+    assert "comments that customers see: notes are seen" in connector("adapters", "list").stdout
 
 
 @pytest.mark.usefixtures("memo")

@@ -89,3 +89,11 @@ def test_a_missing_mapping_is_told(connector: Connector, folder: Path) -> None:
 
     assert result.exit_code == 0
     assert "elsewhere.yaml" in result.stderr
+
+
+def test_a_key_that_has_its_own_option_is_refused(connector: Connector, folder: Path) -> None:
+    """Written twice, it would leave a file that no TOML parser reads."""
+    result = connector("init", "--yes", "--set", "mapping=elsewhere.yaml")
+
+    assert result.exit_code == 2
+    assert not (folder / "config.toml").exists()

@@ -119,6 +119,15 @@ def test_explain_of_a_wrong_file_tells_the_mistakes(connector: Connector, tmp_pa
     assert ":4:12 M1" in result.stderr
 
 
+def test_explain_of_a_file_that_is_no_text_is_told(connector: Connector, tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_bytes(b"\xff\xfe")
+
+    result = connector("mappings", "explain", tmp_path / "wrong.yaml")
+
+    assert result.exit_code == 2
+    assert "M002" in result.stderr
+
+
 def edited(installation: Installation, connector: Connector) -> str:
     """A linked ticket, and a mapping in which its priority has another counterpart since; the HubSpot record's id."""
     connector("db", "upgrade")

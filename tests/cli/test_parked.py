@@ -109,7 +109,7 @@ def test_retry_of_what_does_not_wait_is_exit_code_1(connector: Connector, confli
     result = connector("parked", "retry", 4711)
 
     assert result.exit_code == 1
-    assert "do not wait" in result.stderr
+    assert "are not waiting" in result.stderr
 
 
 def test_retry_all_names_a_cause(connector: Connector, conflict: Installation) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from connector.store import connections
+
 from .conftest import Connector, Installation, findings, told
 
 
@@ -37,3 +39,14 @@ def test_resume_without_a_direction_ends_every_pause(connector: Connector, insta
 
 def test_a_direction_that_is_none_is_refused(connector: Connector, installation: Installation) -> None:
     assert connector("pause", "hubspot", "--direction", "sideways").exit_code == 2
+
+
+def test_status_shows_the_configured_connections_alone(connector: Connector, installation: Installation) -> None:
+    """The store keeps more under such names: the lease on a token, a connection that was taken out."""
+    connector("db", "upgrade")
+    with installation.runtime() as runtime, runtime.db.write() as transaction:
+        connections.ensure(transaction, ["token:hubspot", "former"])
+
+    shown = told(connector("status", "--json"))["connections"]
+
+    assert {one["name"] for one in shown} == {"hubspot", "nextcap"}
