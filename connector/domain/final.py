@@ -23,14 +23,14 @@ def decide_final(
         return None
     asks = ours_changed and present not in FINAL and rule.direction is not Direction.TO_NEXTCAP
     what = f"the ticket is {present}" if asks else "there is a reply"
-    reason = f"{what}, and {rule.label(theirs)} is for good in the CRM"
+    reason = f"{what}, but the CRM has closed the record for good ({rule.label(theirs)})"
     if rule.after_final is AfterFinal.PARK or not (asks or signals.unseen_reply):
         outcome = Outcome.REFUSED
         return Decision(STATUS, outcome, CLOSED, f"{reason}; a person decides", present.value, theirs) if asks else None
     if rule.after_final is AfterFinal.NOTE:
-        told = f"{reason}; an internal note in Next Cap says so"
+        told = f"{reason}; an internal note in Next Cap tells agents"
         return Decision(STATUS, Outcome.LEFT, NOTED, told, present.value, theirs)
-    told = f"{reason}; a follow-up carries the ticket on"
+    told = f"{reason}; a follow-up record continues it"
     return Decision(STATUS, Outcome.FOLLOW_UP, FOLLOW_UP, told, present.value, theirs)
 
 
@@ -38,7 +38,9 @@ def without_final(rule: StatusRule, status: Value, decision: Decision) -> Decisi
     """A field's decision, without its write to a record that is closed for good, where nobody is to be asked."""
     if not decision.writes_crm or not rule.is_final(status) or rule.after_final is AfterFinal.PARK:
         return decision
-    told = f"{decision.reason}; {rule.label(status)} is for good in the CRM, so it is not written there"
+    told = (
+        f"{decision.reason}; the CRM has closed the record for good ({rule.label(status)}), so it is not written there"
+    )
     if decision.writes_nextcap:
         return replace(decision, outcome=Outcome.TO_NEXTCAP, reason=told, write_crm=None)
     return replace(decision, outcome=Outcome.LEFT, code=CLOSED, reason=told, write_crm=None)

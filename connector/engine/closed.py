@@ -1,4 +1,7 @@
-"""Records that the CRM has closed for good: what is new in Next Cap then takes the way that the mapping names."""
+"""Records that the CRM has closed for good, and what becomes of replies and changes in Next Cap after that.
+
+The mapping chooses: a follow-up record, an internal note in Next Cap, or a person decides (`status: after_final`).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ FOLLOW_UP = "follow_up"
 
 
 def settle(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
-    """Make the follow-ups and the notes, and leave to a person what is theirs, before anything is sent to the CRM."""
+    """Make follow-ups, write notes or park, as the mapping says. Called before anything is sent to the CRM."""
     closed = [work for work in works if _is_closed(work) and Side.CRM not in work.waits_for]
     asking = [work for work in closed if _asks(engine, work)]
     reading.read_crm(engine, name, asking)  # Meanwhile it may have been merged or deleted.
@@ -50,7 +53,7 @@ def _is_closed(work: Work) -> bool:
 
 
 def _asks(engine: Engine, work: Work) -> bool:
-    """Whether Next Cap has something new that such a record takes no more."""
+    """Whether Next Cap has something new that a closed record does not accept."""
     return bool(open_comments(work, Side.CRM)) or _wants_follow_up(engine, work) or _code(engine, work) == NOTED
 
 
@@ -59,7 +62,7 @@ def _wants_follow_up(engine: Engine, work: Work) -> bool:
 
 
 def _begun(work: Work) -> Effect | None:
-    """The making of a follow-up whose end nobody knows."""
+    """The effect of a follow-up whose outcome is not known yet."""
     return next((one for one in work.open_effects if one.kind == FOLLOW_UP), None)
 
 
@@ -94,7 +97,7 @@ def _follow_up(engine: Engine, name: str, works: Sequence[Work], people: Directo
         creating.keep_record(engine, work, written, people, kind=FOLLOW_UP)
         if written.error is None and work.is_live:
             label, old = engine.label(name), olds[id(work)]
-            told = f"{label} has closed {old} for good: {written.id} follows it, and the ticket is linked to that"
+            told = f"{label} has closed record {old} for good; the ticket is now linked to its follow-up {written.id}"
             work.say("followed_up", told, record=written.id, follows=old)
     raise_waits(outcomes.values())
 
@@ -102,7 +105,9 @@ def _follow_up(engine: Engine, name: str, works: Sequence[Work], people: Directo
 def _note(engine: Engine, work: Work) -> None:
     """One internal note in Next Cap for each closed record; what was to cross stays where it is."""
     label = engine.label(work.link.connection)
-    text = f"{label} has closed {work.record_id} for good. What is said or changed here from now on stays here."
+    text = (
+        f"{label} has closed record {work.record_id} for good. Replies and changes made here do not reach it any more."
+    )
     row: dict[str, Any] = {"kind": COMMENT, "link_id": work.link.id, "side": Side.NEXTCAP}
     row["key"] = f"{COMMENT}:closed:{work.record_id}"
     row["payload"] = {"kind": str(CommentKind.NOTE), "text": text, "at": engine.now().isoformat()}
@@ -112,7 +117,7 @@ def _note(engine: Engine, work: Work) -> None:
         effects.intend(connection, [{**row, "position": position}], engine.now())
         for effect in open_comments(work, Side.CRM):
             effects.done(connection, effect.id, None)
-            told = f"a {effect.payload['kind']} stays in Next Cap: {label} has closed {work.record_id} for good"
+            told = f"a {effect.words} was not carried: {label} has closed record {work.record_id} for good"
             work.say(CLOSED, told)
         work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
     at(Point.INTENDED, "note_nextcap")
@@ -125,13 +130,13 @@ def _park(engine: Engine, work: Work) -> None:
         links.check_fence(connection, work.link)
         for effect in open_comments(work, Side.CRM):
             effects.set_state(connection, effect.id, effects.REFUSED)
-            told = f"a {effect.payload['kind']} cannot cross: {label} has closed {work.record_id} for good"
+            told = f"a {effect.words} cannot be carried: {label} has closed record {work.record_id} for good"
             work.parkings.append(Parking(effect.key, CLOSED, told))
         work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
 
 
 def _keep(work: Work) -> None:
-    """Notes alone make no follow-up: they wait for the next one, and hold nothing up."""
+    """Notes alone make no follow-up: they wait for the next one, without making the link due."""
     notes = open_comments(work, Side.CRM)
     if notes:
         work.waits_for.add(Side.CRM)

@@ -1,7 +1,7 @@
-"""Replies and notes: each crosses once, in the order in which they were made.
+"""Replies and notes: each is carried once, in the order in which they were made.
 
-A comment has no idempotency key on either side. So its effect is stored before it is sent, and where the outcome is
-unknown the target's timeline is looked at before anything is sent again.
+Neither side takes an idempotency key for a comment. So an effect is stored before each is sent, and where the outcome
+is unknown, the target's timeline is read before anything is sent again.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, Unk
 from connector.domain.rules import Directories
 from connector.domain.ticket import Comment, CommentKind, Side, storable
 from connector.engine import announcing, fence, fuses
-from connector.engine.context import Engine
+from connector.engine.context import NEXTCAP, Engine
 from connector.engine.points import Point, at
-from connector.engine.reading import FORBIDDEN
+from connector.engine.reading import hide
 from connector.engine.work import Parking, Work, each
 from connector.store import effects, links
 from connector.store.effects import INTENDED, REFUSED, SENDING, UNKNOWN, Effect
@@ -68,8 +68,7 @@ def _look_at_nextcap(engine: Engine, work: Work, people: Directories) -> None:
     try:
         found = engine.nextcap.comments([nextcap_id])
     except Gone:
-        work.ticket_changes["forbidden_until"] = engine.now() + FORBIDDEN
-        work.end("not_visible", "Next Cap does not show this ticket to the connector's seat")
+        hide(engine, work)
         return
     work.look &= ~Look.NEXTCAP_COMMENTS
     version = work.nextcap.version if work.nextcap else work.link.ticket.version
@@ -218,17 +217,18 @@ def _settle(engine: Engine, name: str, work: Work, side: Side, doubtful: Sequenc
             if found is not None:
                 effects.done(connection, effect.id, found)
                 _note_what_it_made(work, effect)
-                work.say("adopted", "an answer was lost, but the entry is there: adopted", entry=found)
+                told = f"the answer to a write was lost, but the {effect.words} had arrived: it is not sent again"
+                work.say("adopted", told, entry=found)
             elif effect.absent == 0:
                 until = engine.timing.second_look(answered=effect.answered, over=effect.sending_until or now, now=now)
                 effects.set_state(connection, effect.id, UNKNOWN, absent=1, sending_until=until)
                 _hold_back(work, side, until)
                 seconds = (until - now).total_seconds()
-                told = f"an answer was lost and the entry is not there; looked for again in {seconds:.0f} s"
-                work.say("absent_once", told)
+                told = f"the answer to a write was lost and the {effect.words} is not there"
+                work.say("absent_once", f"{told}; one more look in {seconds:.0f} s")
             else:
                 effects.set_state(connection, effect.id, INTENDED)
-                work.say("absent_twice", "the entry is still not there: it is sent again")
+                work.say("absent_twice", f"the {effect.words} is still not there, so it is sent again")
         work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
 
 
@@ -320,12 +320,16 @@ def _keep_outcome(
             effects.done(connection, effect.id, written.id or None)
             _note_what_it_made(work, effect)
             work.wrote = True
-            work.say("comment_carried", f"a {effect.payload['kind']} crossed to the other side", entry=written.id)
+            target = engine.label(NEXTCAP if side is Side.NEXTCAP else work.link.connection)
+            work.say("comment_carried", f"a {effect.words} was carried to {target}", entry=written.id)
         elif isinstance(error, UnknownOutcome):
             moment = engine.now() if error.answered else deadline
             effects.set_state(connection, effect.id, UNKNOWN, answered=error.answered, sending_until=moment)
             _hold_back(work, side, moment)
-            work.say("outcome_unknown", f"{error}; the other side is looked at before anything is sent again")
+            work.say(
+                "outcome_unknown",
+                f"{error}; before anything is sent again, it is checked whether the {effect.words} arrived",
+            )
         elif isinstance(error, RetryLater):
             effects.set_state(connection, effect.id, INTENDED)
             work.waits_for.add(side)
@@ -334,10 +338,10 @@ def _keep_outcome(
         elif side is Side.CRM and work.may_be_closed:
             effects.set_state(connection, effect.id, INTENDED)
             work.waits_for.add(side)
-            work.look_again("refused_unread", f"a {effect.payload['kind']} was refused; the record is read to see why")
+            work.look_again("refused_unread", f"a {effect.words} was refused; the record is read to see why")
         else:
             effects.set_state(connection, effect.id, REFUSED)
-            work.parkings.append(Parking(effect.key, error.code, f"a {effect.payload['kind']} was refused: {error}"))
+            work.parkings.append(Parking(effect.key, error.code, f"a {effect.words} was refused: {error}"))
         _pass(Point.KEEPING, [(work, effect)])
         work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
 

@@ -94,7 +94,9 @@ def _is_twin(engine: Engine, name: str, work: Work) -> bool:
         holder = links.get(connection, row.id) if row else None
     if creating if named is MISSING else holder is not None and holder.ticket.nextcap_id is None:
         work.wait(engine.now() + TWIN_WAIT)
-        work.end("may_be_ours", "a ticket is being made in Next Cap and this may be it; looked at again in a second")
+        work.end(
+            "may_be_ours", "a ticket is being created in Next Cap, and this may be it; looked at again in a second"
+        )
         return True
     if isinstance(named, str) and holder is None:
         work.changes["record_id"] = named
@@ -132,12 +134,16 @@ def _join_found(engine: Engine, name: str, work: Work, found: Sequence[Record], 
     if len(free) > 1:
         ids = tuple(record.id for record in free)
         work.fail(
-            NeedsReview(f"{len(ids)} records match by {field}; a person chooses", code="ambiguous", candidates=ids)
+            NeedsReview(
+                f"{len(ids)} records match by {field}; a person chooses one (`connector parked relink`)",
+                code="ambiguous",
+                candidates=ids,
+            )
         )
     elif free:
         take_crm(engine, work, free[0])
         _join(engine, work, free[0].id, {})
-        work.say("found", f"joined to an existing record by {field}", record=free[0].id)
+        work.say("found", f"linked to an existing record, found by {field}", record=free[0].id)
 
 
 def _join(engine: Engine, work: Work, record_id: str, shadows: dict[str, Shadow], *, kind: str = CREATE_CRM) -> None:

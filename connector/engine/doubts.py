@@ -49,11 +49,11 @@ def settle_doubt(engine: Engine, system: str, work: Work, effect: Effect, change
         return None
     if effect.sending_until and now < effect.sending_until:
         work.wait(effect.sending_until)
-        work.end("in_doubt", f"a ticket may have been made in {label}; it is looked for shortly")
+        work.end("in_doubt", f"a ticket may have been created in {label}; it is looked for shortly")
         return None
     found = adapter.probe_create(change, sent_at=effect.sent_at or effect.created_at)
     if found is not None:
-        work.say("adopted", "an answer was lost, but the ticket is there: adopted", ticket=found.id)
+        work.say("adopted", "the answer to a create was lost, but the ticket is there: it is linked", ticket=found.id)
         return found
     if effect.absent == 0:
         until = engine.timing.second_look(answered=effect.answered, over=effect.sending_until or now, now=now)
@@ -62,7 +62,10 @@ def settle_doubt(engine: Engine, system: str, work: Work, effect: Effect, change
             effects.set_state(connection, effect.id, effects.UNKNOWN, absent=1, sending_until=until)
         work.wait(until)
         seconds = (until - now).total_seconds()
-        work.end("absent_once", f"an answer was lost and the ticket is not there; looked for again in {seconds:.0f} s")
+        work.end(
+            "absent_once",
+            f"the answer to a create was lost and the ticket is not there; one more look in {seconds:.0f} s",
+        )
     return None
 
 
@@ -76,4 +79,4 @@ def keep_doubt(engine: Engine, system: str, work: Work, error: UnknownOutcome, k
                 effects.set_state(connection, effect.id, effects.UNKNOWN, answered=error.answered, sending_until=until)
     work.wait(until)
     label = engine.label(system)
-    work.end("outcome_unknown", f"{error}; {label} is looked at before anything is sent again")
+    work.end("outcome_unknown", f"{error}; before anything is sent again, it is checked whether {label} has the ticket")

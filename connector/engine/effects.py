@@ -76,7 +76,7 @@ def attempt(engine: Engine, adapter: Adapter, works: Sequence[Work], changes: Se
     if len(changes) > 1 and all(isinstance(error, UnknownOutcome) for error in errors):
         lost = errors[0]
         assert isinstance(lost, UnknownOutcome)  # noqa: S101 - all of them are
-        text = f"{lost}; what was applied is found by reading"
+        text = f"{lost}; both sides are read to see what was applied"
         raise RetryLater(text, code=lost.code, system=lost.system) from lost
     return outcomes
 
@@ -163,12 +163,15 @@ def _keep_values(engine: Engine, work: Work, side: Side, pairs: Pairs, written: 
     for name, (source, target) in pairs.items():
         value = shown.get(name, target)
         if value is None and target is not None:
-            work.say("answered_otherwise", f"{name} was written, and the answer shows it empty: both sides are left so")
+            work.say(
+                "answered_otherwise", f"{name} was written, but the answer shows it empty; it is not written again"
+            )
         elif not is_form_of(value, target):
             # Something there gave it another value inside our request: that side's change, which the next pass plans.
             value = target
             work.say(
-                "answered_otherwise", f"{name} was written, and the answer shows another value: a change of theirs"
+                "answered_otherwise",
+                f"{name} was written, but the answer shows another value, which counts as a change",
             )
         if side is Side.CRM or not _is_merged(work, name):
             fuses.remember(work, name, side, target, engine.now())
@@ -212,7 +215,7 @@ def _not_written(work: Work, side: Side, pairs: Pairs, error: ConnectorError) ->
     kind = UPDATE_CRM if side is Side.CRM else UPDATE_NEXTCAP
     work.dropped += [one.id for one in work.open_effects if one.kind == kind]
     if side is Side.CRM and not work.crm_fresh and isinstance(error, Refused | RetryLater) and _is_stale(work, error):
-        work.look_again("written_unread", f"{error}; the record is read, and all is decided anew")
+        work.look_again("written_unread", f"{error}; the record is read, and the changes are decided again")
         return
     if isinstance(error, Gone) and side is Side.CRM:
         # What became of the record is for the next read to find out.
@@ -351,7 +354,7 @@ def close_orphan(engine: Engine, work: Work) -> None:
         if error is not None:
             work.parkings.append(Parking(STATUS, error.code, f"the ticket could not be closed: {error}"))
             return
-        work.say("closed", f"moved to {step}, as the mapping says for a deleted record")
+        work.say("closed", f"moved to {step}: the record was deleted, and the mapping says on_delete: close")
 
 
 def _commit_hop(engine: Engine, work: Work) -> None:
@@ -371,10 +374,10 @@ def _walk_broke(work: Work, decision: Decision, step: str, error: ConnectorError
         work.fail(error)
         return
     if (work.link.cause_code or "").endswith("walk_refused"):
-        text = f"Next Cap refused the move to {step}, which its table allows: {error}"
+        text = f"Next Cap refused the status {step}, although its rules allow it from here: {error}"
         work.parkings.append(Parking(STATUS, "walk_refused", text, decision.nextcap, decision.crm))
         return
-    work.fail(RetryLater(f"Next Cap refused the move to {step}", code="walk_refused", scope="record", system=NEXTCAP))
+    work.fail(RetryLater(f"Next Cap refused the status {step}", code="walk_refused", scope="record", system=NEXTCAP))
 
 
 def keep_decisions(work: Work) -> None:

@@ -98,7 +98,7 @@ def _place_record(
 ) -> None:
     if record is None:
         deliveries.placed(connection, [row])
-        _journal(engine, connection, name, "not_there", f"record {row.subject} is not there (any more)")
+        _journal(engine, connection, name, "not_there", f"record {row.subject} does not exist (any more)")
         return
     ours = record.get(engine.crms[name].external_id)
     if isinstance(ours, str) and ours in links.ensure(connection, [ours], engine.names):
@@ -114,7 +114,7 @@ def _place_record(
         return
     outside = [field for field, value in mapping.scope.items() if record.get(field) != value]
     if outside:
-        text = f"record {row.subject} lies outside the mapping: {', '.join(outside)} differs"
+        text = f"record {row.subject} is not carried: its {', '.join(outside)} is not the mapping's"
         _journal(engine, connection, name, "not_carried", text)
         return
     link_id = links.for_record(connection, name, row.subject)

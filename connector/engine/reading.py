@@ -17,6 +17,8 @@ from connector.store.links import Look
 
 FORBIDDEN = timedelta(hours=24)
 ONE_BY_ONE = 3
+NOT_VISIBLE = ("not_visible", "Next Cap does not show this ticket to the connector's seat")
+"""Code and words of the journal's line."""
 
 
 def stored_reading(work: Work) -> Record | None:
@@ -38,11 +40,16 @@ def read_nextcap(engine: Engine, works: Sequence[Work]) -> None:
             continue
         record = found.get(nextcap_id)
         if record is None:
-            work.ticket_changes["forbidden_until"] = engine.now() + FORBIDDEN
-            work.end("not_visible", "Next Cap does not show this ticket to the connector's seat")
+            hide(engine, work)
         else:
             take_nextcap(engine, work, record)
             work.was_read = True
+
+
+def hide(engine: Engine, work: Work) -> None:
+    """Next Cap does not show this ticket to our seat: end the pass, and do not ask for it again for a day."""
+    work.ticket_changes["forbidden_until"] = engine.now() + FORBIDDEN
+    work.end(*NOT_VISIBLE)
 
 
 def take_nextcap(engine: Engine, work: Work, record: Record) -> None:
@@ -140,7 +147,7 @@ def _gone(engine: Engine, name: str, work: Work, fate: Gone) -> None:
         work.changes |= {"record_id": fate.survivor, "crm_read_at": None, "crm_version": None}
         work.look |= Look.CRM | Look.CRM_COMMENTS
         work.wait(engine.now())
-        work.end("merged", f"the record was merged into {fate.survivor}; the link follows")
+        work.end("merged", f"the record was merged into {fate.survivor}; the link leads there now")
         return
     work.changes["state"] = links.GONE
     label = engine.label(name)

@@ -44,7 +44,11 @@ def _settle_values(engine: Engine, work: Work, effect: Effect) -> None:
             continue
         pair = Shadow(ours, theirs) if effect.side is Side.CRM else Shadow(theirs, ours)
         work.shadows[name] = pair
-    work.say("write_found", "an answer was lost; the target was read instead", applied=applied)
+    work.say(
+        "write_found",
+        "the answer to a write was lost; reading showed which of its values were applied",
+        applied=applied,
+    )
 
 
 def _settle_walk(engine: Engine, work: Work, effect: Effect) -> None:
@@ -61,4 +65,4 @@ def _settle_walk(engine: Engine, work: Work, effect: Effect) -> None:
         crm = from_json(effect.payload["crm"])
         fuses.remember(work, STATUS, Side.NEXTCAP, present, engine.now())
     work.shadows[STATUS] = Shadow(present, crm)
-    work.say("walk_found", f"an answer was lost; Next Cap shows {present}, which lies on the way")
+    work.say("walk_found", f"the answer to a status change was lost; Next Cap shows {present}, a step on its way")

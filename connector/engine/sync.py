@@ -1,4 +1,4 @@
-"""One pass over a batch of links: read what is stale, decide, write, and commit each link on its own.
+"""One pass over a batch of links: read what is stale, decide, write, and store how it ended.
 
 The order inside a pass holds the promises: doubts are settled before anything is sent, comments go before the
 statuses that were set after them, and the side about to be written is read first.
@@ -150,11 +150,11 @@ def _prepare(engine: Engine, work: Work) -> None:
     now = engine.now()
     ticket = work.link.ticket
     if work.link.claims >= engine.timing.deaths:
-        told = f"{work.link.claims} processes ended while they worked on this ticket; the log has their last words"
+        told = f"{work.link.claims} processes ended while they worked on this ticket; their logs may say why"
         work.fail(NeedsReview(told, code="kills"))
         return
     if ticket.forbidden_until and ticket.forbidden_until > now:
-        work.end("not_visible", "Next Cap does not show this ticket to the connector's seat")
+        work.end(*reading.NOT_VISIBLE)
         return
     stored = reading.stored_reading(work)
     if stored is None or (work.link.state == links.NEW and not names_every_field(work.mapping, stored)):

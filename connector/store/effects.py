@@ -37,6 +37,11 @@ class Effect:
     sent_at: datetime | None
     created_at: datetime
 
+    @property
+    def words(self) -> str:
+        """What a comment's effect carries, in words: a reply, a customer reply, a note."""
+        return str(self.payload["kind"]).replace("_", " ")
+
 
 def intend(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
     """Name writes that are to be made; a name that exists already stays as it is."""
