@@ -1,4 +1,8 @@
-"""Directories: who the ids of both sides are. Read from the vendors an hour apart, kept in the store."""
+"""Directories: which people and departments the ids of both sides stand for.
+
+People are listed by the vendors once an hour and kept in the store. Next Cap has no list of departments, so a
+department's name is learnt from the tickets that show it.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +23,14 @@ from connector.store import journal, links, parked, small
 from connector.store.links import Look
 
 KEPT = timedelta(hours=1)
-RETRY_UNKNOWN = timedelta(minutes=5)
 CURSOR = "people"
 UNKNOWN = "department_unknown"
 
 
-def directories(engine: Engine, name: str, *, force: bool = False) -> Directories:
+def directories(engine: Engine, name: str) -> Directories:
     """Both directories of one connection. A directory that may not be read is empty, and the journal says so."""
-    _refresh(engine, NEXTCAP, engine.nextcap, force=force)
-    _refresh(engine, name, engine.crms[name], force=force)
+    _refresh(engine, NEXTCAP, engine.nextcap)
+    _refresh(engine, name, engine.crms[name])
     return known(engine, name)
 
 
@@ -74,11 +77,11 @@ def _look_again(engine: Engine, connection: sa.Connection) -> list[str]:
     return sorted({item.connection for item in waiting if item})
 
 
-def _refresh(engine: Engine, name: str, adapter: Adapter, *, force: bool) -> None:
+def _refresh(engine: Engine, name: str, adapter: Adapter) -> None:
     now = engine.now()
     with engine.db.read() as connection:
         known = small.get_cursor(connection, name, CURSOR)
-    if known and now - known[1] < (RETRY_UNKNOWN if force else KEPT):
+    if known and now - known[1] < KEPT:
         return
     try:
         everybody = adapter.people()

@@ -55,7 +55,7 @@ def record_of(raw: Raw, *, whole: bool, web_url: str = "") -> Record:
             fields[name] = _value(value)
     parts = {part: _requester_part(raw, part) for part in REQUESTER}
     requester = people.requester_of(parts["email"][1], parts["name"][1], parts["phone"][1])
-    fields |= _department_name(raw) | _objects(raw, whole=whole)
+    fields |= _department_name(raw, fields) | _objects(raw, whole=whole)
     fields |= {f"requester.{part}": getattr(requester, part) for part, told in parts.items() if whole or told[0]}
     ticket_id = str(pick(raw, "id") or "")
     number = "" if fields.get("number") is None else str(fields["number"])
@@ -89,9 +89,10 @@ def _nested_id(raw: Raw, name: str) -> tuple[bool, Any]:
     return is_named, pick(inner(raw, name), "id")
 
 
-def _department_name(raw: Raw) -> dict[str, Value]:
+def _department_name(raw: Raw, fields: Mapping[str, Value]) -> dict[str, Value]:
+    """The department's name; empty where only its id is shown, so that the former department's name does not stay."""
     found = pick(inner(raw, "department"), "name") or pick(raw, "department_name")
-    return {"department.name": normal(found)} if found else {}
+    return {"department.name": normal(found)} if found or "department_id" in fields else {}
 
 
 def _objects(raw: Raw, *, whole: bool) -> dict[str, Value]:

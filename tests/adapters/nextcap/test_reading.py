@@ -310,3 +310,11 @@ def test_what_next_cap_cannot_do_is_said(arena: NextCapArena) -> None:
             ask()
     assert adapter.fate("7").code == "not_visible"
     assert adapter.requesters([arena.new_ticket()]) != {}
+
+
+def test_a_department_without_its_name_is_not_called_as_the_one_before() -> None:
+    """An answer to a transfer may name the new department by its id alone; it is laid over what was known."""
+    before = record_of({"id": "7", "department": {"id": "d1", "name": "Sales"}}, whole=False)
+    after = record_of({"id": "7", "department_id": "d2"}, whole=False)
+
+    assert {**before.fields, **after.fields}["department.name"] is None
