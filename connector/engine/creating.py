@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
@@ -50,11 +51,26 @@ def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Dire
     intend(engine, CREATE_CRM, Side.CRM, [(work, CREATE_CRM, {"was": _as_json(ours_of(work))}) for work in fresh])
     outcomes = {one.key: one for one in attempt(engine, engine.crms[name], fresh, changes)}
     at(Point.APPLIED, CREATE_CRM)
+    outcomes |= _seen(engine, name, fresh[0], outcomes.values())
     for work, change, sent in zip(fresh, changes, before, strict=True):
         written = outcomes.get(str(work.link.id)) or Written("", error=unreported())
         stage = change.values.get(work.mapping.status.crm) if written.created else None
         keep_record(engine, work, written, people, sent={} if written.created else sent, stage=stage)
     raise_waits(outcomes.values())
+
+
+def _seen(engine: Engine, name: str, work: Work, outcomes: Iterable[Written]) -> dict[str, Written]:
+    """Those made whose answers did not show them, as they are read: what somebody changed meanwhile is then seen."""
+    unseen = {one.id: one for one in outcomes if one.error is None and one.record is None}
+    if not unseen:
+        return {}
+    adapter = engine.crms[name]
+    try:
+        read = adapter.read(list(unseen), fields_of(work, adapter))
+    except ConnectorError as error:
+        work.say("unseen", f"what was made could not be read at once: {error}")
+        return {}
+    return {unseen[found].key: replace(unseen[found], record=record) for found, record in read.items()}
 
 
 def _adopt_lost(engine: Engine, name: str, work: Work, people: Directories) -> None:

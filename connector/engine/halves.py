@@ -22,17 +22,16 @@ def ours_of(work: Work) -> dict[str, Value]:
 def shadows_after_create(
     work: Work, written: Written, people: Directories, sent: Mapping[str, Value], stage: Value = None
 ) -> dict[str, Shadow]:
-    """What both sides say alike. `sent` is what an earlier try made the record from: what it shows otherwise by now
-    is a change that somebody made there. So is another status than the `stage` that it has just been made in: some
-    CRMs open what is assigned.
+    """What both sides say alike. What the record shows otherwise than it was made is a change of somebody there, or of
+    the CRM itself: some open what is assigned. `sent` is what an earlier try made it from, where that one did, and
+    `stage` the status that it has just been made in.
     """
     ours = sent or ours_of(work)
     theirs = observe(work.mapping, Side.CRM, written.record) if written.record else {}
-    theirs |= _changed_since(theirs, _as_made(work.mapping, Side.CRM, sent, people))
-    settled = _settled(work, {name: (value, theirs.get(name)) for name, value in ours.items()}, people)
-    if theirs.get(STATUS) is not None and status_agrees(work.mapping.status, ours.get(STATUS), stage, frozenset()):
-        settled.setdefault(STATUS, Shadow(ours[STATUS], stage))
-    return settled
+    made = _as_made(work.mapping, Side.CRM, ours if written.created else sent, people)
+    made |= {STATUS: stage} if stage is not None else {}
+    theirs |= _changed_since(theirs, made)
+    return _settled(work, {name: (value, theirs.get(name)) for name, value in ours.items()}, people)
 
 
 def shadows_of_new_ticket(

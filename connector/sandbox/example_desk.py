@@ -80,6 +80,7 @@ class Desk:
         self.now, self.announce = now, announce
         self.tickets: dict[int, Ticket] = {}
         self.by_key: dict[str, int] = {}
+        self.rule: Mapping[str, Any] = {}
         self._notes = 0
 
     def checked(self, values: object) -> dict[str, Any]:

@@ -98,7 +98,10 @@ def _add_writing(app: Flask, desk: Callable[[], Desk]) -> None:
         body = _body("ticket", "customer")
         values = desk().checked(body.get("ticket"))
         made, is_new = desk().create(values, body.get("customer"), request.headers.get("Idempotency-Key", ""))
-        return jsonify({"data": made.view()}), 201 if is_new else 200
+        answer = jsonify({"data": made.view()})
+        if is_new:
+            desk().update(made, desk().rule)
+        return answer, 201 if is_new else 200
 
     @app.patch("/api/tickets/<ticket>")
     def update(ticket: str) -> Response:

@@ -8,13 +8,16 @@ import pytest
 
 from connector.domain.text import fingerprint
 
-from .two_crms import TwoCrms
+from .two_crms import EXAMPLE, TwoCrms
 from .world import eventually
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoCrms]:
-    made = TwoCrms(tmp_path_factory.mktemp("two"))
+    folder = tmp_path_factory.mktemp("two")
+    mapping = folder / "acme.yaml"  # Its answer to a create shows the id alone.
+    mapping.write_text(EXAMPLE.read_text().replace("    item: data\n\n  update:", "    id: data.id\n\n  update:"))
+    made = TwoCrms(folder, example_mapping=mapping)
     made.start()
     yield made
     made.stop()
@@ -56,6 +59,20 @@ def test_a_change_in_hubspot_reaches_the_example_crm(two: TwoCrms) -> None:
     eventually(lambda: two.case(ticket)["fields"]["stage"] == "done")
     eventually(lambda: two.case(ticket)["fields"]["subject"] == "From HubSpot")
     assert two.nextcap.ticket(ticket)["status"] == "resolved"
+
+
+def test_what_the_crm_changes_before_its_new_ticket_was_first_read_reaches_next_cap(two: TwoCrms) -> None:
+    two.example.configure(rule={"priority": "urgent", "stage": "working"})
+
+    ticket, _, _ = two.both(subject="Made by a call", priority="low", tags=["one"])
+    two.example.configure(rule={})
+
+    eventually(lambda: two.nextcap.ticket(ticket)["priority"] == "urgent")
+    eventually(lambda: two.nextcap.ticket(ticket)["status"] == "open")
+    eventually(two.is_idle)
+    fields = two.case(ticket)["fields"]
+    assert (fields["priority"], fields["stage"], fields["labels"]) == ("urgent", "working", ["one"])
+    assert two.record(ticket)["properties"]["hs_ticket_priority"] == "URGENT"
 
 
 def test_notes_and_replies_cross_once_and_a_note_stays_internal(two: TwoCrms) -> None:
