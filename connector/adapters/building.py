@@ -55,10 +55,10 @@ class Parts:
     ) -> Transport:
         """A sender of this connection; all that are made share its call budget.
 
-        A grant's tokens are asked for at the same address, and kept in the connection's store.
+        A grant's tokens are asked for at the same address, unless it names its own, and kept in the connection's store.
         """
 
-        def over(credentials: Credentials) -> Transport:
+        def over(credentials: Credentials, base_url: str = base_url) -> Transport:
             return Transport(
                 system=self.name,
                 base_url=base_url,
@@ -71,7 +71,7 @@ class Parts:
             )
 
         if isinstance(login, Grant):
-            login = OAuthCredentials(over(Anonymous()), login, store=self.token_store)
+            login = OAuthCredentials(over(Anonymous(), login.base_url or base_url), login, store=self.token_store)
         return over(login)
 
 

@@ -60,7 +60,8 @@ class Grant:
 
     `ask` builds the request from the refresh token in force; it is given an empty text where `refresh`, the configured
     first one, is empty. `secret` is what of the configuration a stored token descends from: where it is changed, the
-    stored token is forgotten. `lasts` is how many seconds a token serves whose answer does not say.
+    stored token is forgotten. `lasts` is how many seconds a token serves whose answer does not say. `base_url` is where
+    tokens are given, where that is not the API's own address.
     """
 
     ask: Callable[[str], Request] = field(repr=False)
@@ -69,6 +70,7 @@ class Grant:
     lasts: float = 1800.0
     advice: str = "connect the account again and configure its new credentials"
     address: Callable[[Any], str] = field(default=lambda _: "", repr=False)
+    base_url: str = ""
 
 
 def refresh_grant(path: str, *, client_id: str, client_secret: str, refresh_token: str, advice: str) -> Grant:

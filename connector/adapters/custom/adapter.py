@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from connector.adapters.base import Capabilities, Change, Check, Step, taken
 from connector.adapters.calls import Sender
-from connector.adapters.checks import readable
+from connector.adapters.checks import looked_at, readable
 from connector.adapters.custom.client import Client, Live
 from connector.adapters.custom.comments import Conversations
 from connector.adapters.custom.records import Records
@@ -16,11 +16,14 @@ from connector.adapters.custom.shapes import is_true, text_at
 from connector.adapters.custom.webhooks import Hooks
 from connector.adapters.entries import recognise
 from connector.adapters.people import person_of
-from connector.domain.errors import ConfigError, ConnectorError, NotSupported
+from connector.domain.errors import ConfigError, ConnectorError, NotSupported, Refused
 from connector.domain.schema import FieldSchema, Option, Schema
 from connector.domain.ticket import Person, Record
-from connector.mapping.grammar import Grammar, slots
+from connector.mapping.grammar import Grammar
+from connector.mapping.places import slots
 
+LATELY = timedelta(days=7)
+MISSED = "`changes` lists a ticket that `read` does not find: is `record: id` what `read` asks for?"
 PRIVATE = "PrivateAddress"
 LACKS: Mapping[str, str] = {
     "find": "existing tickets are not found before a new one is made",
@@ -179,12 +182,30 @@ class Custom:
         return lines + [Check(f"no {key}", ok=True, detail=f"not declared: {told}") for key, told in lacking]
 
     def _asked(self, grammar: Grammar) -> Iterator[Check]:
-        probes: dict[str, Callable[[], object]] = {"tickets": lambda: self.read(["0"], ())}
-        if grammar.changes:
-            probes["changed tickets"] = lambda: self.changes(self._clock() - timedelta(minutes=5), ())
-        if grammar.people:
-            probes["people"] = self.people
+        probes: dict[str, Callable[[], object]] = {"people": self.people} if grammar.people else {}
         yield from readable(probes, advise=_about_addresses)
+        yield from looked_at({"reading tickets": lambda: self._ticket_shown(grammar)}, advise=_about_addresses)
+
+    def _ticket_shown(self, grammar: Grammar) -> Iterator[Check]:
+        """Whether a ticket can be read, and which of the declared fields it shows.
+
+        One that changed lately is read, where it can be asked for. Else any is asked for, and being told that there is
+        none, or that nobody has such an id, will do.
+        """
+        lately = self.changes(self._clock() - LATELY, ()).records if grammar.changes else ()
+        one = lately[-1].id if lately else "0"
+        try:
+            read = self.read([one], tuple(grammar.fields))
+        except Refused as error:
+            if lately or error.status in (401, 403):
+                raise
+            read = {}
+        if one not in read:
+            yield Check("reading tickets", ok=not lately, detail="no ticket to try it with" if not lately else MISSED)
+            return
+        yield Check("reading tickets", ok=True, detail=f"ticket {one}")
+        if hidden := [name for name in grammar.fields if name not in read[one].fields]:
+            yield Check("fields that it does not show", ok=True, detail=f"{', '.join(hidden)}: is each `place` right?")
 
 
 def _about_addresses(error: ConnectorError) -> str:

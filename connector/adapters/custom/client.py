@@ -46,7 +46,7 @@ class Live:
 
     def sort(self, request: Request, response: Response) -> ConnectorError | None:
         """The error that an answer stands for, by the declared rules."""
-        told = f"{request.method} {request.route}: {response.status}"
+        told = f"{response.system} {request.method} {request.route}: {response.status}"
         return judged(self.grammar.errors, response.status, response.maybe_json, told, asked=retry_after(response))
 
     def rate(self, response: Response) -> Rate | None:
@@ -145,9 +145,18 @@ class Client:
         """One page of a list, and where the next one is."""
         query = at_page.query if at_page else {**_texts(filled(call.query, given)), **_first(call.paging)}
         path = at_page.path if at_page else path_of(call.path, given)
-        body = filled(call.body, given)
-        request = Request(call.method, path, route_of(call.path), query=query, json=body, repeatable=True, shape=object)
-        response = self._transport.send(request)
+        response = self._transport.send(
+            Request(
+                call.method,
+                path,
+                route_of(call.path),
+                query=query,
+                json=filled(call.body, given),
+                headers=_texts(filled(call.headers, given)),
+                repeatable=True,
+                shape=object,
+            )
+        )
         told = response.json
         items = listed(call.items, told)
         return items, self._next(call.paging, Page(path, query), response, items)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
+from urllib.parse import urljoin
 
 from connector.adapters.budget import Limit
 from connector.adapters.building import Ask, Kind, Parts
@@ -38,26 +40,33 @@ class Settings(TokenSettings):
         """Which of the ways it is."""
         if self.access_token:
             return "access_token", ""
-        return ("username and password", "") if self.username else super().credentials()
+        if self.username:
+            return "username and password", ""
+        if not self.refresh_token:
+            return "OAuth: client_id and client_secret", ""
+        return super().credentials()
 
 
 def grant(auth: Auth, settings: Settings) -> Grant:
-    """How the account gives tokens, at the CRM's own host."""
+    """How the account gives tokens, at the root of the CRM's own host."""
+    root = urljoin(settings.api_url, "/")
     client_id, client_secret = settings.client_id or "", shown(settings.client_secret)
     if auth.kind == "refresh_token":
-        return refresh_grant(
+        refreshed = refresh_grant(
             auth.token_path,
             client_id=client_id,
             client_secret=client_secret,
             refresh_token=shown(settings.refresh_token),
             advice=ADVICE,
         )
+        return replace(refreshed, base_url=root)
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
     form |= {"scope": auth.scope} if auth.scope else {}
     return Grant(
         lambda _: Request("POST", auth.token_path, auth.token_path, form=form, bucket="oauth"),
         secret=f"{client_id}:{client_secret}",
         advice=ADVICE,
+        base_url=root,
     )
 
 
