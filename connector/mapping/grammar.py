@@ -7,78 +7,15 @@ stands there whole. What is not declared is a missing capability. No secret belo
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Literal
 
-import jmespath
-from jmespath.exceptions import JMESPathError
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from connector.mapping.forms import Name, Part, Word
-from connector.mapping.source import Unquoted
+from connector.mapping.places import Header, Headers, Path, Place, Said, Shape, slots
 
-SLOT: Final = re.compile(r"\{([^{}]*)\}")
-LONGEST_PLACE: Final = 300
-UNSAFE: Final = re.compile(r"[\x00-\x20\x7f\\?#%]|[^\x00-\x7f]|//|(?:^|/)\.{1,2}(?:/|$)")
-HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
-RESERVED: Final = frozenset({"authorization", "host", "content-length", "content-type", "cookie", "transfer-encoding"})
-
-
-def _place(text: str) -> str:
-    if len(text) > LONGEST_PLACE:
-        raise PydanticCustomError("place", f"a place has at most {LONGEST_PLACE} characters")
-    try:
-        jmespath.compile(text)
-    except (JMESPathError, RecursionError) as problem:
-        raise PydanticCustomError("place", "this place cannot be read: it is a JMESPath, like data.id") from problem
-    return text
-
-
-def _path(text: str) -> str:
-    if "://" in text:
-        raise PydanticCustomError("path", "a path begins with a slash; the host stands in the configuration (api_url)")
-    if not text.startswith("/") or UNSAFE.search(SLOT.sub("x", text)):
-        raise PydanticCustomError("path", "a path begins with a slash and holds no '?', '#', '%', '..' or space")
-    return text
-
-
-def _header(text: str) -> str:
-    if not HEADER.fullmatch(text):
-        raise PydanticCustomError("header", "a header's name has letters, digits and '-' only")
-    return text
-
-
-def _free_header(text: str) -> str:
-    if _header(text).lower() in RESERVED:
-        raise PydanticCustomError("header", f"the header '{text}' is not yours to set; see auth")
-    return text
-
-
-def typed(shape: Any) -> Any:
-    """A shape with its unquoted numbers and truth values as such."""
-    if isinstance(shape, Unquoted):
-        return shape.typed()
-    if isinstance(shape, dict):
-        return {str(key): typed(value) for key, value in shape.items()}
-    return [typed(value) for value in shape] if isinstance(shape, list) else shape
-
-
-Place = Annotated[str, AfterValidator(_place)]
-Path = Annotated[str, AfterValidator(_path)]
-Header = Annotated[str, AfterValidator(_header)]
-Headers = dict[Annotated[str, AfterValidator(_free_header)], Word]
-Shape = Annotated[dict[str, Any] | list[Any] | str, AfterValidator(typed)]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-
-
-def slots(shape: Any) -> set[str]:
-    """The placeholders of a path or shape."""
-    if isinstance(shape, str):
-        return set(SLOT.findall(shape))
-    if isinstance(shape, dict):
-        return {name for key, value in shape.items() for name in slots(key) | slots(value)}
-    return {name for value in shape for name in slots(value)} if isinstance(shape, list | tuple) else set()
 
 
 class Auth(Part):
@@ -86,10 +23,10 @@ class Auth(Part):
 
     kind: Literal["bearer", "header", "basic", "client_credentials", "refresh_token"] = "bearer"
     """bearer and header: `access_token`; basic: `username` + `password`; the others: an OAuth app's keys."""
-    header: Annotated[str, AfterValidator(_header)] = "X-Api-Key"
+    header: Header = "X-Api-Key"
     """The header that holds the key, for `header`."""
     token_path: Path = "/oauth/token"  # noqa: S105 - an address
-    """Where OAuth tokens are given, on the CRM's own host."""
+    """Where OAuth tokens are given, from the root of the CRM's host: a path in `api_url` is not put before it."""
     scope: str = ""
 
 
@@ -255,12 +192,29 @@ class Deleted(ListCall):
     """The ticket's id in an entry."""
 
 
+class Visibility(Part):
+    """A CRM's own words for who can see a comment: `{public: customer, note: staff}`, or for the parts of two paths."""
+
+    public: Said
+    """What is sent of a reply, which the customer sees."""
+    note: Said
+    """What is sent of everything else."""
+
+
 class AddComment(Call):
     """Adding a comment."""
 
     method: Method = "POST"
     id: Place = "id"
     """Where the answer shows the new comment's id."""
+    visibility: Visibility | None = None
+    """What `{visibility}` becomes, where the CRM wants something else than true or false as `{is_public}`."""
+
+    @property
+    def tells_visibility(self) -> bool:
+        """Whether the call says who can see the comment."""
+        used = slots(self.parts)
+        return "is_public" in used or ("visibility" in used and self.visibility is not None)
 
 
 class Comments(Part):
@@ -269,7 +223,7 @@ class Comments(Part):
     list: ListCall
     """The comments of the ticket `{id}`."""
     add: AddComment | None = None
-    """Adding one: `{text}` or `{html}`, `{is_public}`, `{author}`, `{key}`. Left out: comments are only read."""
+    """Adding one: `{text}` or `{html}`, `{is_public}` or `{visibility}`, `{author}`, `{key}`. Left out: only read."""
     id: Place = "id"
     text: Place = "text"
     """What was said."""
@@ -294,7 +248,7 @@ class Comments(Part):
     @property
     def shows_customers(self) -> bool:
         """Whether a comment can be made that the customer sees, and told from one that they do not."""
-        return self.is_public is not None and self.add is not None and "is_public" in slots(self.add.parts)
+        return self.is_public is not None and self.add is not None and self.add.tells_visibility
 
 
 class People(ListCall):

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from connector.mapping.grammar import Call, Grammar, slots
+from connector.mapping.grammar import Call, Comments, Grammar
 from connector.mapping.load import Document
+from connector.mapping.places import slots
 from connector.mapping.problems import Report, listed
 
 CUSTOM = "custom"
 
 ID = frozenset({"id"})
-COMMENT = frozenset({"id", "text", "html", "is_public", "author", "key"})
+COMMENT = frozenset({"id", "text", "html", "is_public", "visibility", "author", "key"})
 SINCE = frozenset({"since"})
 
 
@@ -28,13 +29,7 @@ def check_grammar(document: Document, report: Report) -> None:
     _check_calls(grammar, report)
     _check_creation(grammar, report)
     _check_fields(document, grammar, report)
-    block = grammar.comments
-    if block and block.add and block.is_public and not block.shows_customers:
-        told = "where customers see comments, a new one must say {is_public}: a note must never reach them"
-        report.add("M703", told, "adapter", "comments", "add")
-    if block and block.add and block.reference and "key" not in slots(block.add.parts):
-        told = "known by what? with 'reference', a new comment must say {key} in the field that it names"
-        report.add("M703", told, "adapter", "comments", "add")
+    _check_comments(grammar.comments, report)
     if grammar.changes and grammar.changes.paging and grammar.changes.paging.kind in ("page", "offset"):
         told = "a ticket that changes while these pages are read can push another past us; a cursor is safer"
         report.add("M706", told, "adapter", "changes", "paging", "kind")
@@ -56,6 +51,24 @@ def _check_calls(grammar: Grammar, report: Report) -> None:
             report.add("M703", f"the call must say {wanted}", "adapter", *path, "path")
         if call.method == "GET" and call.body is not None:
             report.add_at_key("M704", "a GET has no body; use 'query', or another method", "adapter", *path, "body")
+
+
+def _check_comments(block: Comments | None, report: Report) -> None:
+    """A note must never reach a customer, and a comment of ours must be known again."""
+    if block is None or block.add is None:
+        return
+    here, used, words = ("adapter", "comments", "add"), slots(block.add.parts), block.add.visibility
+    if block.is_public and not block.add.tells_visibility:
+        told = "where customers see comments, a new one must say {is_public} or {visibility}: no note may reach them"
+        report.add("M703", told, *here)
+    if ("visibility" in used) != (words is not None):
+        told = "{visibility} and the key 'visibility', which says what it becomes, go together"
+        report.add("M704", told, *here, *(("visibility",) if words else ()))
+    if words and words.public == words.note:
+        report.add("M704", "a note would be as public as a reply: two words are needed", *here, "visibility")
+    if block.reference and "key" not in used:
+        told = "known by what? with 'reference', a new comment must say {key} in the field that it names"
+        report.add("M703", told, *here)
 
 
 def _calls(grammar: Grammar) -> Iterator[tuple[tuple[str, ...], Call, frozenset[str], frozenset[str]]]:

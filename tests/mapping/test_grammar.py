@@ -103,6 +103,28 @@ def test_a_create_that_can_neither_be_repeated_nor_found_is_refused() -> None:
     assert problem.code == "M707"
 
 
+SAYS = 'public: "{is_public}", author'
+ID = "      id: note.id\n"
+
+
+@pytest.mark.parametrize(
+    ("says", "words", "codes"),
+    [
+        ('audience: "{visibility}", author', "{public: customer, note: staff}", []),
+        ('private: "{visibility}", author', "{public: false, note: true}", []),
+        ('audience: "{visibility}", author', "", ["M703", "M704"]),
+        ('public: "{is_public}", author', "{public: customer, note: staff}", ["M704"]),
+        ('audience: "{visibility}", author', "{public: staff, note: staff}", ["M704"]),
+    ],
+)
+def test_a_crms_own_words_for_who_sees_a_comment_are_two_and_are_sent(says: str, words: str, codes: list[str]) -> None:
+    key = f"      visibility: {words}\n" if words else ""
+
+    problems = found(EXAMPLE.replace(SAYS, says).replace(ID, ID + key))
+
+    assert sorted(one.code for one in problems) == codes
+
+
 def test_a_field_for_our_key_must_be_filled() -> None:
     (problem,) = found(EXAMPLE.replace(', reference: "{key}"', ""))
 

@@ -67,7 +67,9 @@ def _given(block: Block, comment: NewComment) -> dict[str, Any]:
     words = comment.text if len(comment.text) <= room else comment.text[: max(0, room - len(remark))] + remark
     text = head + words + tail
     given = {"id": comment.ticket_id, "key": comment.key, "author": comment.author, "is_public": is_public}
-    return {**given, "text": text, "html": text_to_html(text)}
+    words_for = block.add.visibility if block.add else None
+    told = (words_for.public if is_public else words_for.note) if words_for else None
+    return {**given, "visibility": told, "text": text, "html": text_to_html(text)}
 
 
 def _comment(block: Block, item: Any) -> Comment | None:

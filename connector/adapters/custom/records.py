@@ -17,7 +17,8 @@ from connector.adapters.times import EPOCH, iso, moment
 from connector.adapters.turns import one_by_one, write_changes
 from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.ticket import Record, Requester, Value
-from connector.mapping.grammar import Changes, FieldDeclaration, UpdateMany, slots
+from connector.mapping.grammar import Changes, FieldDeclaration, UpdateMany
+from connector.mapping.places import slots
 
 CHANGED: Final = "changed"
 DELETED: Final = "deleted"

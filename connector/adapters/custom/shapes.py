@@ -11,7 +11,8 @@ from jmespath.exceptions import JMESPathError
 
 from connector.domain.errors import RetryLater
 from connector.domain.ticket import Value, normal
-from connector.mapping.grammar import SLOT, FieldDeclaration, Grammar
+from connector.mapping.grammar import FieldDeclaration, Grammar
+from connector.mapping.places import SLOT
 
 TRUE: Final = frozenset({"true", "1", "yes", "public"})
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from connector.adapters.base import Change, ChangeKind, Delivery, EventKind
+from connector.adapters.base import Change, ChangeKind, Delivery, EventKind, NewComment
 from connector.adapters.custom.client import Client, Live
+from connector.adapters.custom.comments import Conversations
 from connector.adapters.custom.kind import Settings, fixed, grant
 from connector.adapters.custom.shapes import native, written
 from connector.adapters.custom.webhooks import Hooks, verify
@@ -92,6 +93,19 @@ def test_a_next_page_elsewhere_is_not_asked_for(address: str) -> None:
         listed("{kind: next_url, next: next}", page(1, next=address))
 
     assert caught.value.code == "foreign_address"
+
+
+def test_a_list_is_asked_for_with_its_declared_headers() -> None:
+    live = Live(
+        lambda: TEXT.replace("path: /tickets/changed\n", "path: /tickets/changed\n    headers: {Api-Version: 3}\n")
+    )
+    pages = Pages(page(1, next="c2"), page(2))
+    call = live.grammar.changes
+    assert call is not None
+
+    list(Client(pages, live).all(call, {"since": "x"}))
+
+    assert [one.headers for one in pages.asked] == [{"Api-Version": "3"}] * 2
 
 
 def test_a_list_that_goes_in_circles_ends() -> None:
@@ -236,6 +250,34 @@ def test_what_is_not_declared_is_a_missing_capability_told_plainly(example: Exam
     assert "nobody can be assigned" in lines["no people"]
 
 
+def test_doctor_reads_a_ticket_and_names_the_fields_that_it_does_not_show(example: Example) -> None:
+    arena = CustomArena(example, TEXT.replace("    labels: {label", "    colour: {}\n    labels: {label"))
+    before = {one.what: one for one in arena.adapter.check()}
+    ticket = arena.new_ticket()
+
+    lines = {one.what: one.detail for one in arena.adapter.check()}
+    arena.wire.wire.close()
+
+    assert before["reading tickets"].ok
+    assert lines["reading tickets"] == f"ticket {ticket}"
+    assert lines["fields that it does not show"].startswith("colour:")
+
+
+def test_doctor_takes_a_crm_that_knows_no_such_id_for_one_that_answers(example: Example) -> None:
+    arena = CustomArena(example)
+    arena.fault(
+        "status",
+        path="/api/tickets$",
+        status=400,
+        body={"error": {"code": "malformed", "message": "no id", "field": None}},
+    )
+
+    (line,) = [one for one in arena.adapter.check() if one.what == "reading tickets"]
+    arena.wire.wire.close()
+
+    assert line.ok
+
+
 def test_only_a_reply_can_be_public_and_only_where_it_can_be_told(arena: CustomArena) -> None:
     ticket = arena.new_ticket()
     for kind in CommentKind:
@@ -269,6 +311,21 @@ def test_our_reply_is_known_again_and_shows_a_reference_only_without_a_field_for
     assert seen.count("Reference ncref-") == lines
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"), [("{public: 1, note: 0}", [1, 0]), ("{public: a, note: b}", ["a", "b"])]
+)
+def test_a_crm_is_told_who_sees_a_comment_in_its_own_words(words: str, expected: list[Any]) -> None:
+    text = TEXT.replace('public: "{is_public}"', 'audience: "{visibility}"')
+    live = Live(lambda: text.replace("      id: note.id\n", f"      id: note.id\n      visibility: {words}\n"))
+    pages = Pages(*[({"note": {"id": 7}}, {})] * 2)
+
+    Conversations(Client(pages, live), "crm").add(
+        [NewComment(f"k-{kind}", "5", kind, "words") for kind in (CommentKind.REPLY, CommentKind.NOTE)]
+    )
+
+    assert [one.json["audience"] for one in pages.asked] == expected
+
+
 def test_values_are_written_as_declared() -> None:
     text = TEXT.replace("    labels: {label", "    vip: {type: boolean, write_as: custom.vip}\n    labels: {label")
     grammar = Live(lambda: text).grammar
@@ -296,6 +353,16 @@ def test_each_kind_of_credentials_is_sent_as_declared_and_never_shown() -> None:
     assert (refresh.ask("rt-secret").form or {})["refresh_token"] == "rt-secret"
     shown = "".join(repr(one) for one in (basic, header, client, refresh, app))
     assert not any(one in shown for one in ("pw-secret", "tk-secret", "cs-secret", "rt-secret"))
+
+
+@pytest.mark.parametrize("kind", ["client_credentials", "refresh_token"])
+def test_tokens_are_given_at_the_root_of_the_host_whatever_path_the_api_has(kind: Any) -> None:
+    app = settings(client_id="a", client_secret="b", refresh_token="c", api_url="https://crm.example.test/api/v2")
+
+    given = grant(Auth(kind=kind, token_path="/login/token"), app)
+
+    assert (given.base_url, given.ask("").path) == ("https://crm.example.test/", "/login/token")
+    assert settings(client_id="a", client_secret="b").credentials()[0] == "OAuth: client_id and client_secret"
 
 
 def test_a_private_address_is_not_called_unless_it_is_allowed(example: Example) -> None:
