@@ -360,6 +360,8 @@ def _keep_ticket(engine: Engine, work: Work, record: Record, people: Directories
     work.shadows = shadows
     if STATUS in shadows and not was_told_of:
         take_nextcap(engine, work, record)
+        if not adopted:
+            work.ticket_changes["timeline_version"] = record.version  # Nobody has said anything on it yet.
     else:
         read_nextcap(engine, [work])  # It has moved since, or it is not shown to us: that is for the pass to say.
 

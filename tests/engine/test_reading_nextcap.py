@@ -329,6 +329,26 @@ def test_a_note_hidden_by_our_own_write_is_found_too(world: World) -> None:
     assert world.notes(record) == ["Hidden"]
 
 
+def test_a_reply_hidden_by_our_own_write_is_found_on_a_ticket_that_we_made(world: World) -> None:
+    """Its timeline was never looked at, since nothing was said on it yet: that is no look at what came later."""
+    record = world.hubspot.create_ticket("Called us")
+    world.settle()
+    ticket = str(world.nextcap.state()["tickets"][-1]["id"])
+    world.advance(60)
+    world.nextcap.customer_reply(ticket, "Hidden")
+    world.mail(NEXTCAP)
+    world.advance(1)
+    world.hubspot.set_properties(record, {"subject": "From HubSpot"})
+    world.settle()
+
+    world.advance(6)
+    world.poll()
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["subject"] == "From HubSpot"
+    assert world.notes(record) == ["Hidden"]
+
+
 def test_a_ticket_that_no_webhook_told_of_is_found_by_the_poll(world: World) -> None:
     """The poll makes up for a lost delivery."""
     ticket = world.ticket(subject="Lost")
