@@ -10,6 +10,9 @@ BLOCKS = frozenset({"p", "div", "br", "li", "tr", "ul", "ol", "table", "blockquo
 SILENT = frozenset({"script", "style", "title", "template"})
 URL = re.compile(r"https?://[^\s<>\"']+")
 AFTER_URL = ".,;:!?"
+MARKDOWN_SIGN = re.compile(r"([\\`*_\[\]<>|~])")
+MARKDOWN_START = re.compile(r"^(\s*)(?:([#+=-])|(\d+)(?=[.)]))", re.MULTILINE)
+MARKDOWN_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 class _TextReader(HTMLParser):
@@ -90,6 +93,22 @@ def _without_punctuation(address: str) -> str:
         unopened -= address[end - 1] == ")"
         end -= 1
     return address[:end]
+
+
+def text_to_markdown(text: str) -> str:
+    """Text as Markdown that shows it as it is: signs escaped, web addresses left alone, line breaks kept."""
+    parts, end = [], 0
+    for address in URL.finditer(text):
+        parts += [MARKDOWN_SIGN.sub(r"\\\1", text[end : address.start()]), address[0]]
+        end = address.end()
+    escaped = "".join([*parts, MARKDOWN_SIGN.sub(r"\\\1", text[end:])]).replace("\r\n", "\n")
+    escaped = MARKDOWN_START.sub(lambda at: f"{at[1]}\\{at[2]}" if at[2] else f"{at[1]}{at[3]}\\", escaped)
+    return re.sub(r"(?<=[^\n])\n(?=[^\n])", "  \n", escaped)
+
+
+def without_escapes(markdown: str) -> str:
+    """Markdown as people typed it, without the backslashes that keep its signs from being any."""
+    return MARKDOWN_ESCAPE.sub(r"\1", markdown)
 
 
 def tidy(text: str) -> str:

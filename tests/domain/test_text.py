@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.text import fingerprint, html_to_text, looks_like_html, text_to_html, tidy
+from connector.domain.text import (
+    fingerprint,
+    html_to_text,
+    looks_like_html,
+    text_to_html,
+    text_to_markdown,
+    tidy,
+    without_escapes,
+)
 
 MANY = 50_000
 words = st.text(st.characters(exclude_categories=("C", "Z")) | st.sampled_from(" \n<>&\"'()."), max_size=60)
@@ -108,6 +116,24 @@ def test_mark_up_in_a_text_stays_words() -> None:
     assert text_to_html("<script>alert('1')</script>") == "<p>&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt;</p>"
     assert text_to_html("a\r\nb\n\nc") == "<p>a<br>b</p><p>c</p>"
     assert text_to_html(" \n\n ") == ""
+
+
+@given(text=words)
+def test_words_survive_being_made_markdown_and_read_again(text: str) -> None:
+    assert tidy(without_escapes(text_to_markdown(text))) == tidy(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("*a* _b_ [c]", "\\*a\\* \\_b\\_ \\[c\\]"),
+        ("# a\n- b\n1. c\n1 d", "\\# a  \n\\- b  \n1\\. c  \n1 d"),
+        ("see https://x.test/a_b* (a_b)", "see https://x.test/a_b* (a\\_b)"),
+        ("a\r\nb\n\nc", "a  \nb\n\nc"),
+    ],
+)
+def test_text_becomes_markdown_that_shows_it_as_it_is(text: str, markdown: str) -> None:
+    assert text_to_markdown(text) == markdown
 
 
 @pytest.mark.parametrize(

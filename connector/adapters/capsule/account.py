@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from connector.adapters.answers import number_in
 from connector.adapters.base import Check, Json
 from connector.adapters.capsule.api import Api
 from connector.adapters.capsule.schema import Catalogue
@@ -18,8 +19,7 @@ class Account:
     """The users and the checks of one connection."""
 
     def __init__(self, api: Api, catalogue: Catalogue) -> None:
-        self._api = api
-        self._catalogue = catalogue
+        self._api, self._catalogue = api, catalogue
 
     def people(self) -> list[Person]:
         """Everybody but the token's own user; the address is the one of a user's party."""
@@ -28,22 +28,19 @@ class Account:
 
     def check(self) -> list[Check]:
         """One line each. A check that cannot be made is a line that is not well."""
-        target = self._catalogue.target
         looks = {"account": self._account, "fields": self._fields}
-        probes = {
-            what: partial(self._api.send, "GET", f"/{what}", query={"perPage": "1"})
-            for what in (target.plural, "parties", "entries", "users")
-        }
+        kinds = (self._catalogue.target.plural, "parties", "entries", "users")
+        probes = {what: partial(self._api.send, "GET", f"/{what}", query={"perPage": "1"}) for what in kinds}
         return [*looked_at(looks), *readable(probes, advise=_about_scopes)]
 
     def _account(self) -> Iterator[Check]:
         answer = self._api.send("GET", "/users/current")
         user, site = answer.json["user"], self._api.send("GET", "/site").json.get("site") or {}
         yield Check("account", ok=True, detail=f"{site.get('subdomain')}, as the user {user.get('username')}")
-        limit, left = (answer.headers.get(f"x-ratelimit-{one}", "") for one in ("limit", "remaining"))
-        if limit.isdecimal() and left.isdecimal():
+        limit, left = (number_in(answer, f"x-ratelimit-{one}") for one in ("limit", "remaining"))
+        if limit is not None and left is not None:
             advice = "who else uses this Capsule user? Give the connector one of its own"
-            yield used("calls", int(limit) - int(left), int(limit), advice=advice)
+            yield used("calls", limit - left, limit, advice=advice)
 
     def _fields(self) -> Iterator[Check]:
         *ours, ladder = self._catalogue.ensure_schema(dry_run=True)

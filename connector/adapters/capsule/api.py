@@ -54,36 +54,44 @@ class Api(calls.Api):
             raise Gone("capsule: that is no id")
         return value
 
+    def ask(
+        self, route: str, query: Query | None, number: int, *, ids: Mapping[str, str] | None = None, json: Json = None
+    ) -> Response:
+        """One page of a list, counted from 1; a filter is a POST that reads."""
+        asked = {"perPage": "100", **(query or {}), "page": str(number)}
+        return self.send("POST" if json else "GET", route, ids=ids, query=asked, json=json, reads=True)
+
+    def page(self, route: str, key: str, query: Query, number: int) -> tuple[list[Json], bool]:
+        """The items of one page, and whether there is another."""
+        answer = self.ask(route, query, number)
+        return list(answer.json[key]), has_more(answer)
+
     def answers(
-        self,
-        route: str,
-        query: Query | None = None,
-        *,
-        ids: Mapping[str, str] | None = None,
-        method: str = "GET",
-        json: Json = None,
+        self, route: str, query: Query | None = None, *, ids: Mapping[str, str] | None = None, json: Json = None
     ) -> Iterator[Json]:
-        """A list's pages, each as it is answered; a filter is a POST that reads."""
-        page, more = 1, True
+        """A list's pages, each as it is answered."""
+        number, more = 1, True
         while more:
-            asked = {"perPage": "100", **(query or {}), "page": str(page)}
-            answer = self.send(method, route, ids=ids, query=asked, json=json, reads=True)
+            answer = self.ask(route, query, number, ids=ids, json=json)
             yield answer.json
-            page, more = page + 1, has_more(answer)
+            number, more = number + 1, has_more(answer)
 
     def pages(self, route: str, key: str, query: Query | None = None, ids: Mapping[str, str] | None = None) -> Json:
         """Every item of a list."""
         return [one for answer in self.answers(route, query, ids=ids) for one in answer.get(key) or ()]
 
+    def filtered(self, plural: str, field: str, value: str, query: Query | None = None) -> Iterator[list[Json]]:
+        """The pages of what has this value, by an index that is a little late."""
+        asked = {"filter": {"conditions": [{"field": field, "operator": "is", "value": value}]}}
+        return (answer[plural] for answer in self.answers(f"/{plural}/filters/results", query, json=asked))
+
     def many(self, plural: str, singular: str, ids: Sequence[str], query: Query) -> list[Json]:
         """The records among `ids` that are there, ten a call."""
         found: list[Json] = []
         for part in chunks([one for one in dict.fromkeys(ids) if ID.fullmatch(one)], BATCH):
-            try:
-                told = self.send("GET", f"/{plural}/:ids", ids={"ids": ",".join(part)}, query=query).json
-            except Gone:
-                continue
-            found += told[plural] if plural in told else [told[singular]]
+            told = self.found(f"/{plural}/:ids", ids={"ids": ",".join(part)}, query=query)
+            if told is not None:
+                found += told[plural] if plural in told else [told[singular]]
         return found
 
 

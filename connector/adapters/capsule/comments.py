@@ -5,7 +5,6 @@ Capsule has no public entries, so all that is read is internal. Content is Markd
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -17,14 +16,11 @@ from connector.adapters.entries import files_named, heading, recognise, referenc
 from connector.adapters.times import first_of, iso
 from connector.adapters.turns import add_in_order, one_by_one
 from connector.domain.errors import Gone, Refused
-from connector.domain.text import URL, html_to_text, looks_like_html, tidy
+from connector.domain.text import plain, text_to_markdown, tidy, without_escapes
 from connector.domain.ticket import Attachment, Comment, CommentKind
 
 PER_PAGE: Final = "50"
 PLAIN_NOTE: Final = -1
-INLINE = re.compile(r"([\\`*_\[\]<>|~])")
-AT_LINE_START = re.compile(r"^(\s*)([#+=-]|\d+(?=[.)]))", re.MULTILINE)
-ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 class Comments:
@@ -33,17 +29,13 @@ class Comments:
     recognise = staticmethod(recognise)
 
     def __init__(self, api: Api, target: Target) -> None:
-        self._api = api
-        self._target = target
-        self._link = target.singular
+        self._api, self._target, self._link = api, target, target.singular
 
-    def comments(
-        self,
-        ids: Sequence[str],
-        *,
-        since: datetime | None = None,  # noqa: ARG002 - people may set an entry's time to the past
-    ) -> dict[str, list[Comment]]:
-        """All notes and e-mails of these records, oldest first; tasks are nobody's words."""
+    def comments(self, ids: Sequence[str], *, since: datetime | None = None) -> dict[str, list[Comment]]:  # noqa: ARG002
+        """All notes and e-mails of these records, oldest first; tasks are nobody's words.
+
+        `since` cannot serve: people may set an entry's time to the past.
+        """
         return {one: self._timeline(one) for one in ids}
 
     def tickets_of(self, comment_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -83,11 +75,8 @@ class Comments:
         return sorted((_comment(one) for one in entries.values()), key=lambda one: (one.created_at, int(one.id)))
 
     def _owner(self, entry: str) -> list[str]:
-        try:
-            told = self._api.send("GET", "/entries/:id", ids={"id": entry}, query={"embed": self._target.singular}).json
-        except Gone:
-            return []
-        held = told["entry"].get(self._target.singular)
+        told = self._api.found("/entries/:id", ids={"id": entry}, query={"embed": self._target.singular})
+        held = told and told["entry"].get(self._target.singular)
         return [str(held["id"])] if held else []
 
 
@@ -114,28 +103,12 @@ def _words(entry: Json) -> str:
     """
     content = str(entry.get("content") or "")
     if entry.get("type") == "email":
-        words = html_to_text(content) if looks_like_html(content) else tidy(content)
-        return f"[E-mail in Capsule] {tidy(str(entry.get('subject') or ''))}\n\n{words}".strip()
-    words, activity = tidy(ESCAPED.sub(r"\1", content)), entry.get("activityType") or {}
+        return f"[E-mail in Capsule] {tidy(str(entry.get('subject') or ''))}\n\n{tidy(plain(content))}".strip()
+    words, activity = tidy(without_escapes(content)), entry.get("activityType") or {}
     return f"[{activity['name']}] {words}" if activity.get("id", PLAIN_NOTE) != PLAIN_NOTE else words
 
 
 def note_content(comment: NewComment) -> str:
     """Who wrote it, the text as Markdown that shows it as it is, and the marker."""
-    parts = [to_markdown(comment.text), to_markdown(files_named(comment)), reference(comment)]
-    return "\n\n".join([f"**{to_markdown(heading(comment))}**", *(one for one in parts if one)])
-
-
-def to_markdown(text: str) -> str:
-    """Text as Markdown that shows it as it is: signs escaped, web addresses left alone, line breaks kept."""
-    parts, end = [], 0
-    for address in URL.finditer(text):
-        parts += [INLINE.sub(r"\\\1", text[end : address.start()]), address[0]]
-        end = address.end()
-    escaped = "".join([*parts, INLINE.sub(r"\\\1", text[end:])]).replace("\r\n", "\n")
-    escaped = AT_LINE_START.sub(lambda found: f"{found[1]}{_escaped_start(found[2])}", escaped)
-    return re.sub(r"(?<=[^\n])\n(?=[^\n])", "  \n", escaped)
-
-
-def _escaped_start(sign: str) -> str:
-    return sign + "\\" if sign.isdigit() else "\\" + sign
+    parts = [text_to_markdown(comment.text), text_to_markdown(files_named(comment)), reference(comment)]
+    return "\n\n".join([f"**{text_to_markdown(heading(comment))}**", *(one for one in parts if one)])

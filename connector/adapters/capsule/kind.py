@@ -25,14 +25,8 @@ class Settings(TokenSettings):
 
 def build(parts: Parts, settings: Settings) -> Capsule:
     """The adapter of one account; an OAuth app is needed for hooks, a personal token does without."""
-    transport = parts.transport(
-        settings.login(TOKEN, advice=ADVICE),
-        base_url=settings.api_url,
-        wire=parts.keep(HttpxWire()),
-        limits=LIMITS,
-        sort=sort,
-        rate=rate,
-    )
+    login, wire = settings.login(TOKEN, advice=ADVICE), parts.keep(HttpxWire())
+    transport = parts.transport(login, base_url=settings.api_url, wire=wire, limits=LIMITS, sort=sort, rate=rate)
     target, wanted = read_mapping(parts)
     return Capsule(
         transport,

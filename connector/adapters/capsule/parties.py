@@ -8,7 +8,7 @@ from typing import Final
 
 from connector.adapters.base import Json
 from connector.adapters.capsule.api import Api
-from connector.adapters.people import REMEMBERED, address_of
+from connector.adapters.people import REMEMBERED, address_of, first_and_last
 from connector.adapters.times import iso
 from connector.domain.errors import RetryLater, UnknownOutcome
 from connector.domain.ticket import Requester
@@ -28,8 +28,7 @@ class Parties:
     """
 
     def __init__(self, api: Api, clock: Callable[[], datetime]) -> None:
-        self._api = api
-        self._clock = clock
+        self._api, self._clock = api, clock
         self._ids: dict[str, int] = {}
 
     def forget(self, party: int) -> None:
@@ -51,11 +50,8 @@ class Parties:
         return party
 
     def _indexed(self, field: str, value: str, is_it: Callable[[Json], bool]) -> int | None:
-        asked = {"filter": {"conditions": [{"field": field, "operator": "is", "value": value}]}}
-        for answer in self._api.answers("/parties/filters/results", method="POST", json=asked):
-            if held := [int(one["id"]) for one in answer["parties"] if is_it(one)]:
-                return min(held)
-        return None
+        pages = self._api.filtered("parties", field, value)
+        return next((min(held) for page in pages if (held := [int(one["id"]) for one in page if is_it(one)])), None)
 
     def _newest(self, is_it: Callable[[Json], bool]) -> int | None:
         since = iso(self._clock() - LATE)
@@ -63,10 +59,10 @@ class Parties:
         return min(held, default=None)
 
     def _make(self, requester: Requester, address: str, about: str) -> int:
-        first, _, last = (requester.name or "").strip().partition(" ")
+        first, last = first_and_last(requester)
         party: Json = {"type": "person", "firstName": first or address.partition("@")[0] or NAMELESS}
-        if last.strip():
-            party["lastName"] = last.strip()
+        if last:
+            party["lastName"] = last
         if address:
             party["emailAddresses"] = [{"type": "Work", "address": address}]
         else:

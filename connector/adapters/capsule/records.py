@@ -8,7 +8,7 @@ from typing import Final
 
 from connector.adapters.base import Commented, Json, Sweep
 from connector.adapters.calls import still_there
-from connector.adapters.capsule.api import WITH_LISTS, Api, has_more
+from connector.adapters.capsule.api import WITH_LISTS, Api
 from connector.adapters.capsule.schema import CLOSED, CUSTOM, Catalogue, native
 from connector.adapters.people import requester_of
 from connector.adapters.reading import place_in, place_text
@@ -27,10 +27,8 @@ class Records:
     """The records that stand for tickets."""
 
     def __init__(self, api: Api, catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
-        self._api = api
-        self._catalogue = catalogue
+        self._api, self._catalogue, self._clock = api, catalogue, clock
         self.target = catalogue.target
-        self._clock = clock
 
     def raw(self, ids: Sequence[str], embed: Mapping[str, str] = WITH_LISTS) -> dict[str, Json]:
         """The records as Capsule shows them, ten a call; those that are not there are left out."""
@@ -48,22 +46,11 @@ class Records:
         if field != "name" and not field.startswith(CUSTOM):
             raise NotSupported(f"capsule looks up records by name and custom fields, not by {field}", code="no_filter")
         name = field if field == "name" else f"{CUSTOM}{self._catalogue.custom(field, None)[0]}"
-        return {value: self._found(name, value, fields) for value in values}
-
-    def _found(self, name: str, value: str, fields: Sequence[str]) -> list[Record]:
-        asked = {"filter": {"conditions": [{"field": name, "operator": "is", "value": value}]}}
-        route, query = f"/{self.target.plural}/filters/results", {**WITH_LISTS, "perPage": "100"}
-        found = self._api.send("POST", route, json=asked, query=query, reads=True).json[self.target.plural]
-        return [self.record(one, fields) for one in found]
-
-    def since(self, at: datetime, page: int) -> tuple[list[Json], bool]:
-        """One page of what changed after a moment, and whether there is another. Lists are never late."""
-        query = {**WITH_LISTS, "since": iso(at - BACK), "perPage": "100", "page": str(page)}
-        answer = self._api.send("GET", f"/{self.target.plural}", query=query)
-        return list(answer.json[self.target.plural]), has_more(answer)
+        found = {value: next(self._api.filtered(self.target.plural, name, value, WITH_LISTS)) for value in values}
+        return {value: [self.record(one, fields) for one in items] for value, items in found.items()}
 
     def changes(self, since: datetime, fields: Sequence[str], after: str = "") -> Sweep:
-        """What changed, page by page; then what was deleted; then whose timelines have new entries.
+        """What changed, page by page; then what was deleted; then whose timelines have new entries. No list is late.
 
         Pages are counted, so a record that is deleted meanwhile moves another one past us: then the sweep begins again.
         """
@@ -73,7 +60,8 @@ class Records:
         if part == "records":
             if "owner" in fields:
                 self._catalogue.me()
-            items, more = self.since(since, page)
+            query, plural = {**WITH_LISTS, "since": iso(since - BACK)}, self.target.plural
+            items, more = self._api.page(f"/{plural}", plural, query, page)
             going_on = place_text("records", page + 1, began) if more else place_text("deleted", page, began)
             return Sweep([self.record(one, fields) for one in items], after=going_on)
         if part == "deleted":
@@ -82,7 +70,8 @@ class Records:
             # A deletion is told in whole seconds: the next count is of those after this one, or it would never end.
             going_on = place_text("records", 1, now + 1) if missed else place_text("entries", 1, began)
             return Sweep(gone=sorted(gone), after=going_on)
-        items, more = self._entries(page)
+        # By their place on the timeline: there is no `since`, and no hook.
+        items, more = self._api.page("/entries", "entries", {"embed": f"{singular},creator,activityType"}, page)
         news = [Commented(str(one[singular]["id"]), str(one["id"])) for one in items if self._is_news(one, since)]
         oldest = min((at for one in items if (at := moment(one.get("entryAt")))), default=since - BACK_DATED)
         goes_on = more and oldest > since - BACK_DATED
@@ -96,12 +85,6 @@ class Records:
             found |= {str(one["id"]): moment(one.get("deletedAt")) for one in answer.get(kept) or ()}
             found |= {str(one["id"]): None for one in answer.get(hidden) or ()}
         return found
-
-    def _entries(self, page: int) -> tuple[list[Json], bool]:
-        """One page of the account's entries, by their place on the timeline: there is no `since`, and no hook."""
-        query = {"embed": f"{self.target.singular},creator,activityType", "perPage": "100", "page": str(page)}
-        answer = self._api.send("GET", "/entries", query=query)
-        return list(answer.json["entries"]), has_more(answer)
 
     def _is_news(self, entry: Json, since: datetime) -> bool:
         """Whether it is on a record of our kind and was written or changed since then."""
@@ -159,5 +142,5 @@ def _custom(rows: Sequence[Json], name: str) -> Value:
 def _requester(party: Json) -> Requester:
     emails = [one.get("address") for one in party.get("emailAddresses") or () if one.get("address")]
     phones = [one.get("number") for one in party.get("phoneNumbers") or () if one.get("number")]
-    person = " ".join(str(party[part]) for part in ("firstName", "lastName") if party.get(part))
-    return requester_of(next(iter(emails), None), party.get("name") or person, next(iter(phones), None))
+    name = (party.get("name"),) if party.get("name") else (party.get("firstName"), party.get("lastName"))
+    return requester_of(next(iter(emails), None), name, next(iter(phones), None))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from typing import Final
 
+from connector.adapters.answers import about, mapping_of, number_in
 from connector.adapters.budget import Limit
+from connector.adapters.times import moment, seconds_until
 from connector.adapters.transport import Rate, Request, Response, vendor_message
 from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
 
@@ -20,8 +19,7 @@ UNPROCESSABLE: Final = 422
 
 def sort(request: Request, response: Response) -> ConnectorError | None:
     """The error that an answer of 400 or more stands for; None leaves it to the transport."""
-    told = f"capsule {request.method} {request.route}: {response.status}"
-    body = response.maybe_json if isinstance(response.maybe_json, dict) else {}
+    told, body = about("capsule", request, response), mapping_of(response.maybe_json)
     message = vendor_message(body.get("message") or body.get("error_description") or body.get("error") or "")
     if response.status == 429:
         return RetryLater(told, code="rate_limited", after=_reset_in(response))
@@ -45,13 +43,11 @@ def rate(response: Response) -> Rate | None:
     How many there are in all is not passed on: the hour begins anew at a fixed moment, for which the budget, which
     counts what others used for a whole window, would wait too long.
     """
-    remaining = response.headers.get("x-ratelimit-remaining", "")
-    return Rate(remaining=int(remaining), reset_in=_reset_in(response)) if remaining.isdecimal() else None
+    remaining = number_in(response, "x-ratelimit-remaining")
+    return None if remaining is None else Rate(remaining=remaining, reset_in=_reset_in(response))
 
 
 def _reset_in(response: Response) -> float | None:
     """Seconds until the hour's count begins anew, by Capsule's own clock. There is no Retry-After."""
-    reset, now = response.headers.get("x-ratelimit-reset", ""), time.time()
-    with suppress(ValueError):
-        now = parsedate_to_datetime(response.headers.get("date", "")).timestamp()
-    return min(max(1.0, int(reset) - now), HOUR) if reset.isdecimal() else None
+    at = moment(response.headers.get("x-ratelimit-reset"))
+    return None if at is None else min(max(1.0, seconds_until(at, response.headers)), HOUR)

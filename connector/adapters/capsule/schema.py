@@ -60,13 +60,11 @@ class Catalogue:
     """The account's set-up for one target. Whatever is asked for and not known is read again, once in ten minutes."""
 
     def __init__(self, api: Api, target: Target, wanted: Wanted, clock: Callable[[], datetime]) -> None:
-        self._api = api
-        self.target = target
-        self._wanted = wanted
-        self._clock = clock
-        self._known = Known()
-        self._stale_at = clock()
-        self._me = ""
+        self._api, self._wanted, self._clock, self.target = api, wanted, clock, target
+        self._route = f"/{target.plural}/fields/definitions"
+        self._known, self._stale_at = Known(), clock()
+        self.me_if_known = ""
+        """What `me` gives, without a call; empty before the first."""
 
     def known(self, *, afresh: bool = False) -> Known:
         """The set-up as it is, or was at most ten minutes ago."""
@@ -77,14 +75,9 @@ class Catalogue:
 
     def me(self) -> str:
         """The id of the token's user, to whom belongs what belongs to nobody: Capsule wants an owner or a team."""
-        if not self._me:
-            self._me = str(self._api.send("GET", "/users/current").json["user"]["id"])
-        return self._me
-
-    @property
-    def me_if_known(self) -> str:
-        """The same without a call; empty before the first."""
-        return self._me
+        if not self.me_if_known:
+            self.me_if_known = str(self._api.send("GET", "/users/current").json["user"]["id"])
+        return self.me_if_known
 
     def parent_of(self, step: Json) -> str:
         """The id of the board or pipeline that a step is on, whether the step tells it or not."""
@@ -95,22 +88,19 @@ class Catalogue:
 
     def step(self, told: Value) -> Json:
         """The step of that id. Raises Refused for one that is on no board: writing it would do what nobody asked."""
-        found = self._sought(lambda known: {str(one["id"]): one for one in known.steps}.get(str(told)))
-        if found is None:
-            raise Refused(f"capsule has no {self.target.step} {told}", code="unknown_option", field=self.target.step)
-        return found
+        return self._sought(self.target.step, lambda known: {str(one["id"]): one for one in known.steps}.get(str(told)))
 
     def team(self, told: Value) -> int:
         """The id of the team of that name."""
-        found = self._sought(lambda known: known.teams.get(str(told)))
-        if found is None:
-            raise Refused("capsule has no such team", code="unknown_option", field="team")
-        return found
+        return self._sought("team", lambda known: known.teams.get(str(told)))
 
-    def _sought(self, find: Callable[[Known], T | None]) -> T | None:
-        """What is found in the set-up as it is known, or else as it is now."""
+    def _sought(self, field: str, find: Callable[[Known], T | None]) -> T:
+        """What is found in the set-up as it is known, or else as it is now. Raises Refused, with the field's name."""
         found = find(self.known())
-        return find(self.known(afresh=True)) if found is None else found
+        found = find(self.known(afresh=True)) if found is None else found
+        if found is None:
+            raise Refused(f"capsule has no such {field}", code="unknown_option", field=field)
+        return found
 
     def custom(self, name: str, value: Value, *, afresh: bool = False) -> tuple[int, str, object]:
         """The definition, the type and the value as Capsule takes it. Raises Refused, with the field's name."""
@@ -121,10 +111,8 @@ class Catalogue:
             raise Refused(f"capsule has no custom field {name.removeprefix(CUSTOM)}", code="unknown_field", field=name)
         kind = str(told["type"])
         try:
-            if kind == "list" and value is not None and value not in (told.get("options") or ()):
-                raise ValueError
-            return int(told["id"]), kind, _wired(kind, value)
-        except (ValueError, InvalidOperation) as error:
+            return int(told["id"]), kind, _wired(told, value)
+        except (LookupError, ValueError, InvalidOperation) as error:
             if kind == "list" and not afresh:
                 return self.custom(name, value, afresh=True)
             raise Refused(f"this is no value of a {kind}", code="invalid_value", field=name) from error
@@ -149,10 +137,23 @@ class Catalogue:
 
     def ensure_schema(self, *, dry_run: bool) -> list[Step]:
         """Make our custom fields exist, and say whether what the mapping needs of the account is there."""
-        route = f"/{self.target.plural}/fields/definitions"
-        held = _held(self._api, route)
-        steps = [_ensure(self._api, route, one, held.get(one["name"].casefold()), dry_run=dry_run) for one in OURS]
-        return [*steps, self.ladder()]
+        held = self._held()
+        return [*(self._ensure(one, held.get(one["name"].casefold()), dry_run=dry_run) for one in OURS), self.ladder()]
+
+    def _ensure(self, wanted: Mapping[str, Any], present: Json, *, dry_run: bool) -> Step:
+        advice = f"an administrator can make it in {PLACE}, of the type {wanted['type']}"
+        return ensured(
+            f"custom field {wanted['name']}",
+            present,
+            make=lambda: self._api.send("POST", self._route, json={"definition": dict(wanted)}),
+            look=lambda: self._held().get(wanted["name"].casefold()),
+            judge=lambda held: _problem(wanted, held),
+            refused=lambda error: f"{error}; {advice}",
+            dry_run=dry_run,
+        )
+
+    def _held(self) -> dict[str, Json]:
+        return {str(one["name"]).casefold(): one for one in self._definitions().values()}
 
     def ladder(self) -> Step:
         """Whether the mapping's board or pipeline is there with every step. It is made by hand, and never by us."""
@@ -177,11 +178,11 @@ class Catalogue:
     def learn(self, schema: Schema) -> None:
         """Take from a stored schema who the token's user is, for a process that only takes deliveries in."""
         owner = schema.field("owner")
-        self._me = self._me or next((one.value for one in owner.options if one.label == NOBODY), "") if owner else ""
+        told = next((one.value for one in owner.options if one.label == NOBODY), "") if owner else ""
+        self.me_if_known = self.me_if_known or told
 
     def _definitions(self) -> dict[str, Json]:
-        listed = self._api.pages(f"/{self.target.plural}/fields/definitions", "definitions")
-        return {f"{CUSTOM}{one['name']}": one for one in listed}
+        return {f"{CUSTOM}{one['name']}": one for one in self._api.pages(self._route, "definitions")}
 
     def _ladder(self) -> tuple[list[Json], dict[str, str]]:
         """Steps with what they are on. Milestones come pipeline by pipeline, and may not say on which they are."""
@@ -213,20 +214,19 @@ def shown_as(kind: str, value: object) -> Value:
     return native(f"{Decimal(str(value)).normalize():f}" if kind == "number" and value is not None else value)
 
 
-def _wired(kind: str, value: Value) -> object:
+def _wired(definition: Json, value: Value) -> object:
+    """The value as Capsule takes it. Raises LookupError, ValueError or InvalidOperation where it takes no such."""
     if value is None:
         return None
-    text = ", ".join(value) if isinstance(value, tuple) else str(native(value) or "")
+    kind, text = definition["type"], ", ".join(value) if isinstance(value, tuple) else str(native(value) or "")
+    if kind == "list" and value not in (definition.get("options") or ()):
+        raise LookupError
     if kind == "boolean":
-        return {"true": True, "false": False}[text] if text in ("true", "false") else _no_value()
+        return {"true": True, "false": False}[text]
     if kind == "number":
         number = Decimal(text)
         return int(number) if number == number.to_integral_value() else float(number)
     return date.fromisoformat(text).isoformat() if kind == "date" else text
-
-
-def _no_value() -> object:
-    raise ValueError
 
 
 def _field(name: str, told: Json) -> FieldSchema:
@@ -234,23 +234,6 @@ def _field(name: str, told: Json) -> FieldSchema:
     if told["type"] == "boolean":
         options = [Option("true", "Yes"), Option("false", "No")]
     return FieldSchema(name, str(told["name"]), type=str(told["type"]), options=tuple(options))
-
-
-def _held(api: Api, route: str) -> dict[str, Json]:
-    return {str(one["name"]).casefold(): one for one in api.pages(route, "definitions")}
-
-
-def _ensure(api: Api, route: str, wanted: Mapping[str, Any], present: Json, *, dry_run: bool) -> Step:
-    advice = f"an administrator can make it in {PLACE}, of the type {wanted['type']}"
-    return ensured(
-        f"custom field {wanted['name']}",
-        present,
-        make=lambda: api.send("POST", route, json={"definition": dict(wanted)}),
-        look=lambda: _held(api, route).get(wanted["name"].casefold()),
-        judge=lambda held: _problem(wanted, held),
-        refused=lambda error: f"{error}; {advice}",
-        dry_run=dry_run,
-    )
 
 
 def _problem(wanted: Mapping[str, Any], present: Json) -> str:

@@ -39,12 +39,8 @@ class Webhooks:
     def __init__(
         self, api: Api, records: Records, tokens: Callable[[], Sequence[str]], watched: Watched, *, managed: bool
     ) -> None:
-        self._api = api
-        self._records = records
-        self._target = records.target
-        self._tokens = tokens
-        self._watched = watched
-        self._managed = managed
+        self._api, self._records, self._target = api, records, records.target
+        self._tokens, self._watched, self._managed = tokens, watched, managed
 
     def verify(self, delivery: Delivery, *, now: datetime) -> None:  # noqa: ARG002 - nothing tells when it was sent
         """Raises BadDelivery, which is answered 404, unless the address ends with one of our secrets."""

@@ -27,11 +27,8 @@ class Writing:
     """Creates and changes records. A CREATE cannot be repeated safely: `probe` looks whether one was carried out."""
 
     def __init__(self, api: Api, catalogue: Catalogue, records: Records, parties: Parties) -> None:
-        self._api = api
-        self._catalogue = catalogue
+        self._api, self._catalogue, self._records, self._parties = api, catalogue, records, parties
         self._target = catalogue.target
-        self._records = records
-        self._parties = parties
 
     def write(self, changes: Sequence[Change]) -> list[Written]:
         """One outcome for each, a call each; a record's changes go in order."""
