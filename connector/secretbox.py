@@ -12,13 +12,14 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import overload
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from connector.adapters.oauth import Token
+from connector.adapters.oauth import Home, Token
 from connector.domain.errors import ConfigError, RetryLater
 from connector.engine.context import utc_now
 from connector.engine.points import Point, at
@@ -163,13 +164,13 @@ class StoredToken:
             obtained_at=datetime.fromisoformat(told["obtained_at"]),
             expires_at=datetime.fromisoformat(told["expires_at"]),
             seed=told["seed"],
-            address=told.get("address", ""),
+            home=Home(**told["home"]) if "home" in told else Home(),
         )
 
     def save(self, token: Token) -> None:
         """Keep the token before anybody uses it."""
         at(Point.RENEWED, self._name)
-        told = {"access": token.access, "refresh": token.refresh, "seed": token.seed, "address": token.address}
+        told = {"access": token.access, "refresh": token.refresh, "seed": token.seed, "home": asdict(token.home)}
         told |= {"obtained_at": token.obtained_at.isoformat(), "expires_at": token.expires_at.isoformat()}
         self._box.put(f"token:{self._name}", json.dumps(told))
 

@@ -68,6 +68,7 @@ class Parts:
                 sort=sort,
                 rate=rate,
                 observe=self.observe,
+                address=credentials.address if isinstance(credentials, OAuthCredentials) else str,
             )
 
         if isinstance(login, Grant):

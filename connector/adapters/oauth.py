@@ -8,13 +8,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
-from connector.adapters.transport import HeaderCredentials, Request, Response
+import jwt
+
+from connector.adapters.transport import HeaderCredentials, Request, Response, is_loopback
 from connector.domain.errors import Refused, RetryLater, UnknownOutcome
 
 AHEAD: Final = timedelta(minutes=5)
 FRESH: Final = timedelta(seconds=10)
 DISCONNECTED_WAIT: Final = 300.0
+ASSERTION_LASTS: Final = 180
+JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 class Sender(Protocol):
@@ -27,18 +32,27 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """An access token and what renews it. `seed` tells which configuration it descends from.
+class Home:
+    """What a vendor tells with a token: where its API is, and of which account and user it is; empty where it does not.
 
-    `address` is the API's own address, where the vendor tells it with the token.
+    `address` has no slash at its end.
     """
+
+    address: str = ""
+    account: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token and what renews it. `seed` tells which configuration it descends from."""
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
     obtained_at: datetime
     expires_at: datetime
     seed: str = ""
-    address: str = ""
+    home: Home = field(default=Home())
 
 
 class TokenStore(Protocol):
@@ -61,7 +75,8 @@ class Grant:
     `ask` builds the request from the refresh token in force; it is given an empty text where `refresh`, the configured
     first one, is empty. `secret` is what of the configuration a stored token descends from: where it is changed, the
     stored token is forgotten. `lasts` is how many seconds a token serves whose answer does not say. `base_url` is where
-    tokens are given, where that is not the API's own address.
+    tokens are given, where that is not the API's own address. `home` reads what the answer tells beside the token, and
+    raises RetryLater where that token must not be used.
     """
 
     ask: Callable[[str], Request] = field(repr=False)
@@ -69,7 +84,7 @@ class Grant:
     refresh: str = field(default="", repr=False)
     lasts: float = 1800.0
     advice: str = "connect the account again and configure its new credentials"
-    address: Callable[[Any], str] = field(default=lambda _: "", repr=False)
+    home: Callable[[Any], Home] = field(default=lambda _: Home(), repr=False)
     base_url: str = ""
 
 
@@ -78,10 +93,56 @@ def refresh_grant(path: str, *, client_id: str, client_secret: str, refresh_toke
     app = {"client_id": client_id, "client_secret": client_secret}
 
     def ask(refresh: str) -> Request:
-        form = {"grant_type": "refresh_token", "refresh_token": refresh, **app}
-        return Request("POST", path, path, form=form, bucket="oauth")
+        return _asked(path, {"grant_type": "refresh_token", "refresh_token": refresh, **app})
 
     return Grant(ask, secret=refresh_token, refresh=refresh_token, advice=advice)
+
+
+def client_credentials_grant(path: str, *, client_id: str, client_secret: str, **more: Any) -> Grant:
+    """The grant of an app that acts for itself. `more` is what else a `Grant` is told."""
+    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
+    return Grant(lambda _: _asked(path, form), secret=f"{client_id}:{client_secret}", **more)
+
+
+def jwt_bearer_grant(
+    path: str,
+    *,
+    client_id: str,
+    username: str,
+    private_key: str,
+    audience: str,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    **more: Any,
+) -> Grant:
+    """The grant of an app that signs for a user, RS256, with a key in PEM (RFC 7523). `more` as above."""
+
+    def ask(_: str) -> Request:
+        ends = int(clock().timestamp()) + ASSERTION_LASTS
+        claims = {"iss": client_id, "sub": username, "aud": audience, "exp": ends}
+        assertion = jwt.encode(claims, private_key, algorithm="RS256")
+        return _asked(path, {"grant_type": JWT_BEARER, "assertion": assertion})
+
+    return Grant(ask, secret=f"{client_id}:{username}:{private_key}", **more)
+
+
+def home_address(told: object, *, login_url: str, hosts: tuple[str, ...], system: str) -> str:
+    """Where the API is, as a vendor told it with a token; `login_url` where it did not.
+
+    Raises RetryLater unless it is that of the log-in, or https below one of `hosts`, which begin with a dot.
+    """
+    address = str(told or login_url).rstrip("/")
+    parts, login = urlsplit(address), urlsplit(login_url)
+    at_home = (parts.scheme, parts.netloc) == (login.scheme, login.netloc)
+    local = is_loopback(parts.hostname or "") and is_loopback(login.hostname or "")
+    theirs = parts.scheme == "https" and (parts.hostname or "").endswith(hosts)
+    if parts.path or not (at_home or local or theirs):
+        text = f"{system}: the token comes with an address that is not the vendor's"
+        raise RetryLater(text, code="wrong_address", after=DISCONNECTED_WAIT, system=system)
+    return address
+
+
+def _asked(path: str, form: Mapping[str, str]) -> Request:
+    return Request("POST", path, path, form=form, bucket="oauth")
 
 
 class StaticCredentials(HeaderCredentials):
@@ -132,6 +193,10 @@ class OAuthCredentials:
             token = self._renewed(lambda stored: not self._ends_soon(stored))
         return token
 
+    def address(self) -> str:
+        """Where the API is, as it was told with the token in force; empty where it was not."""
+        return self.token().home.address
+
     def renew(self) -> bool:
         """A newer token is in force: somebody else's, one of the last seconds, or one asked for now."""
         used = self._token
@@ -169,4 +234,4 @@ class OAuthCredentials:
         now = self._clock()
         ends = now + timedelta(seconds=float(told.get("expires_in") or self._grant.lasts))
         rotated = told.get("refresh_token") or refresh
-        return Token(told["access_token"], rotated, now, ends, self._seed, self._grant.address(told))
+        return Token(told["access_token"], rotated, now, ends, self._seed, self._grant.home(told))

@@ -230,11 +230,15 @@ class Transport:
         sort: Sort,
         rate: Callable[[Response], Rate | None] = lambda _: None,
         observe: Callable[[Call], None] = lambda _: None,
+        address: Callable[[], str] = str,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         patience: float = 1.0,
     ) -> None:
-        """`sort` reads refusals, `rate` the vendor's limit headers. `patience` is the longest wait for the budget."""
+        """`sort` reads refusals, `rate` the vendor's limit headers. `patience` is the longest wait for the budget.
+
+        `address` gives where the API is, where the vendor tells it with a token; otherwise it is at `base_url`.
+        """
         self.system = system
         self.base_url = checked_base_url(base_url, system)
         self._wire = wire
@@ -242,7 +246,7 @@ class Transport:
         self._budget = budget
         self._sort = sort
         self._rate = rate
-        self._observe = observe
+        self._observe, self._address = observe, address
         self._sleep = sleep
         self._clock = clock
         self._patience = patience
@@ -277,12 +281,8 @@ class Transport:
         except NoAnswer as error:
             if request.is_read:
                 raise self._later(request, f"no answer ({error})", code="no_answer") from error
-            raise UnknownOutcome(
-                f"{_about(self.system, request)}: no answer ({error})",
-                code="no_answer",
-                answered=False,
-                system=self.system,
-            ) from error
+            told = f"{_about(self.system, request)}: no answer ({error})"
+            raise UnknownOutcome(told, code="no_answer", answered=False, system=self.system) from error
 
     def _try(self, request: Request, deadline: float) -> Response:
         self._await_turn(request, deadline)
@@ -294,9 +294,8 @@ class Transport:
         try:
             if started >= deadline:
                 raise NotSent("no time left")
-            answer = self._wire.send(
-                request, url=self.base_url + request.path, headers=headers, timeout=deadline - started
-            )
+            url = (self._address() or self.base_url) + request.path
+            answer = self._wire.send(request, url=url, headers=headers, timeout=deadline - started)
             status = answer.status
         finally:
             self._observe(Call(self.system, request.route, request.method, status, self._clock() - started))

@@ -9,7 +9,7 @@ from connector.adapters.base import Capabilities
 from connector.adapters.building import Assembled
 from connector.adapters.calls import Sender
 from connector.adapters.salesforce.account import Account
-from connector.adapters.salesforce.api import BATCH, VERSION, Api
+from connector.adapters.salesforce.api import BATCH, VERSION, Api, long_id
 from connector.adapters.salesforce.comments import Comments
 from connector.adapters.salesforce.records import Records
 from connector.adapters.salesforce.schema import Catalogue
@@ -46,9 +46,8 @@ class Salesforce(Assembled):
         path_tokens: Callable[[], Sequence[str]],
         org: Callable[[], str],
         user: Callable[[], str],
-        nobody: Callable[[], str],
-        public_url: str,
-        path: str = "/webhooks/salesforce",
+        target: str,
+        nobody: str | None = None,
         version: str = VERSION,
         auto_assign: bool = False,
         forms: Callable[[], frozenset[str]] = frozenset,
@@ -56,11 +55,11 @@ class Salesforce(Assembled):
     ) -> None:
         """`org` gives the id of our org from the token that was last granted, without a call, and `user` our own.
 
-        `nobody` gives the id of the user or queue whose cases count as unassigned: our own user, as a rule. `forms`
-        gives what the mapping in force reads or writes beside comments.
+        `target` is our webhook's address. `nobody` is the id of the user or queue whose cases count as unassigned: our
+        own user, where none is given. `forms` gives what the mapping in force reads or writes beside comments.
         """
-        api, target = Api(transport, version), public_url.rstrip("/") + path
-        catalogue = Catalogue(api, clock, user, nobody)
+        api = Api(transport, version)
+        catalogue = Catalogue(api, clock, user, lambda: long_id(nobody or user()))
         records = Records(api, catalogue, forms)
         super().__init__(
             webhooks=Webhooks(webhook_secrets, path_tokens, org),

@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from connector.adapters.base import Change, ChangeKind, Delivery
 from connector.adapters.budget import MemoryBudget
 from connector.adapters.oauth import Anonymous, OAuthCredentials, Token
 from connector.adapters.salesforce import Salesforce, SalesforceWire, rate, sort
-from connector.adapters.salesforce.kind import Settings, grant, org_of, user_of
+from connector.adapters.salesforce.kind import Settings, grant, org_of
 from connector.adapters.testing.arena import Arena, RecordingWire
-from connector.adapters.transport import Credentials, Transport
+from connector.adapters.transport import Transport
 from connector.domain.ticket import Requester
 from connector.sandbox import salesforce as imitation
 from connector.sandbox.kernel import iso
@@ -79,34 +80,28 @@ class SalesforceArena(Arena):
     def new_adapter(self, settings: Settings | None = None, **options: Any) -> Salesforce:
         """An adapter that knows nothing yet, as a new process has it."""
         settings = settings or self.settings()
-        held: list[OAuthCredentials] = []
         self.wire.wire.close()
-        self.wire.wire = SalesforceWire(self.base_url, lambda: held[0].token().address.partition("/id/")[0])
-
-        def transport(credentials: Credentials) -> Transport:
-            return Transport(
-                system="salesforce",
-                base_url=self.base_url,
-                wire=self.wire,
-                credentials=credentials,
-                budget=self.budget,
-                sort=sort,
-                rate=rate,
-            )
-
-        granted = grant(settings, self.store, self.now)
-        self.credentials = OAuthCredentials(transport(Anonymous()), granted, store=self.store, clock=self.now)
-        held.append(self.credentials)
+        self.wire.wire = SalesforceWire()
+        over = partial(
+            Transport,
+            system="salesforce",
+            base_url=self.base_url,
+            wire=self.wire,
+            budget=self.budget,
+            sort=sort,
+            rate=rate,
+        )
+        granted, asks = grant(settings, self.store, self.now), over(credentials=Anonymous())
+        self.credentials = OAuthCredentials(asks, granted, store=self.store, clock=self.now)
         known = {
             "webhook_secrets": [self.sandbox.settings.trigger_secret],
             "path_tokens": lambda: [PATH_TOKEN],
-            "org": lambda: org_of(self.store.token.address) if self.store.token else "",
-            "user": lambda: user_of(self.credentials.token().address),
-            "nobody": lambda: user_of(self.credentials.token().address),
-            "public_url": PUBLIC_URL,
+            "org": lambda: org_of(settings, self.store),
+            "user": lambda: self.credentials.token().home.user,
+            "target": PUBLIC_URL + PATH,
             "clock": self.now,
         }
-        return Salesforce(transport(self.credentials), **{**known, **options})
+        return Salesforce(over(credentials=self.credentials, address=self.credentials.address), **{**known, **options})
 
     def set_up(self) -> None:
         self.sandbox.install_fields()

@@ -56,24 +56,30 @@ def test_a_401_that_stays_costs_one_renewal_and_no_recursion(arena: SalesforceAr
 
 def test_the_instances_address_is_used_as_it_was_given() -> None:
     """The client makes it https whatever it is (1.12.10), and takes no path of ours for another host's."""
-    wire = SalesforceWire("https://login.example", lambda: "http://127.0.0.1:8123")
+    wire, url = SalesforceWire(), "http://127.0.0.1:8123/services/data/v62.0/query"
     request = Request("GET", "/services/data/v62.0/query", "/query", query={"q": "SELECT Id FROM Case"})
 
-    built = wire.encoded(request, "https://login.example/services/data/v62.0/query", {"Authorization": "Bearer t!ken"})
+    built = wire.encoded(request, url, {"Authorization": "Bearer t!ken"})
 
     assert str(built.url) == "http://127.0.0.1:8123/services/data/v62.0/query?q=SELECT+Id+FROM+Case"
     assert built.headers["Authorization"] == "Bearer t!ken"
     wire.close()
 
 
-def test_a_token_request_goes_to_the_login_address() -> None:
-    wire = SalesforceWire("https://login.example", lambda: "https://elsewhere.my.salesforce.com")
-    request = Request("POST", "/services/oauth2/token", "/token", form={"client_secret": "s"})
+def test_a_token_is_asked_for_where_we_log_in_and_used_where_it_leads(arena: SalesforceArena) -> None:
+    """The imitation answers on this machine under either name."""
+    arena.store.token = None
+    arena.salesforce = arena.new_adapter()
+    elsewhere = arena.base_url.replace("127.0.0.1", "localhost")
+    identity = f"https://login.salesforce.com/id/{arena.sandbox.org.org_id}/{arena.sandbox.org.user_id}"
+    told = {"access_token": "t", "instance_url": elsewhere, "id": identity}
+    arena.fault("status", path="oauth2/token", status=200, body=told)
+    arena.fault("status", path="services/data", status=200, body={"records": [], "done": True}, times=None)
+    arena.wire.urls.clear()
 
-    built = wire.encoded(request, "https://login.example/services/oauth2/token", {})
+    arena.salesforce.people()
 
-    assert built.url.host == "login.example"
-    wire.close()
+    assert [url.partition("/services/")[0] for url in arena.wire.urls] == [arena.base_url, elsewhere, elsewhere]
 
 
 def test_a_vendor_that_says_nothing_ends_in_time(arena: SalesforceArena) -> None:
@@ -136,6 +142,10 @@ def test_a_signed_assertion_logs_in(arena: SalesforceArena) -> None:
         ({"login_url": "https://acme.lightning.force.com"}, "My Domain"),
         ({"login_url": "https://login.salesforce.com"}, "My Domain"),
         ({"client_secret": None}, "client_secret"),
+        (
+            {"login_url": "https://login.salesforce.com", "client_secret": None, "private_key": SecretStr("k")},
+            "username",
+        ),
     ],
 )
 def test_a_configuration_that_cannot_work_is_told(arena: SalesforceArena, change: dict[str, Any], word: str) -> None:
