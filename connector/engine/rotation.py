@@ -64,7 +64,8 @@ def _compare_records(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> 
     with engine.db.write() as connection:
         settled = _settled(connection, [row.id for row in rows], Side.CRM, timelines)
         found: list[Found] = []
-        for row in rotation.at_rest(connection, rows):
+        resting = rotation.at_rest(connection, rows)
+        for row in resting:
             record = records.get(row.record_id)
             if record is None:
                 found.append(Found(row.id, Look.CRM, suspicion(row, name, "a deleted record")))
@@ -75,8 +76,8 @@ def _compare_records(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> 
             news = [one.id for one in timelines.get(record.id, ()) if (row.id, one.id) not in settled]
             if news:
                 found.append(Found(row.id, Look.CRM_COMMENTS, suspicion(row, name, "a comment", news[0])))
-        rotation.links_compared(connection, [row.id for row in rows], engine.now())
-        rung = _mark(engine, connection, found, [name])
+        rotation.links_compared(connection, [row.id for row in resting], engine.now())
+        rung = _mark(engine, connection, found, resting, [name])
     if rung:
         engine.bell(rung)
     return len({one.link_id for one in found})
@@ -119,6 +120,8 @@ def _spare_tickets(engine: Engine, connection: sa.Connection) -> int:
 def _compare_ticket(engine: Engine, row: sa.Row[Any]) -> int:
     """Read one ticket and its timeline. How many links were marked."""
     nextcap_id = str(row.nextcap_id)
+    with engine.db.read() as connection:
+        mine = rotation.links_of_ticket(connection, row.id)
     record = engine.nextcap.read([nextcap_id], ()).get(nextcap_id)
     timeline: Sequence[Comment] = ()
     if record is not None:
@@ -127,13 +130,12 @@ def _compare_ticket(engine: Engine, row: sa.Row[Any]) -> int:
         except Gone:
             record = None
     with engine.db.write() as connection:
-        mine = rotation.at_rest(connection, rotation.links_of_ticket(connection, row.id))
         found = _missing(mine) if record is None else _fields(row, record, mine)
         if record is not None:
             found += _entries(connection, mine, timeline)
-        rotation.tickets_compared(connection, [row.id], engine.now())
+        rotation.ticket_compared(connection, row, engine.now())
         names = sorted({one.connection for one in mine if one.id in {each.link_id for each in found}})
-        rung = _mark(engine, connection, found, names)
+        rung = _mark(engine, connection, found, rotation.at_rest(connection, mine), names)
     if rung:
         engine.bell(rung)
     return len({one.link_id for one in found})
@@ -170,12 +172,22 @@ def _of_ticket(link: sa.Row[Any], what: str, subject: str = "") -> dict[str, Any
     return {**told, "what": what, "subject": subject or str(link.ticket_id)}
 
 
-def _mark(engine: Engine, connection: sa.Connection, found: Sequence[Found], names: Sequence[str]) -> list[str]:
-    """Mark what was found, suspect that nobody told of it, and say whom to ring."""
-    now = engine.now()
+def _mark(
+    engine: Engine,
+    connection: sa.Connection,
+    found: Sequence[Found],
+    resting: Sequence[sa.Row[Any]],
+    names: Sequence[str],
+) -> list[str]:
+    """Mark what was found, suspect that nobody told of it, and say whom to ring.
+
+    Links that are worked anyway look at it too; there nobody is suspected.
+    """
+    now, ids = engine.now(), {one.id for one in resting}
     for one in found:
-        links.mark(connection, [one.link_id], one.look, now)
-    suspicions = [one.suspicion for one in found if one.suspicion]
+        act = links.mark if one.link_id in ids else links.widen
+        act(connection, [one.link_id], one.look, now)
+    suspicions = [one.suspicion for one in found if one.suspicion and one.link_id in ids]
     once = {(told["side"], told["what"], told["subject"]): told for told in suspicions}
     drifts.suspect(connection, list(once.values()), now)
     return connections.ring(connection, names, now) if found else []

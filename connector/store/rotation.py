@@ -78,14 +78,18 @@ def due_tickets(connection: sa.Connection, *, now: datetime, every: timedelta, l
     return list(connection.execute(query))
 
 
-def tickets_compared(connection: sa.Connection, ids: Sequence[int], now: datetime) -> None:
-    """Their records and timelines were looked at just now: nothing is owed any more."""
-    connection.execute(tickets.update().where(tickets.c.id.in_(list(ids))).values(compared_at=now, owed_at=None))
+def ticket_compared(connection: sa.Connection, row: sa.Row[Any], now: datetime) -> None:
+    """This ticket, as it was when its row was read, was looked at with its timeline.
+
+    It is owed a look no more, unless we have written to it since.
+    """
+    still = sa.case((tickets.c.owed_at != row.owed_at, tickets.c.owed_at)) if row.owed_at else tickets.c.owed_at
+    connection.execute(tickets.update().where(tickets.c.id == row.id).values(compared_at=now, owed_at=still))
 
 
 def links_of_ticket(connection: sa.Connection, ticket_id: int) -> list[sa.Row[Any]]:
-    """The active links of a ticket that are at rest."""
-    query = sa.select(links).where(links.c.ticket_id == ticket_id, links.c.state == ACTIVE, links.c.due_at.is_(None))
+    """The active links of a ticket."""
+    query = sa.select(links).where(links.c.ticket_id == ticket_id, links.c.state == ACTIVE)
     return list(connection.execute(query.order_by(links.c.id)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from connector.adapters.base import Event, EventKind
 from connector.domain.ticket import Person
 from connector.engine.context import NEXTCAP
 from connector.engine.intake import Arrival, take
-from connector.store import claims, links, small, tables
+from connector.store import claims, links, rotation, small, tables
 from connector.store.links import Look
 
 from .harness import World
@@ -212,3 +213,65 @@ def test_who_is_worked_alone_and_marked_again_keeps_its_place(world: World) -> N
             world.advance(1)
 
         assert [link for link, _ in claims.due_alone(connection, world.engine.now())] == [first, second]
+
+
+def test_a_note_that_the_rotation_finds_on_a_ticket_that_waits_crosses_when_its_time_has_come(world: World) -> None:
+    """What is owed a look gets it, though its link is not at rest: it will look at this too, and no sooner."""
+    ticket, record = world.linked()
+    taps = world.process.taps[NEXTCAP]
+    taps.before("PATCH /tickets/:id", lambda: world.nextcap.agent_note(ticket, "Meanwhile"))
+    world.hubspot.set_properties(record, {"subject": "Second"})
+    world.settle()
+    later = world.engine.now() + timedelta(seconds=300)
+    with world.engine.db.write() as connection:
+        connection.execute(tables.links.update().values(due_at=later, dirty_at=later))
+
+    world.advance(90)
+    world.process.reconcile()
+    world.settle()
+    before = world.notes(record)
+    world.advance(210)
+    world.settle()
+
+    assert (before, world.notes(record)) == ([], ["Meanwhile"])
+
+
+def test_a_record_that_was_worked_while_the_rotation_looked_has_its_turn_again(world: World) -> None:
+    """What was read of it is of no use by then; and that it is gone, no list tells."""
+    ticket, record = world.linked()
+    world.advance(7 * 3600)
+    world.hubspot.archive_ticket(record)
+    world.mail()
+    looking = world.new_process()
+
+    def meanwhile() -> None:
+        with world.engine.db.write() as connection:
+            links.mark(connection, [world.link(ticket).id], Look.NOTHING, world.engine.now())
+        world.drain()
+
+    looking.taps[HUBSPOT].after(READ, meanwhile)
+    looking.reconcile()
+    before = world.link(ticket).state
+    world.advance(61)
+    looking.reconcile()
+    world.settle()
+
+    assert (before, world.link(ticket).state) == (links.ACTIVE, links.GONE)
+
+
+@everywhere
+def test_what_is_owed_a_look_since_the_rotation_began_to_look_stays_owed(world: World) -> None:
+    """A write of ours meanwhile may hide a note that was not there yet."""
+    ticket, _ = world.linked()
+    first = world.engine.now()
+    then = first + timedelta(seconds=40)
+    owed: list[datetime | None] = []
+    for meanwhile in (first, then):
+        with world.engine.db.write() as connection:
+            connection.execute(tables.tickets.update().values(owed_at=first))
+            (row,) = connection.execute(sa.select(tables.tickets))
+            connection.execute(tables.tickets.update().values(owed_at=meanwhile))
+            rotation.ticket_compared(connection, row, then)
+        owed += [one.owed_at for one in world.rows(tables.tickets, nextcap_id=ticket)]
+
+    assert owed == [None, then]
