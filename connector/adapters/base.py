@@ -123,7 +123,9 @@ class Change:
     version: datetime | None = None
     """UPDATE: the version of the reading that it was decided on, where known, for vendors that refuse a stale one."""
     repeated: bool = False
-    """CREATE: it was sent before, perhaps long ago, and nobody knows what became of it."""
+    """CREATE: it was sent before, perhaps long ago, and nobody knows what became of it. If its record is there, it is
+    left as it is: people may have changed it since.
+    """
     follows: str = ""
     """CREATE: the record that was closed for good and that this one follows; only where `Capabilities.follow_ups`."""
 

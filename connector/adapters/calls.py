@@ -100,8 +100,10 @@ def halved(
     """What became of every input of a batch; each has a key of its own. `send` sends some of them in one call.
 
     A batch that is refused as a whole is halved until the culprits stand alone, where `splits` says that the refusal
-    may be one input's fault. Trouble that may pass, and silence, is every input's.
+    may be one input's fault. Trouble that may pass, and silence, is every input's. Without inputs nothing is sent.
     """
+    if not inputs:
+        return {}
     try:
         return dict(send(inputs))
     except Refused as error:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from connector.adapters.base import Change, ChangeKind, NewComment, Written
 from connector.adapters.calls import Outcome, chunks
 from connector.domain.errors import ConnectorError, NotSupported, Refused, RetryLater
+from connector.domain.ticket import Record
 
 W = TypeVar("W", Change, NewComment)
 Send = Callable[[Sequence[W]], Iterable[Written]]
 """Sends a part and tells what became of each."""
+
+
+class Finds(Protocol):
+    """Where an adapter looks records up by a field."""
+
+    def find(self, field: str, values: Sequence[str], fields: Sequence[str], /) -> Mapping[str, Sequence[Record]]:
+        """As `Adapter.find`."""
 
 
 def write_changes(
@@ -61,6 +69,23 @@ def add_in_order(
     """
     parts = chunks(comments, size) if together else _turns(comments, size)
     return _in_turns(parts, send, stops=lambda _: True, system=system)
+
+
+def made_before(changes: Sequence[Change], records: Finds, our_id: str) -> dict[str, Written]:
+    """Of these CREATEs, by key, those that were sent before and whose record is there, as it is shown now.
+
+    To upsert them again would take back what people have changed since.
+    """
+    before = [one for one in changes if one.repeated]
+    if not before:
+        return {}
+    fields = sorted({name for one in before for name in one.values})
+    found = records.find(our_id, [str(one.external_id) for one in before], fields)
+    return {
+        one.key: Written(one.key, id=record.id, record=record, created=False)
+        for one in before
+        for record in found[str(one.external_id)][:1]
+    }
 
 
 def one_by_one(act: Callable[[W], Written]) -> Callable[[Sequence[W]], list[Written]]:

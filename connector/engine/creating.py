@@ -48,7 +48,10 @@ def create_in_crm(engine: Engine, name: str, works: Sequence[Work], people: Dire
         return
     changes = [new_record(work, people) for work in fresh]
     before = [_sent_before(work, CREATE_CRM) for work in fresh]
-    intend(engine, CREATE_CRM, Side.CRM, [(work, CREATE_CRM, {"was": _as_json(ours_of(work))}) for work in fresh])
+    # What it was first made from stays the base, whichever of several tries it was that made the record.
+    was = [_as_json(sent or ours_of(work)) for work, sent in zip(fresh, before, strict=True)]
+    jobs = [(work, CREATE_CRM, {"was": one}) for work, one in zip(fresh, was, strict=True)]
+    intend(engine, CREATE_CRM, Side.CRM, jobs)
     outcomes = {one.key: one for one in attempt(engine, engine.crms[name], fresh, changes)}
     at(Point.APPLIED, CREATE_CRM)
     outcomes |= _seen(engine, name, fresh[0], outcomes.values())
@@ -248,6 +251,8 @@ def keep_record(
     work.look &= ~Look.CRM_COMMENTS if written.created else Look.ALL
     if written.record is not None:
         take_crm(engine, work, Record(written.id, written.record.fields, written.record.version))
+    if not written.created:
+        work.look_again("made_before", "it was there already: the record is read whole")
     work.say("created", f"created in {engine.label(work.link.connection)}", record=written.id, new=written.created)
 
 

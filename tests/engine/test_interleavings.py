@@ -275,3 +275,21 @@ def test_what_is_owed_a_look_since_the_rotation_began_to_look_stays_owed(world: 
         owed += [one.owed_at for one in world.rows(tables.tickets, nextcap_id=ticket)]
 
     assert owed == [None, then]
+
+
+def test_what_a_person_changes_on_a_record_while_its_making_is_in_doubt_is_kept(world: World) -> None:
+    """The answer was lost; the record is looked for before it would be made, and so overwritten, once more."""
+    world.linked()
+    world.hubspot.faults.add("lost_answer", method="POST", path="tickets/batch/upsert$")
+    ticket = world.ticket(subject="First", priority="low")
+    world.deliver()
+    world.drain()
+    record = world.record_id(ticket)
+
+    world.hubspot.set_properties(record, {"subject": "Second"})
+    world.nextcap.set_fields(ticket, {"priority": "high"})
+    world.pass_time(5)
+
+    assert same(world, ticket, record) == "Second"
+    assert world.record(record)["hs_ticket_priority"] == "HIGH"
+    assert world.sent(HUBSPOT, UPSERT) == 1

@@ -128,6 +128,8 @@ class Records:
         call, our_id = grammar.create, grammar.record.external_id
         if call is None or our_id is None:
             raise _missing("create")
+        if change.repeated and (found := self.probe(change)):
+            return Written(change.key, id=found.id, record=found, created=False)
         who = change.requester
         values = written({**change.values, our_id: change.external_id}, grammar)
         given = {"values": values, "external_id": change.external_id, "key": change.key}

@@ -14,7 +14,7 @@ from connector.adapters.hubspot.api import BATCH, Api, by
 from connector.adapters.hubspot.records import Records
 from connector.adapters.hubspot.schema import OUR_ID, Catalogue, as_text
 from connector.adapters.people import Contacts, Found, first_and_last
-from connector.adapters.turns import write_changes
+from connector.adapters.turns import made_before, write_changes
 from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
 from connector.domain.ticket import Record, Requester, Value
 
@@ -78,16 +78,19 @@ class Writing:
         return next(iter(found[str(change.external_id)]), None)
 
     def _create(self, changes: Sequence[Change]) -> list[Written]:
-        """Upsert on our id, then join the contacts. Repeating it is harmless."""
+        """Upsert on our id what is not there yet, then join the contacts. Repeating it is harmless."""
         try:
+            made = made_before(changes, self._records, OUR_ID)
             contacts = self._contacts.resolve([one.requester for one in changes])
         except RetryLater as error:
             return [Written(one.key, error=error) for one in changes]
         inputs: dict[str, Json] = {
-            one.key: {"id": one.external_id, "idProperty": OUR_ID, "properties": _texts(one.values)} for one in changes
+            one.key: {"id": one.external_id, "idProperty": OUR_ID, "properties": _texts(one.values)}
+            for one in changes
+            if one.key not in made
         }
         outcomes = self._api.batch_write(UPSERT, inputs, by(OUR_ID))
-        made = {one.key: self._written(one, outcomes[one.key]) for one in changes}
+        made |= {one.key: self._written(one, outcomes[one.key]) for one in changes if one.key in inputs}
         return self._join(changes, made, contacts)
 
     def _update(self, changes: Sequence[Change]) -> list[Written]:

@@ -14,7 +14,7 @@ from connector.adapters.salesforce.api import BATCH, COLLECTION, Api, long_id
 from connector.adapters.salesforce.records import Records
 from connector.adapters.salesforce.schema import Catalogue
 from connector.adapters.salesforce.setup import OUR_ID
-from connector.adapters.turns import write_changes
+from connector.adapters.turns import made_before, write_changes
 from connector.domain.errors import ConnectorError, Refused, RetryLater
 from connector.domain.ticket import Record, Requester
 
@@ -72,22 +72,25 @@ class Writing:
         return next(iter(self._records.find(OUR_ID, [our_id], tuple(change.values))[our_id]), None)
 
     def _create(self, changes: Sequence[Change]) -> list[Written]:
-        """Upsert on our id. Repeating it is harmless."""
+        """Upsert on our id what is not there yet. Repeating it is harmless."""
         try:
+            made = made_before(changes, self._records, OUR_ID)
             contacts = self._contacts.resolve([one.requester for one in changes])
         except RetryLater as error:
             return [Written(one.key, error=error) for one in changes]
         inputs: dict[str, Json] = {}
-        for one in changes:
+        fresh = [one for one in changes if one.key not in made]
+        for one in fresh:
             joined = {CONTACT: contact} if (contact := contacts.of(one.requester)) else {}
             inputs[one.key] = _case({**_supplied(one.requester), **joined, **self._raw(one), OUR_ID: one.external_id})
         outcomes = self._api.write("PATCH", UPSERT, inputs, headers=self._headers)
-        for one in changes:
+        for one in fresh:
             outcome = outcomes[one.key]
             if isinstance(outcome, Refused) and outcome.field == CONTACT:
                 self._contacts.forget(contacts.of(one.requester) or "")
                 outcomes[one.key] = _again(outcome)
-        return [self._written(one, outcomes[one.key], contacts.warning(one.requester)) for one in changes]
+        made |= {one.key: self._written(one, outcomes[one.key], contacts.warning(one.requester)) for one in fresh}
+        return [made[one.key] for one in changes]
 
     def _update(self, changes: Sequence[Change]) -> list[Written]:
         inputs = {one.key: _case({"id": one.record_id, **self._raw(one)}) for one in changes}

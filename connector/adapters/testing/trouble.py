@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -179,6 +180,20 @@ class TroublePromises:
             arena.swept(arena.now() - timedelta(minutes=5))
         with pytest.raises(RetryLater):
             arena.timeline(ticket)
+
+    def test_a_create_that_is_sent_again_takes_nothing_back(self, arena: Arena) -> None:
+        """Claimed by `idempotent_create`: what people have changed since the first is left as it is."""
+        can = arena.adapter.capabilities
+        if not (can.creates and can.idempotent_create):
+            return
+        change = arena.creation("key-1", "outside-1")
+        first = arena.write(change)["key-1"]
+        arena.update(first.id, {arena.text_field: "Changed since"})
+
+        again = arena.write(replace(change, repeated=True))["key-1"]
+
+        assert (again.id, again.created) == (first.id, False)
+        assert arena.read(first.id).fields[arena.text_field] == "Changed since"
 
     def test_a_create_that_is_answered_with_an_error_of_theirs_is_unknown(self, arena: Arena) -> None:
         if not arena.adapter.capabilities.creates:
