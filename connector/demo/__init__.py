@@ -34,7 +34,7 @@ def main(*, keep: bool) -> int:
 
     With `keep` everything stays up after the story, until Ctrl-C, and its folder for good. Raises ConfigError.
     """
-    console = Console()
+    console = Console(emoji=False)  # Otherwise the `:id:` of a route would become a picture.
     with _interruptible():
         try:
             with _folder(console, keep=keep) as folder, running(folder) as world:
