@@ -26,6 +26,8 @@ from connector.store.tables import budgets
 MOST_AT_ONCE: Final = 8
 SHORTEST_SLICE: Final = 0.25
 """Seconds; a window with shorter slots has its calls taken one by one."""
+UNKNOWN_PACE: Final = 60.0
+"""Calls a minute."""
 
 
 @dataclass(slots=True)
@@ -182,7 +184,7 @@ def buckets(connection: sa.Connection, now: datetime) -> list[Bucket]:
     return found
 
 
-def calls_per_minute(connection: sa.Connection, system: str, now: datetime, *, otherwise: float = 60.0) -> float:
-    """How many calls a minute may be ours of a system's main limit, as far as it is known."""
+def calls_per_minute(connection: sa.Connection, system: str, now: datetime) -> float:
+    """How many calls a minute of a system's main limit may be ours; `UNKNOWN_PACE` before the limit is known."""
     found = [one.usage for one in buckets(connection, now) if (one.system, one.name) == (system, "default")]
-    return next((usage.ceiling * 60 / usage.seconds for usage in found if usage), otherwise)
+    return next((usage.ceiling * 60 / usage.seconds for usage in found if usage), UNKNOWN_PACE)

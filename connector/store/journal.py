@@ -14,6 +14,9 @@ import sqlalchemy as sa
 from connector.store import bulk
 from connector.store.tables import journal, links
 
+OF_LINK, OF_CONNECTION = 200, 50
+"""So many lines are shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -71,20 +74,20 @@ def _last(connection: sa.Connection, lines: Sequence[Line]) -> dict[tuple[str, i
     return {(row.connection, row.link_id): row for row in rows}
 
 
-def of_link(connection: sa.Connection, link_id: int, limit: int = 200) -> list[Mapping[str, Any]]:
-    """A link's lines, oldest first, at most the newest `limit`."""
-    query = sa.select(journal).where(journal.c.link_id == link_id).order_by(journal.c.id.desc()).limit(limit)
+def of_link(connection: sa.Connection, link_id: int) -> list[Mapping[str, Any]]:
+    """The newest lines of a link, oldest first."""
+    query = sa.select(journal).where(journal.c.link_id == link_id).order_by(journal.c.id.desc()).limit(OF_LINK)
     lines: list[Mapping[str, Any]] = [row._asdict() for row in connection.execute(query)]
     return lines[::-1]
 
 
-def of_connection(connection: sa.Connection, name: str, limit: int = 50) -> list[Mapping[str, Any]]:
+def of_connection(connection: sa.Connection, name: str) -> list[Mapping[str, Any]]:
     """The newest lines that belong to a connection as a whole, newest first."""
     query = (
         sa.select(journal)
         .where(journal.c.connection == name, journal.c.link_id.is_(None))
         .order_by(journal.c.id.desc())
-        .limit(limit)
+        .limit(OF_CONNECTION)
     )
     return [row._asdict() for row in connection.execute(query)]
 

@@ -10,6 +10,9 @@ import sqlalchemy as sa
 from connector.store.effects import OPEN
 from connector.store.tables import deliveries, effects, events, links, parked, tickets, unplaced
 
+SHOWN = 200
+"""So many events of a ticket are shown, the newest."""
+
 
 def tickets_named(connection: sa.Connection, word: str) -> list[sa.Row[Any]]:
     """The tickets of that number, Next Cap id or CRM record id; a word may be one ticket's number and another's id."""
@@ -36,9 +39,7 @@ def parked_of(connection: sa.Connection, link_id: int) -> list[sa.Row[Any]]:
     return list(connection.execute(query.order_by(parked.c.id)))
 
 
-def arrived(
-    connection: sa.Connection, ticket_id: int | None, subjects: Sequence[str], limit: int = 200
-) -> list[sa.Row[Any]]:
+def arrived(connection: sa.Connection, ticket_id: int | None, subjects: Sequence[str]) -> list[sa.Row[Any]]:
     """Events about a ticket, or that named one of these records before any link knew it; oldest first."""
     about = sa.and_(events.c.ticket_id.is_(None), events.c.subject.in_(list(subjects)))
     if ticket_id is not None:
@@ -48,7 +49,7 @@ def arrived(
         .join(deliveries, deliveries.c.id == events.c.delivery_id, isouter=True)
         .where(about)
         .order_by(events.c.id.desc())
-        .limit(limit)
+        .limit(SHOWN)
     )
     return list(connection.execute(query))[::-1]
 
