@@ -68,10 +68,12 @@ class Decision:
 
     @property
     def writes_crm(self) -> bool:
+        """Whether it writes a new value in the CRM."""
         return self.outcome in (Outcome.TO_CRM, Outcome.MERGED) and self.write_crm != self.crm
 
     @property
     def writes_nextcap(self) -> bool:
+        """Whether it writes a new value in Next Cap."""
         return self.outcome in (Outcome.TO_NEXTCAP, Outcome.MERGED) and self.write_nextcap != self.nextcap
 
 
@@ -138,6 +140,7 @@ class Plan:
 
     @property
     def writes_nothing(self) -> bool:
+        """Whether both sides stay as they are."""
         return not (self.to_crm or self.to_nextcap or self.walk)
 
 

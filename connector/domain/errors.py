@@ -21,7 +21,7 @@ def _rebuilt(kind: type[ConnectorError], args: tuple[object, ...], held: dict[st
 Scope = Literal["connection", "record"]
 
 OUT_OF_TURN = "out_of_turn"
-"""The code of a `RetryLater` whose call would have taken a more urgent one's place: others may go on."""
+"""The code of a `RetryLater` for a call that had to let more urgent ones go first. Nothing failed; others go on."""
 
 
 class ConnectorError(Exception):
@@ -104,10 +104,10 @@ class BadDelivery(ConnectorError):
 
 
 class StoreAway(Exception):
-    """The database does not answer, or takes nothing: whoever posted to us must be told to try again.
+    """The database does not answer, or accepts nothing: whoever posted to us must be told to try again.
 
-    No ConnectorError, so that nobody takes it for a vendor's answer or for a ticket's own trouble. A write that was
-    under way is settled as after a death: by looking.
+    Not a ConnectorError, so that nobody takes it for a vendor's answer or for a ticket's own trouble. A write that was
+    under way is settled as after the death of a process: by looking.
     """
 
     def __init__(self, message: str = "the database does not answer", *, code: str = "store_away") -> None:

@@ -1,11 +1,11 @@
 """The loop breaker: when what we write to one field is undone again and again and no person can have done it.
 
-A *trail* is what we wrote to one field of one link, newest last, each write within moments of the change before it. A
-write is an *answer* where its cause is a change made within moments of our own write on that side: something there
-reacts to us. A value *returns* where that side was given it before in the trail.
+A *trail* is the list of our writes to one field of one link, newest last, each within `MOMENTS` of the change before
+it. A write is an *answer* where the change that it carries was itself made within `MOMENTS` of our own write on that
+side: something there reacts to us. A value *returns* where we gave that side the same value earlier in the trail.
 
-People are slower than that, or stop soon: a gap that is longer than moments, and a customer's reply for the status,
-begin the trail anew. Only writes that are known to have been applied belong to it: repeating one that failed is none.
+People are slower than that, or stop soon. So a longer gap begins a new trail, and for the status so does a customer's
+reply. Only writes that are known to have been applied count; repeating one that failed does not.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from datetime import datetime, timedelta
 from connector.domain.ticket import Side, Value
 
 MOMENTS = timedelta(seconds=60)
-"""Within so long of our write something that changes the same field reacts to it, where the change was told at once."""
+"""A change of the same field this soon after our write is a reaction to it, where an event told of the change."""
 UNTOLD = timedelta(minutes=10)
-"""The same for a change that no event told of: the next regular look may come minutes after it."""
+"""The same where no event told of it: the regular look that found it may have come minutes later."""
 ANSWERS = 4
-"""So many answers with values that return are a loop."""
+"""This many answers, with values that return, are a loop."""
 UNSETTLED = 8
-"""So many answers with ever new values are one too: a form that never settles."""
+"""This many answers with ever new values are a loop too: a form that never settles."""
 RETURNS = 8
-"""So many returning values from one side alone: something there flaps."""
+"""This many returning values from one side alone are one as well: something there flaps."""
 LONGEST = 24
 """A trail that goes on without being a loop forgets its oldest writes."""
 

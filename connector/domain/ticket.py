@@ -37,6 +37,7 @@ class Side(StrEnum):
 
     @property
     def other(self) -> Side:
+        """The side at the other end."""
         return Side.CRM if self is Side.NEXTCAP else Side.NEXTCAP
 
 
@@ -140,13 +141,13 @@ def normal(value: object) -> Value:
 
 
 LONG = 200
-"""A text of so many characters may have been cut; a shorter one that is the beginning of another is another value."""
+"""From this length on, a text that is the beginning of another may be that other one, cut short."""
 
 
 def is_form_of(shown: Value, written: Value) -> bool:
-    """Whether a system shows what was written to it, if in its own way: marked up, spaced, cased, ordered or cut.
+    """Whether `shown` is what was written, changed only as systems do: in mark-up, spaces, case or order, or cut short.
 
-    Anything else is another value, which somebody or something there gave it meanwhile.
+    Anything else is another value, which somebody or something there has set meanwhile.
     """
     if shown == written:
         return True
@@ -159,7 +160,7 @@ def is_form_of(shown: Value, written: Value) -> bool:
 
 
 def _bare(label: str) -> str:
-    """A label without what systems change in one: case, and what stands between its words."""
+    """A label without what systems change in it: its case, and what separates its words."""
     return fingerprint(label).replace("_", "")
 
 

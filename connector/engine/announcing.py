@@ -1,6 +1,7 @@
-"""What a transaction of the engine changes, told to whoever listens. Where nobody does, nothing here costs a statement.
+"""Outgoing events: what a transaction of the engine changes, told to the endpoints that listen.
 
-The words are those of `events/`; here it is decided what is news. The heartbeat's tickets are none.
+Their types and bodies are those of `events/`; here it is decided what counts as news. The heartbeat's tickets never
+do. Where no endpoint is configured, nothing here runs a statement.
 """
 
 from __future__ import annotations
@@ -69,10 +70,10 @@ def comments(
     found: tuple[Sequence[Comment], Sequence[Crossing], Sequence[Stays]],
     now: datetime,
 ) -> None:
-    """A look at one side's timeline found entries: tell of those that people made since anybody listens.
+    """Tell of the entries in one side's timeline that people made since an endpoint began to listen.
 
-    What the CRM keeps to itself is none of the ticket's. In Next Cap's timeline, what we wrote or what another link of
-    the ticket has seen was told before.
+    CRM entries that do not cross are not told. Of Next Cap's entries, those are left out that we wrote ourselves, and
+    those that another link of the ticket has seen: they were told before.
     """
     if not engine.announcer:
         return
@@ -132,7 +133,8 @@ def relinked(engine: Engine, connection: sa.Connection, link: LinkRow, record_id
 def finished(engine: Engine, connection: sa.Connection, works: Sequence[Work], now: datetime) -> None:
     """Passes end: tell what they learnt of their tickets, what was left to a person, which links ended or came back.
 
-    To be asked before the readings are stored, and while the tickets are locked: what is told is what replaces what.
+    Call it while the tickets are locked and before the readings are stored: a change is told as the stored value and
+    the one that replaces it.
     """
     if not engine.announcer:
         return

@@ -1,4 +1,8 @@
-"""A clock that jumps. Forward: leases are over, and fences hold. Back: what lies ahead would be waited for."""
+"""A clock that jumps.
+
+After a jump forward, leases end early, and fencing numbers keep that safe. After a jump back, everything would wait
+until the clock has caught up with the stored moments; so these are brought back with it.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,11 @@ from connector.store import journal, moments, small
 
 CURSOR = "clock"
 SLACK = timedelta(seconds=60)
-"""So far the clocks of an installation's machines may differ."""
+"""The clocks of an installation's machines may differ by this much."""
 
 
 def watch(engine: Engine) -> bool:
-    """Note the present moment. Where an earlier look was later, bring all moments back with the clock, and say so."""
+    """Note the present moment. Where the last one noted is later, bring all stored moments back, and say so."""
     now = engine.now()
     with engine.db.read() as connection:
         seen = small.get_cursor(connection, NEXTCAP, CURSOR)

@@ -37,23 +37,35 @@ class ActiveMappings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The few moments that the engine waits for. Seconds."""
+    """The few times that the engine works by, in seconds."""
 
     call: float = 10.0
+    """The longest that a call takes; nobody looks for its outcome before."""
     lease: float = 20.0
+    """How long a ticket or a connection is held, unless that is renewed."""
     renew: float = 5.0
+    """How often it is renewed."""
     drain: float = 20.0
+    """How long one drain begins new passes."""
     fresh: float = 2.0
+    """How long a reading is good enough to write by."""
     plan: float = 5.0
+    """A plan that is older is made again before it is written."""
     linger: float = 1.0
+    """A drain waits for work that falls due within this time."""
     absent_answered: float = 5.0
+    """How long after a first look a lost write is looked for again, where the vendor had answered."""
     absent_silent: float = 30.0
+    """The same where it had not."""
     first_repeat: float = 0.5
+    """The wait before the first repeat; it doubles up to `longest_repeat`."""
     longest_repeat: float = 600.0
     give_up: timedelta = timedelta(days=3)
+    """A ticket that fails for this long waits for a person."""
     unplaced: tuple[float, ...] = (5.0, 30.0, 120.0)
+    """When a record that no link knows is looked at again."""
     deaths: int = 10
-    """So many holders of one ticket that died in a row make it a person's to look at."""
+    """A ticket on which this many processes in a row have died waits for a person."""
 
     def second_look(self, *, answered: bool, over: datetime, now: datetime) -> datetime:
         """When to look again for a write that is not there. `over` is when its call's time was.
@@ -72,7 +84,7 @@ def utc_now() -> datetime:
 
 
 def no_bell(names: Sequence[str]) -> None:
-    """For a process that nobody listens to: the sweep finds the work."""
+    """The bell of a process without workers to wake: the sweep finds the work."""
     _ = names
 
 
@@ -104,12 +116,12 @@ class Engine:
     mappings: ActiveMappings
     labels: Mapping[str, str] = field(default_factory=dict)
     neighbours: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """By connection, those that may be of the same vendor's account: two links of a ticket must not share a record."""
+    """By connection, the others that may belong to the same account: two links of a ticket must not share a record."""
     bell: Bell = no_bell
     now: Callable[[], datetime] = utc_now
     timing: Timing = field(default_factory=Timing)
     mass_changes: int = 200
-    """So many mass changes a minute and direction trip the fuse."""
+    """More mass changes than this within a minute trip the fuse of their direction."""
     health: Health = field(default_factory=Health)
     announcer: Announcer = field(default_factory=Announcer)
     """Tells whoever listens to outgoing events."""
@@ -118,6 +130,7 @@ class Engine:
 
     @property
     def names(self) -> list[str]:
+        """The configured connections."""
         return sorted(self.crms)
 
     def system(self, source: str) -> Adapter:

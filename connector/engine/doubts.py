@@ -1,4 +1,6 @@
-"""The effects of creates: where none can be repeated, a lost answer is looked for, twice, before one is sent again."""
+"""The effects of creates. Where a create cannot be repeated and its answer was lost, what it made is looked for, twice,
+before it is sent again.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,7 @@ def settle_doubt(engine: Engine, system: str, work: Work, effect: Effect, change
 
 
 def keep_doubt(engine: Engine, system: str, work: Work, error: UnknownOutcome, kind: str) -> None:
-    """Nobody knows whether it was made: remember until when nobody may look, and end the pass."""
+    """Nobody knows whether it was made: note the time before which nobody may look, and end the pass."""
     until = engine.now() + timedelta(seconds=0 if error.answered else engine.timing.call)
     with engine.db.write() as connection:
         fence.check(engine, connection, [work])

@@ -1,7 +1,7 @@
-"""Drift: what had changed without a webhook.
+"""Drift: changes that no webhook told of.
 
-A webhook may be late, so a difference is judged a minute after it was found. Acting never
-waits for the judgement: what is found is marked at once.
+A webhook may be late, so whether one told of a difference is judged a minute after it was found. The work does not
+wait for that: what is found is marked at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from connector.store import drifts, journal, links, small
 from connector.store.links import Look, from_json, to_json
 
 LATE = timedelta(seconds=60)
-"""For so long a webhook may be on its way."""
+"""A webhook may be on its way for this long."""
 COUNTER = "drift"
 
 
@@ -49,7 +49,7 @@ def differing(row: sa.Row[Any], record: Record, mapping: TicketMapping) -> list[
 
 
 def _known(row: sa.Row[Any], mapping: TicketMapping, name: str, otherwise: Value) -> Value:
-    """What a link last knew of a native field; the value itself where the mapping has the field since a short while."""
+    """What a link last knew of a native field; the value itself where the field is new in the mapping."""
     if name in (row.crm or {}):
         return from_json(row.crm[name])
     shadow = (row.shadows or {}).get(name_of(mapping, name, Side.CRM) or "")

@@ -1,4 +1,4 @@
-"""What both sides say alike once the missing half of a link has been made: the shadows that it begins with."""
+"""The shadows that a link begins with, once its missing half was made: the fields in which both sides agree."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from connector.engine.work import Work, observe
 
 
 def ours_of(work: Work) -> dict[str, Value]:
+    """The ticket's mapped values, by rule name."""
     assert work.nextcap is not None  # noqa: S101 - a record is made from it
     return observe(work.mapping, Side.NEXTCAP, work.nextcap)
 

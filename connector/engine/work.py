@@ -51,7 +51,7 @@ class Gate:
 
 @dataclass(slots=True)
 class Work:
-    """The state of one pass. Nothing of it is stored before `sync.finish` does so in one transaction."""
+    """The state of one pass over one link. `finish.finish_all` stores it, in one transaction."""
 
     link: LinkRow
     mapping: TicketMapping
@@ -110,10 +110,12 @@ class Work:
 
     @property
     def record_id(self) -> str | None:
+        """The CRM record, one that was made or found in this pass included."""
         return self.changes.get("record_id", self.link.record_id)
 
     @property
     def nextcap_id(self) -> str | None:
+        """The Next Cap ticket, one that was made in this pass included."""
         return self.ticket_changes.get("nextcap_id", self.link.ticket.nextcap_id)
 
     @property
@@ -162,7 +164,7 @@ class Work:
         return bool(self.mapping.status.final) and not self.crm_fresh
 
     def look_again(self, code: str, text: str) -> None:
-        """Read the CRM's record in another pass, at once."""
+        """Have the CRM's record read in another pass, which follows at once."""
         self.look |= Look.CRM
         self.changes["look"] = self.look
         self.again = True
@@ -345,7 +347,7 @@ def reading_from_json(nextcap_id: str, reading: Mapping[str, Any], version: date
 def moved_moments(
     before: Mapping[str, Any] | None, after: Mapping[str, Any], moments: Mapping[str, str], moment: datetime
 ) -> dict[str, str]:
-    """When each native field was first seen at its present value, given the reading before; both as they are stored."""
+    """When each native field was first seen at its present value. `before` and `after` are stored readings."""
     if before is None:
         return dict(moments)
     known, told = before["fields"], moment.isoformat()

@@ -22,10 +22,12 @@ class Context:
 
     @property
     def file(self) -> MappingFile:
+        """The mapping file."""
         return self.document.file
 
     @property
     def report(self) -> Report:
+        """Where mistakes are noted."""
         return self.labels.report
 
     @property

@@ -12,11 +12,15 @@ from connector.mapping.field_proofs import check_fields
 from connector.mapping.grammar_lint import check_grammar
 from connector.mapping.load import Document
 from connector.mapping.problems import Problem, in_order
-from connector.mapping.status_proofs import Able, check_status
+from connector.mapping.status_proofs import MakesFollowUps, check_status
 
 
 def check(
-    document: Document, schema: Schema | None = None, *, follows: Able | None = None, forms: Forms | None = None
+    document: Document,
+    schema: Schema | None = None,
+    *,
+    follows: MakesFollowUps | None = None,
+    forms: Forms | None = None,
 ) -> list[Problem]:
     """Every mistake in a file, in its order; with the account's schema also what the account does not have.
 

@@ -35,7 +35,7 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What an example tells of one side: in `was` alone, and in all, before and now."""
+    """One side of an example as records: what `was` says alone, and the whole record before and now."""
 
     was: Record
     before: Record
@@ -43,6 +43,7 @@ class Telling:
 
     @classmethod
     def of(cls, was: Mapping[str, Any], now: Mapping[str, Any] | None) -> Telling:
+        """From the two blocks of an example; what one of them leaves out is as in the other."""
         old, new = flat(was), flat(now or {})
         return cls(_record(old), _record(new | old), _record(old | new))
 

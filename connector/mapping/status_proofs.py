@@ -18,7 +18,7 @@ from connector.mapping.problems import listed
 from connector.mapping.statuses import native_rows
 
 NO_SUBSTITUTES: frozenset[tuple[Value, Value]] = frozenset()
-Able = Callable[[str], bool]
+MakesFollowUps = Callable[[str], bool]
 """Whether this kind of CRM can make a record that follows one that is closed for good."""
 
 
@@ -31,13 +31,13 @@ class Asked:
     wanted: Status
 
 
-def check_status(context: Context, rule: StatusRule, able: Able | None = None) -> None:
+def check_status(context: Context, rule: StatusRule, follows: MakesFollowUps | None = None) -> None:
     """Report everything about the status block that could leave a ticket at odds with itself.
 
-    `able` says what this kind of CRM can do; None where that is not known.
+    `follows` says which kinds of CRM make follow-ups; None where that is not known.
     """
     _total_to_crm(context, rule)
-    _final(context, able)
+    _final(context, follows)
     if rule.direction is Direction.TO_CRM:
         return
     rows = native_rows(context)
@@ -72,7 +72,7 @@ def _total_to_crm(context: Context, rule: StatusRule) -> None:
         context.report.add_at_key("M301", message, "status", "to_crm")
 
 
-def _final(context: Context, able: Able | None) -> None:
+def _final(context: Context, follows: MakesFollowUps | None) -> None:
     """What is to follow a record that is closed for good must be possible there."""
     block = context.file.status
     if block.after_final is None:
@@ -80,7 +80,7 @@ def _final(context: Context, able: Able | None) -> None:
     if not block.final:
         told = "never applies: no CRM value is said to be for good; name it under 'final'"
         context.report.add_at_key("M306", told, "status", "after_final")
-    if block.after_final is AfterFinal.FOLLOW_UP and able is not None and not able(context.file.crm):
+    if block.after_final is AfterFinal.FOLLOW_UP and follows is not None and not follows(context.file.crm):
         told = f"{context.file.crm} makes no record that follows a closed one; say note or park"
         context.report.add("M308", told, "status", "after_final")
 

@@ -74,6 +74,7 @@ def acquire(connection: sa.Connection, name: str, *, owner: str, now: datetime, 
 
 
 def renew(connection: sa.Connection, lease: Lease, until: datetime) -> bool:
+    """Hold the lease longer; False where somebody else has it by now."""
     return bool(connection.execute(_mine(lease).values(lease_until=until)).rowcount)
 
 
@@ -149,4 +150,5 @@ def recover(connection: sa.Connection, name: str, now: datetime) -> bool:
 
 
 def keep_schema(connection: sa.Connection, name: str, schema: Any, now: datetime) -> None:
+    """Store the vendor's schema, as `prepare.schema_to_json` makes it."""
     connection.execute(connections.update().where(connections.c.name == name).values(schema=schema, schema_at=now))

@@ -69,6 +69,7 @@ class Database:
         self.engine.dispose(close=False)
 
     def close(self) -> None:
+        """Close the pool's connections."""
         self.engine.dispose()
 
     def upgrade(self) -> None:

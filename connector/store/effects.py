@@ -66,6 +66,7 @@ def done(connection: sa.Connection, effect_id: int, remote_id: str | None) -> No
 
 
 def set_state(connection: sa.Connection, effect_id: int, state: str, **values: Any) -> None:
+    """Move an effect to this state, with new values of further columns."""
     connection.execute(effects.update().where(effects.c.id == effect_id).values(state=state, **values))
 
 

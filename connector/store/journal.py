@@ -1,4 +1,4 @@
-"""The journal: why, as data that is printed in words. One row a link and pass; a repeat raises a counter."""
+"""The journal: what was decided and why. One row for each link and pass; a row equal to the last raises its counter."""
 
 from __future__ import annotations
 
@@ -93,5 +93,6 @@ def of_connection(connection: sa.Connection, name: str) -> list[Mapping[str, Any
 
 
 def purge(connection: sa.Connection, *, before: datetime, limit: int = 1000) -> int:
+    """Remove lines that were last repeated before then, at most `limit`; how many."""
     old = sa.select(journal.c.id).where(journal.c.last_at < before).limit(limit)
     return int(connection.execute(journal.delete().where(journal.c.id.in_(old))).rowcount)

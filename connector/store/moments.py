@@ -1,4 +1,4 @@
-"""Moments that lie ahead although they are past: what a clock that was wrong has left behind."""
+"""Stored moments that lie ahead of now because the clock has gone back, and how they are brought back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DUE = (
     outbox.c.due_at,
     endpoints.c.closed_until,
 )
-"""What would be waited for: due now."""
+"""What somebody would wait for. It is due now."""
 FORGOTTEN = (
     links.c.crm_read_at,
     tickets.c.read_at,
@@ -40,9 +40,9 @@ FORGOTTEN = (
     connections.c.next_start_at,
     budgets.c.paused_until,
 )
-"""What would pass for fresh, or hold up: not known any more."""
+"""What would pass for fresh, or hold something up. It is forgotten."""
 HELD = (tickets.c.lease_until, connections.c.lease_until, effects.c.sending_until, endpoints.c.lease_until)
-"""What somebody may hold or send just now: for a lease at the longest."""
+"""What somebody may hold or send just now. It ends after one lease at the latest."""
 
 
 def bring_back(connection: sa.Connection, now: datetime, *, lease_until: datetime) -> None:

@@ -35,6 +35,7 @@ def load_people(connection: sa.Connection, name: str) -> dict[str, Person]:
 
 
 def set_cursor(connection: sa.Connection, name: str, cursor: str, value: str, now: datetime) -> None:
+    """Store a cursor's value, and when that was."""
     row = {"connection": name, "name": cursor, "value": value, "at": now}
     bulk.put(connection, cursors, [row], ["connection", "name"])
 
@@ -54,6 +55,7 @@ def cursors_named(connection: sa.Connection, cursor: str) -> dict[str, str]:
 
 
 def drop_cursor(connection: sa.Connection, name: str, cursor: str) -> None:
+    """Forget a cursor."""
     connection.execute(cursors.delete().where(cursors.c.connection == name, cursors.c.name == cursor))
 
 
@@ -112,6 +114,7 @@ def newest_mappings(connection: sa.Connection, name: str, count: int) -> list[st
 
 
 def active_version(connection: sa.Connection, name: str) -> str | None:
+    """The version of a connection's active mapping; None before the first."""
     query = sa.select(mappings.c.version).where(mappings.c.connection == name).order_by(mappings.c.id.desc()).limit(1)
     return connection.execute(query).scalar()
 
@@ -134,10 +137,12 @@ def in_force(connection: sa.Connection, names: Sequence[str]) -> dict[str, sa.Ro
 
 
 def put_secret(connection: sa.Connection, name: str, ciphertext: str, now: datetime) -> None:
+    """Store a sealed secret under this name."""
     bulk.put(connection, secrets, [{"name": name, "ciphertext": ciphertext, "at": now}], ["name"])
 
 
 def get_secret(connection: sa.Connection, name: str) -> str | None:
+    """The sealed secret of this name."""
     return connection.execute(sa.select(secrets.c.ciphertext).where(secrets.c.name == name)).scalar()
 
 

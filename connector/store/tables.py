@@ -268,8 +268,8 @@ unplaced = sa.Table(
     sa.Index("ix_unplaced_due", "connection", "due_at"),
 )
 
-# What a look at a system found that no webhook had told of; `told` is open until late webhooks had their time. `shown`
-# is a fingerprint of what `fields` were shown to hold, for lists that may be late.
+# What a look at a system found changed. `told` says whether a webhook told of it, and is empty until late webhooks have
+# had their time. `shown` is a fingerprint of the values of `fields`, for lists that may be late.
 drifts = sa.Table(
     "drifts",
     metadata,
