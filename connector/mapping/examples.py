@@ -57,20 +57,21 @@ def run(document: Document) -> list[Problem]:
         before = len(report.problems)
         _check_names(example, mapping, report, place)
         if len(report.problems) == before:
-            _compare(example.expect, play(example.given, mapping), report, place)
+            came = play(example.given, mapping, is_carried=example.expect.carried is None)
+            _compare(example.expect, came, report, place)
     return report.problems
 
 
-def play(given: Given, mapping: TicketMapping) -> Came:
-    """What the mapping makes of a situation."""
+def play(given: Given, mapping: TicketMapping, *, is_carried: bool = False) -> Came:
+    """What the mapping makes of a situation. `is_carried`: whatever the filter and `create` say of such a ticket."""
     makes_ticket = given.nextcap is None and given.was is None
-    if makes_ticket and not mapping.creates_in_nextcap:
+    if makes_ticket and not (mapping.creates_in_nextcap or is_carried):
         return Came(carried=False, verdict="the mapping does not create tickets in Next Cap")
     people = directories_of(given)
     if makes_ticket:
         return _ticket_made(given, mapping, people)
     verdict = mapping.carries(nextcap_record(given))
-    if not verdict.carried:
+    if not (verdict.carried or is_carried):
         return Came(carried=False, verdict=verdict.reason)
     if given.crm is None and given.was is None:
         return _record_made(given, mapping, people)
@@ -173,7 +174,7 @@ def _check_names(example: Example, mapping: TicketMapping, report: Report, place
 
 def _compare(expect: Expect, came: Came, report: Report, place: int) -> None:
     path = ("examples", place, "expect")
-    if expect.carried != came.carried:
+    if expect.carried not in (None, came.carried):
         word = "carried" if came.carried else "not carried"
         report.add("M601", f"the ticket is {word}{f': {came.verdict}' if came.verdict else ''}", *path, "carried")
         return

@@ -260,8 +260,8 @@ class Expect(Part):
     """The status moves made in Next Cap, in order."""
     parked: tuple[Name, ...] = ()
     """The rules whose field waits for a person."""
-    carried: bool = True
-    """Whether the ticket is carried at all."""
+    carried: bool | None = None
+    """Whether the ticket is carried at all. Left out, the example is of a ticket that is, whatever the filter says."""
     after_final: Literal["follow_up", "note"] | None = None
     """What becomes of it where the record is closed for good: a follow-up is made, or an internal note written."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from connector.mapping import examples
-from connector.mapping.load import Document
+from connector.mapping.load import Document, parse
 from tests.mapping.helpers import document
 
+MAPPINGS = Path(__file__).parents[2] / "mappings"
 BLOCKS = """\
 create: %s
 carry: {when: [{field: tags, not_in: [secret]}]}
@@ -104,6 +107,16 @@ def test_a_crm_record_makes_no_ticket_where_the_mapping_does_not_say_so() -> Non
     assert examples.run(example("{crm: {prio: H}}", "{carried: false}", create="to_crm")) == []
 
 
+@pytest.mark.parametrize("crm", ["hubspot", "salesforce", "zendesk", "capsule", "custom-example"])
+def test_a_filter_or_one_way_creation_spoils_no_example_of_a_shipped_file(crm: str) -> None:
+    text = (MAPPINGS / f"{crm}.yaml").read_text()
+    text = text.replace("carry:\n", "carry:\n  when: [{field: tags, in: [sales]}]\n").replace(
+        "create: both", "create: to_crm"
+    )
+
+    assert examples.run(parse(text, name=crm)) == []
+
+
 @pytest.mark.parametrize(
     ("given", "expect", "message"),
     [
@@ -127,7 +140,7 @@ def test_a_crm_record_makes_no_ticket_where_the_mapping_does_not_say_so() -> Non
             "{to_nextcap: {priority: high}}",
             "to_nextcap: priority is not written (neither side changed)",
         ),
-        ("{was: {nextcap: {tags: [secret]}}}", "nothing", "the ticket is not carried: not carried: tags is secret"),
+        ("{nextcap: {tags: [secret]}}", "{carried: true}", "the ticket is not carried: not carried: tags is secret"),
     ],
 )
 def test_an_example_that_errs_says_what_came_and_why(given: str, expect: str, message: str) -> None:
