@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -77,13 +77,17 @@ def note_failure(engine: Engine, problem: RetryLater) -> datetime:
     """Close the vendor's circuit for as long as it asks, or for a growing while; when to try again.
 
     A limit that is used up is a wait, not a failure: what comes after it goes on at full width. Where only this call
-    had to let more urgent ones go first, nothing is closed.
+    had to let more urgent ones go first, nothing is closed. What was under way when the circuit closed was no try
+    of its own: only one made after the wait doubles it.
     """
     now = engine.now()
     if problem.code == OUT_OF_TURN:
         return now + timedelta(seconds=problem.after or 0.0)
     with engine.db.write() as connection:
-        failures = connections.state(connection, problem.system).failures
+        row = connections.state(connection, problem.system)
+        if problem.after is None and _is_closed(row, now):
+            return cast(datetime, row.closed_until)
+        failures = row.failures
         wait = timedelta(seconds=problem.after) if problem.after is not None else backoff(failures, engine.timing)
         if problem.code == "rate_limited" and problem.after is not None:
             connections.hold(connection, problem.system, cause=str(problem), until=now + wait)
@@ -239,11 +243,20 @@ def _after_failure(
 
 
 def _strike(engine: Engine, connection: sa.Connection, error: RetryLater | UnknownOutcome, now: datetime) -> None:
-    """Several tickets that begin to fail without a good answer between them are an outage, not bad tickets."""
+    """Several tickets that begin to fail without a good answer between them are an outage, not bad tickets.
+
+    The rest of a batch that fails with them is the same outage, and closes the circuit for no longer.
+    """
+    if _is_closed(connections.state(connection, error.system), now):
+        return
     failures = connections.fail(connection, error.system, cause=str(error), until=None)
     if failures >= STRIKES:
         until = now + backoff(failures - STRIKES, engine.timing)
-        connections.fail(connection, error.system, cause=str(error), until=until)
+        connections.hold(connection, error.system, cause=str(error), until=until)
+
+
+def _is_closed(row: sa.Row[Any], now: datetime) -> bool:
+    return row.closed_until is not None and row.closed_until > now
 
 
 def _keep_parked(connection: sa.Connection, work: Work, now: datetime) -> None:

@@ -305,6 +305,22 @@ def test_several_tickets_that_fail_in_a_row_are_an_outage(world: World) -> None:
     assert world.connection(NEXTCAP).closed_until is not None
 
 
+def test_a_batch_that_fails_at_once_is_one_failure_of_the_outage(world: World) -> None:
+    """However many tickets meet the same moments of trouble: it is tried again in seconds, not in minutes."""
+    pairs = [world.linked() for _ in range(6)]
+    world.nextcap.faults.add("status", path="/tickets/[0-9a-f-]+$", status=503, times=None)
+
+    for batch in (pairs[:3], pairs[3:]):
+        for _, record in batch:
+            world.hubspot.set_properties(record, {"subject": "After"})
+        world.deliver()
+        world.drain()
+        closed_until = world.connection(NEXTCAP).closed_until
+        assert closed_until is not None
+        assert closed_until - world.clock.now() <= timedelta(seconds=4)
+        world.advance(4)
+
+
 def test_the_first_repeat_comes_within_a_second_and_the_later_ones_ever_later(world: World) -> None:
     """From half a second, doubling, to ten minutes."""
     ticket, record = world.linked()
