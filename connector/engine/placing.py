@@ -46,7 +46,7 @@ def _place_comments(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> N
             _journal(engine, connection, name, "comments_unplaced", f"comments cannot be placed: {problem}")
         return
     with engine.db.write() as connection:
-        known = links.by_record(connection, name, {one for found in owners.values() for one in found})
+        known = links.by_record(connection, name, {one for found in owners.values() for one in found}, lock=True)
         for row in rows:
             mine = [known[one].id for one in owners.get(row.subject, ()) if one in known]
             if mine:
@@ -80,7 +80,7 @@ def _mark_known(
     engine: Engine, connection: sa.Connection, name: str, rows: Sequence[sa.Row[Any]]
 ) -> Sequence[sa.Row[Any]]:
     """Mark the links of those records that one knows by now; the others."""
-    known = links.by_record(connection, name, [row.subject for row in rows])
+    known = links.by_record(connection, name, [row.subject for row in rows], lock=True)
     mine = [row for row in rows if row.subject in known]
     for row in mine:
         links.mark(connection, [known[row.subject].id], LOOKS[row.kind], engine.now())

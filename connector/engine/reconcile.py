@@ -186,7 +186,7 @@ def _consider(
     versions = [record.version for record in part.records if record.version]
     place.newest = max([*versions, *([place.newest] if place.newest else [])], default=None)
     ids = {*(one.id for one in part.records), *part.gone, *(one.ticket_id for one in part.commented)}
-    known = links.by_record(connection, name, sorted(ids))
+    known = links.by_record(connection, name, sorted(ids), lock=True)
     fresh = [one for one in part.records if place.is_new(one.id, one.version, sorted(one.fields.items()))]
     looks = [_differing(known[one.id], one, mapping, name) for one in fresh if one.id in known]
     looks += [_gone(known[one], name) for one in part.gone if one in known and place.is_new(one, None, "gone")]

@@ -62,6 +62,7 @@ def _compare_records(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> 
     records = adapter.read(ids, mapping.crm_fields())
     timelines = _timelines(engine, name, list(records))
     with engine.db.write() as connection:
+        links.lock(connection, [row.ticket_id for row in rows])
         settled = _settled(connection, [row.id for row in rows], Side.CRM, timelines)
         found: list[Found] = []
         resting = rotation.at_rest(connection, rows)
@@ -130,6 +131,7 @@ def _compare_ticket(engine: Engine, row: sa.Row[Any]) -> int:
         except Gone:
             record = None
     with engine.db.write() as connection:
+        links.lock(connection, [row.id])
         found = _missing(mine) if record is None else _fields(row, record, mine)
         if record is not None:
             found += _entries(connection, mine, timeline)

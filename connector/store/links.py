@@ -129,6 +129,12 @@ def by_record(
     return {str(row.record_id): row for row in rows}
 
 
+def lock(connection: sa.Connection, ticket_ids: Iterable[int]) -> None:
+    """Let nobody else change these tickets (by row id), and so their links, before the transaction ends."""
+    locking = sa.select(tickets.c.id).where(tickets.c.id.in_(sorted(set(ticket_ids)))).order_by(tickets.c.id)
+    connection.execute(locking.with_for_update())
+
+
 def ids_of_ticket(connection: sa.Connection, ticket_id: int) -> list[tuple[str, int]]:
     """Connection and id of every link of a ticket."""
     rows = connection.execute(sa.select(links.c.connection, links.c.id).where(links.c.ticket_id == ticket_id))

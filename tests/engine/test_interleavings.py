@@ -293,3 +293,27 @@ def test_what_a_person_changes_on_a_record_while_its_making_is_in_doubt_is_kept(
     assert same(world, ticket, record) == "Second"
     assert world.record(record)["hs_ticket_priority"] == "HIGH"
     assert world.sent(HUBSPOT, UPSERT) == 1
+
+
+@pytest.mark.parametrize("db_url", ["postgresql"], indirect=True)
+def test_a_sweep_and_the_end_of_a_pass_do_not_wait_for_each_other(world: World) -> None:
+    """Both change links of several tickets, in an order of their own; each takes hold of all its tickets before."""
+    pairs = [world.linked() for _ in range(2)]
+    world.process.reconcile()
+    world.advance(200)
+    for _, record in pairs:
+        world.hubspot.set_properties(record, {"subject": "Untold"})
+        world.advance(1)
+    world.mail()
+    second, first = (world.link(ticket) for ticket, _ in pairs)
+    sweeping = threading.Thread(target=world.new_process().reconcile)
+
+    with world.engine.db.write() as connection:
+        links.check_fence(connection, first, second)
+        links.set_shadows(connection, first, first.shadows)
+        sweeping.start()
+        sweeping.join(1.0)
+        links.set_shadows(connection, second, second.shadows)
+    sweeping.join(10)
+
+    assert [world.due_in(ticket) for ticket, _ in pairs] == [0.0, 0.0]
