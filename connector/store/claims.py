@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from connector.store import bulk
+from connector.store.among import among
 from connector.store.links import LinkRow, Look, from_row, whole
 from connector.store.tables import Utc, links, tickets
 
@@ -45,13 +46,13 @@ def claim(
         ids = list(dict.fromkeys([*said, *ids]))[:limit]
     if not ids:
         return []
-    rows = connection.execute(whole().where(links.c.id.in_(ids)).order_by(links.c.dirty_at, links.c.id)).all()
+    rows = connection.execute(whole().where(among(links.c.id, ids)).order_by(links.c.dirty_at, links.c.id)).all()
     connection.execute(
         tickets.update()
-        .where(tickets.c.id.in_([row.t_id for row in rows]))
+        .where(among(tickets.c.id, [row.t_id for row in rows]))
         .values(owner=owner, lease_until=until, fence=tickets.c.fence + 1)
     )
-    connection.execute(links.update().where(links.c.id.in_(ids)).values(claims=links.c.claims + 1, look=0))
+    connection.execute(links.update().where(among(links.c.id, ids)).values(claims=links.c.claims + 1, look=0))
     claimed = [from_row(row) for row in rows]
     return [
         replace(link, ticket=replace(link.ticket, fence=link.ticket.fence + 1), look=_look_after(link))
@@ -83,10 +84,10 @@ def _look_after(link: LinkRow) -> Look:
 def hold(connection: sa.Connection, held: Sequence[LinkRow], *, owner: str, until: datetime) -> set[int]:
     """Renew the leases on these tickets; the link ids whose lease is still ours."""
     fences = {link.ticket.id: link.ticket.fence for link in held}
-    mine = sa.select(tickets.c.id, tickets.c.fence).where(tickets.c.id.in_(list(fences)), tickets.c.owner == owner)
+    mine = sa.select(tickets.c.id, tickets.c.fence).where(among(tickets.c.id, fences), tickets.c.owner == owner)
     rows = connection.execute(mine.order_by(tickets.c.id).with_for_update()).all()
     ours = [row.id for row in rows if fences[row.id] == row.fence]
-    connection.execute(tickets.update().where(tickets.c.id.in_(ours)).values(lease_until=until))
+    connection.execute(tickets.update().where(among(tickets.c.id, ours)).values(lease_until=until))
     return {link.id for link in held if link.ticket.id in set(ours)}
 
 
@@ -113,7 +114,7 @@ def release(connection: sa.Connection, releases: Sequence[Release], now: datetim
     for names, rows in alike.items():
         _giving_back(tuple(sorted(names)))(connection, rows, now=now)
     ids = [one.link.ticket.id for one in releases]
-    connection.execute(tickets.update().where(tickets.c.id.in_(ids)).values(owner=None, lease_until=None))
+    connection.execute(tickets.update().where(among(tickets.c.id, ids)).values(owner=None, lease_until=None))
 
 
 @cache
@@ -138,7 +139,7 @@ def _giving_back(names: tuple[str, ...]) -> bulk.Each:
 def kept_waiting(connection: sa.Connection, released: Sequence[LinkRow], now: datetime) -> list[str]:
     """The connections whose due links of these tickets could not be claimed while others of their links were held."""
     sibling = (
-        links.c.ticket_id.in_([one.ticket.id for one in released]),
+        among(links.c.ticket_id, [one.ticket.id for one in released]),
         links.c.id.not_in([one.id for one in released]),
     )
     query = sa.select(links.c.connection).where(*sibling, links.c.due_at <= now, ~_is_alone()).distinct()

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from connector.domain.ticket import Side
 from connector.store import bulk
+from connector.store.among import among
 from connector.store.tables import effects, links
 
 INTENDED, SENDING, DONE, REFUSED, UNKNOWN = "intended", "sending", "done", "refused", "unknown"
@@ -53,7 +54,7 @@ def sending(connection: sa.Connection, effect_ids: Sequence[int], *, now: dateti
     """About to be sent: nobody may look for the outcome before `until`."""
     connection.execute(
         effects.update()
-        .where(effects.c.id.in_(list(effect_ids)))
+        .where(among(effects.c.id, effect_ids))
         .values(state=SENDING, sent_at=now, sending_until=until, answered=False, absent=0)
     )
 
@@ -79,14 +80,14 @@ def reopen(connection: sa.Connection, link_id: int, key: str) -> None:
 def drop(connection: sa.Connection, effect_ids: Sequence[int]) -> None:
     """Forget writes of absolute values once their outcome is known: the shadows and the journal hold it."""
     if effect_ids:
-        connection.execute(effects.delete().where(effects.c.id.in_(list(effect_ids))))
+        connection.execute(effects.delete().where(among(effects.c.id, effect_ids)))
 
 
 def open_of(connection: sa.Connection, link_ids: Sequence[int]) -> dict[int, list[Effect]]:
     """Effects whose outcome is not settled, by link, in the order in which they are to be made."""
     query = (
         sa.select(effects)
-        .where(effects.c.link_id.in_(list(link_ids)), effects.c.state.in_(OPEN))
+        .where(among(effects.c.link_id, link_ids), effects.c.state.in_(OPEN))
         .order_by(effects.c.position, effects.c.id)
     )
     found: dict[int, list[Effect]] = {}
@@ -132,7 +133,7 @@ def made_by_us(connection: sa.Connection, name: str, entry_ids: Sequence[str]) -
     query = (
         sa.select(effects.c.remote_id)
         .join(links, links.c.id == effects.c.link_id)
-        .where(effects.c.remote_id.in_(list(entry_ids)), effects.c.side == Side.CRM, effects.c.kind == COMMENT)
+        .where(among(effects.c.remote_id, entry_ids), effects.c.side == Side.CRM, effects.c.kind == COMMENT)
         .where(links.c.connection == name)
     )
     return frozenset(row.remote_id for row in connection.execute(query)) if entry_ids else frozenset()
@@ -156,9 +157,9 @@ def settled_among(
 ) -> frozenset[tuple[int, str]]:
     """Which of these timeline entries are settled for which link: crossed, turned down, or made by us."""
     keys = {f"comment:{side}:{one}": one for one in entry_ids}
-    is_ours = (effects.c.side == side) & (effects.c.kind == COMMENT) & effects.c.remote_id.in_(list(entry_ids))
+    is_ours = (effects.c.side == side) & (effects.c.kind == COMMENT) & among(effects.c.remote_id, entry_ids)
     query = sa.select(effects.c.link_id, effects.c.key, effects.c.remote_id).where(
-        effects.c.link_id.in_(list(link_ids)), sa.or_(effects.c.key.in_(list(keys)), is_ours)
+        among(effects.c.link_id, link_ids), sa.or_(among(effects.c.key, keys), is_ours)
     )
     if not entry_ids or not link_ids:
         return frozenset()

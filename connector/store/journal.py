@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.store import bulk
+from connector.store.among import among
 from connector.store.tables import journal, links
 
 OF_LINK, OF_CONNECTION = 200, 50
@@ -53,7 +54,7 @@ def record(connection: sa.Connection, lines: Sequence[Line], now: datetime) -> N
             | {"code": line.code, "text": line.text, "details": dict(line.details)}
         )
     if repeated:
-        again = journal.update().where(journal.c.id.in_(repeated))
+        again = journal.update().where(among(journal.c.id, repeated))
         connection.execute(again.values(count=journal.c.count + 1, last_at=now))
     bulk.add(connection, journal, rows)
 
@@ -64,7 +65,7 @@ def _last(connection: sa.Connection, lines: Sequence[Line]) -> dict[tuple[str, i
     names = {line.name for line in lines if line.link_id is None}
     newest = journal.alias("newest")
     of_link = sa.select(sa.func.max(newest.c.id)).where(newest.c.link_id == links.c.id).scalar_subquery()
-    chosen = [sa.select(of_link).select_from(links).where(links.c.id.in_(ids))] if ids else []
+    chosen = [sa.select(of_link).select_from(links).where(among(links.c.id, ids))] if ids else []
     chosen += [
         sa.select(sa.func.max(newest.c.id)).where(newest.c.link_id.is_(None), newest.c.connection == name)
         for name in names

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from connector.domain.decision import Shadow
 from connector.domain.ticket import Record, Value, normal
 from connector.store import bulk
+from connector.store.among import among, among_given
 from connector.store.tables import Utc, events, links, tickets
 
 
@@ -87,7 +88,7 @@ def ensure(connection: sa.Connection, nextcap_ids: Sequence[str], names: Sequenc
     """Make sure that these Next Cap tickets and a link for every connection exist; ticket row ids by Next Cap id."""
     bulk.upsert(connection, tickets, [{"nextcap_id": one} for one in sorted(set(nextcap_ids))], ["nextcap_id"])
     rows = connection.execute(
-        sa.select(tickets.c.nextcap_id, tickets.c.id).where(tickets.c.nextcap_id.in_(list(nextcap_ids)))
+        sa.select(tickets.c.nextcap_id, tickets.c.id).where(among(tickets.c.nextcap_id, nextcap_ids))
     )
     ids = {str(row.nextcap_id): int(row.id) for row in rows}
     new = {"look": int(Look.NEXTCAP_COMMENTS)}
@@ -107,7 +108,7 @@ def for_record(connection: sa.Connection, name: str, record_id: str) -> int:
 
 
 _of_records = sa.select(links).where(
-    links.c.connection == sa.bindparam("name"), links.c.record_id.in_(sa.bindparam("record_ids", expanding=True))
+    links.c.connection == sa.bindparam("name"), among_given(links.c.record_id, "record_ids")
 )
 _with_tickets = _of_records.join(tickets, tickets.c.id == links.c.ticket_id).add_columns(tickets.c.lease_until)
 _locked = _with_tickets.with_only_columns(tickets.c.id).order_by(tickets.c.id).with_for_update(of=tickets)
@@ -184,7 +185,7 @@ def widen(connection: sa.Connection, link_ids: Iterable[int], look: Look, now: d
 
     One that its pass has let go meanwhile is due at once.
     """
-    wider = _widening(links.c.id.in_(list(link_ids)), sa.literal(int(look)))
+    wider = _widening(among(links.c.id, link_ids), sa.literal(int(look)))
     moments = {one: sa.func.coalesce(links.c[one], sa.literal(now, Utc)) for one in ("dirty_at", "due_at")}
     connection.execute(wider.values(moments))
 
@@ -220,13 +221,13 @@ def check_fence(connection: sa.Connection, *held: LinkRow, until: datetime | Non
         raise LostLease(link_id)
     if until is not None:
         ids = [link.ticket.id for link in held]
-        connection.execute(tickets.update().where(tickets.c.id.in_(ids)).values(lease_until=until))
+        connection.execute(tickets.update().where(among(tickets.c.id, ids)).values(lease_until=until))
 
 
 def lost(connection: sa.Connection, held: Sequence[LinkRow]) -> set[int]:
     """The ids of these links whose tickets somebody else has taken over; locks the rows of the tickets."""
     ids = [link.ticket.id for link in held]
-    query = sa.select(tickets.c.id, tickets.c.fence).where(tickets.c.id.in_(ids))
+    query = sa.select(tickets.c.id, tickets.c.fence).where(among(tickets.c.id, ids))
     present = {row.id: row.fence for row in connection.execute(query.order_by(tickets.c.id).with_for_update())}
     return {link.id for link in held if present.get(link.ticket.id) != link.ticket.fence}
 
@@ -246,7 +247,7 @@ def attach_record(connection: sa.Connection, link: LinkRow, record_id: str, now:
 def sharer(connection: sa.Connection, link: LinkRow, record_id: str, names: Sequence[str]) -> str | None:
     """The connection among these whose link of the same ticket holds this record."""
     same = (links.c.ticket_id == link.ticket.id) & (links.c.id != link.id) & (links.c.record_id == record_id)
-    found = connection.execute(sa.select(links.c.connection).where(same, links.c.connection.in_(list(names))))
+    found = connection.execute(sa.select(links.c.connection).where(same, among(links.c.connection, names)))
     return found.scalars().first()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.store import bulk
+from connector.store.among import among
 from connector.store.links import ACTIVE, FROZEN
 from connector.store.tables import endpoints, links, outbox, tickets
 
@@ -42,7 +43,7 @@ def ensure(connection: sa.Connection, names: Sequence[str], now: datetime) -> No
 def since(connection: sa.Connection, names: Sequence[str], now: datetime) -> dict[str, datetime]:
     """When each of these endpoints began to listen: now, where it is new."""
     ensure(connection, names, now)
-    rows = connection.execute(sa.select(endpoints.c.name, endpoints.c.since).where(endpoints.c.name.in_(list(names))))
+    rows = connection.execute(sa.select(endpoints.c.name, endpoints.c.since).where(among(endpoints.c.name, names)))
     return {row.name: row.since for row in rows}
 
 
@@ -56,7 +57,7 @@ def carried_by(connection: sa.Connection, nextcap_ids: Iterable[str]) -> dict[st
     query = (
         sa.select(tickets.c.nextcap_id, links.c.connection)
         .join(links, links.c.ticket_id == tickets.c.id)
-        .where(tickets.c.nextcap_id.in_(list(nextcap_ids)), links.c.state.in_([ACTIVE, FROZEN]))
+        .where(among(tickets.c.nextcap_id, nextcap_ids), links.c.state.in_([ACTIVE, FROZEN]))
     )
     found: dict[str, set[str]] = {}
     for row in connection.execute(query):
@@ -67,7 +68,7 @@ def carried_by(connection: sa.Connection, nextcap_ids: Iterable[str]) -> dict[st
 def readings(connection: sa.Connection, ticket_ids: Sequence[int]) -> dict[int, sa.Row[Any]]:
     """What is kept of these tickets just now, by row id; they are locked already."""
     query = sa.select(tickets.c.id, tickets.c.nextcap_id, tickets.c.reading, tickets.c.version)
-    return {row.id: row for row in connection.execute(query.where(tickets.c.id.in_(list(ticket_ids))))}
+    return {row.id: row for row in connection.execute(query.where(among(tickets.c.id, ticket_ids)))}
 
 
 # -- what is sent
@@ -123,7 +124,7 @@ def _due(name: str, now: datetime) -> sa.Select[Any]:
 def delivered(connection: sa.Connection, ids: Sequence[int], now: datetime) -> None:
     """The endpoint took these."""
     values = {"state": DELIVERED, "attempts": outbox.c.attempts + 1, "done_at": now, "cause": None}
-    connection.execute(outbox.update().where(outbox.c.id.in_(list(ids))).values(**values))
+    connection.execute(outbox.update().where(among(outbox.c.id, ids)).values(**values))
 
 
 def postpone(connection: sa.Connection, message_id: int, *, cause: str, due_at: datetime) -> None:
@@ -142,7 +143,7 @@ def give_up(connection: sa.Connection, name: str, *, before: datetime, now: date
 
 def retry(connection: sa.Connection, *, ids: Sequence[int] = (), name: str = "", now: datetime) -> int:
     """Send these again, or all that failed for this endpoint, as if they had been written now. How many."""
-    chosen = outbox.c.id.in_(list(ids)) if ids else (outbox.c.endpoint == name) & (outbox.c.state == FAILED)
+    chosen = among(outbox.c.id, ids) if ids else (outbox.c.endpoint == name) & (outbox.c.state == FAILED)
     values = {"state": WAITING, "attempts": 0, "created_at": now, "due_at": now, "done_at": None}
     return int(connection.execute(outbox.update().where(chosen).values(**values)).rowcount)
 
@@ -205,7 +206,7 @@ def endpoint_rows(connection: sa.Connection, names: Sequence[str]) -> list[sa.Ro
     )
     query = sa.select(endpoints, counted.c.waiting, counted.c.oldest, counted.c.failed)
     query = query.join(counted, counted.c.endpoint == endpoints.c.name, isouter=True)
-    return list(connection.execute(query.where(endpoints.c.name.in_(list(names))).order_by(endpoints.c.name)))
+    return list(connection.execute(query.where(among(endpoints.c.name, names)).order_by(endpoints.c.name)))
 
 
 def listed(connection: sa.Connection, *, name: str | None, state: str | None, limit: int) -> list[Mapping[str, Any]]:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from connector.domain.decision import INCOMPLETE
 from connector.domain.ticket import Value
+from connector.store.among import among
 from connector.store.links import from_json, to_json
 from connector.store.tables import links, parked, tickets
 
@@ -66,7 +67,7 @@ NOTHING = Held()
 
 def held(connection: sa.Connection, link_ids: Sequence[int]) -> dict[int, Held]:
     """What waits for a person, by link."""
-    query = sa.select(parked).where(parked.c.link_id.in_(list(link_ids)), parked.c.resolved_at.is_(None))
+    query = sa.select(parked).where(among(parked.c.link_id, link_ids), parked.c.resolved_at.is_(None))
     found: dict[int, list[sa.Row[Any]]] = {}
     for row in connection.execute(query):
         if row.field:
@@ -100,7 +101,7 @@ def resolve_connection(
 ) -> None:
     """Close what waits for this cause and belongs to the connection as a whole. `fields` tell which part of it."""
     mine = (parked.c.connection == name) & parked.c.link_id.is_(None) & (parked.c.code == code)
-    mine &= parked.c.field.in_(list(fields))
+    mine &= among(parked.c.field, fields)
     is_open = parked.c.resolved_at.is_(None)
     connection.execute(parked.update().where(mine, is_open).values(resolved_at=now, resolution=how, resolved_by=by))
 
@@ -111,14 +112,14 @@ def settle(
     """These fields do not wait any more; those that had."""
     if not fields:
         return set()
-    waiting = (parked.c.link_id == link_id) & parked.c.field.in_(list(fields)) & parked.c.resolved_at.is_(None)
+    waiting = (parked.c.link_id == link_id) & among(parked.c.field, fields) & parked.c.resolved_at.is_(None)
     closing = parked.update().where(waiting).values(resolved_at=now, resolution=how, resolved_by=by)
     return {row.field for row in connection.execute(closing.returning(parked.c.field))}
 
 
 def resolve(connection: sa.Connection, ids: Sequence[int], *, now: datetime, by: str, how: str) -> int:
     """Close these items; how many were open."""
-    open_ones = parked.c.id.in_(list(ids)) & parked.c.resolved_at.is_(None)
+    open_ones = among(parked.c.id, ids) & parked.c.resolved_at.is_(None)
     done = connection.execute(parked.update().where(open_ones).values(resolved_at=now, resolution=how, resolved_by=by))
     return int(done.rowcount)
 

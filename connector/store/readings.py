@@ -10,9 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.store import bulk
+from connector.store.among import among_given
 from connector.store.tables import Utc, tickets
 
-_tickets_of_ids = sa.select(tickets).where(tickets.c.nextcap_id.in_(sa.bindparam("nextcap_ids", expanding=True)))
+_tickets_of_ids = sa.select(tickets).where(among_given(tickets.c.nextcap_id, "nextcap_ids"))
 _locked_tickets_of_ids = _tickets_of_ids.order_by(tickets.c.id).with_for_update()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connector.store.among import among
 from connector.store.links import ACTIVE
 from connector.store.tables import Utc, links, tickets
 
@@ -45,7 +46,7 @@ def at_rest(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[sa.R
     if not rows:
         return []
     query = sa.select(links.c.id, links.c.seq, links.c.due_at, links.c.crm_read_at).where(
-        links.c.id.in_([row.id for row in rows])
+        among(links.c.id, [row.id for row in rows])
     )
     now = {row.id: row for row in connection.execute(query)}
     return [
@@ -57,7 +58,7 @@ def at_rest(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[sa.R
 
 
 def links_compared(connection: sa.Connection, ids: Sequence[int], now: datetime) -> None:
-    connection.execute(links.update().where(links.c.id.in_(list(ids))).values(compared_at=now))
+    connection.execute(links.update().where(among(links.c.id, ids)).values(compared_at=now))
 
 
 def due_tickets(connection: sa.Connection, *, now: datetime, every: timedelta, limit: int) -> list[sa.Row[Any]]:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from connector.domain.ticket import Person
 from connector.store import bulk
+from connector.store.among import among_given
 from connector.store.tables import connections, counters, cursors, mappings, people, secrets
 
 DEPARTMENTS = "nextcap/departments"
@@ -127,7 +128,7 @@ _newest = (
     .scalar_subquery()
 )
 _in_force = sa.select(connections.c.name, _newest.label("version"), connections.c.schema_at).where(
-    connections.c.name.in_(sa.bindparam("names", expanding=True))
+    among_given(connections.c.name, "names")
 )
 
 

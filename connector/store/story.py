@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connector.store.among import among
 from connector.store.effects import OPEN
 from connector.store.tables import deliveries, effects, events, links, parked, tickets, unplaced
 
@@ -41,7 +42,7 @@ def parked_of(connection: sa.Connection, link_id: int) -> list[sa.Row[Any]]:
 
 def arrived(connection: sa.Connection, ticket_id: int | None, subjects: Sequence[str]) -> list[sa.Row[Any]]:
     """Events about a ticket, or that named one of these records before any link knew it; oldest first."""
-    about = sa.and_(events.c.ticket_id.is_(None), events.c.subject.in_(list(subjects)))
+    about = sa.and_(events.c.ticket_id.is_(None), among(events.c.subject, subjects))
     if ticket_id is not None:
         about = sa.or_(events.c.ticket_id == ticket_id, about)
     query = (
