@@ -161,12 +161,14 @@ def _trip(
 
 def without_loops(work: Work, plan: Plan, now: datetime) -> Plan:
     """The plan, with every field that our own writes would go on bouncing put into quarantine."""
-    return Plan(tuple(_unless_looping(work, one, now) for one in plan.decisions))
+    if not work.trails:
+        return plan
+    return Plan(tuple(_unless_looping(work, one, now) if one.name in work.trails else one for one in plan.decisions))
 
 
 def _unless_looping(work: Work, decision: Decision, now: datetime) -> Decision:
     side = target(decision)
-    if side is None or decision.name not in work.trails:
+    if side is None:
         return decision
     why = loop_in(_followed(work, decision.name, side, _written(decision, side), now))
     if not why:

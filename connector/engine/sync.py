@@ -277,13 +277,18 @@ def _look_before_closing(engine: Engine, name: str, works: Sequence[Work], direc
 
 
 def plan(engine: Engine, work: Work, directory: Directories) -> None:
-    """Decide every field by what has been read so far."""
+    """Decide every field by what has been read so far. Where a reading showed nothing new, the plan is what it was."""
     work.planned_at = engine.now()
+    nextcap, crm = work.values(Side.NEXTCAP), work.values(Side.CRM)
+    basis = (nextcap, crm, work.signals, work.writes)
+    if work.plan is not None and work.basis == basis:
+        return
+    work.basis = basis
     made = plan_sync(
         work.mapping,
         work.state(),
-        nextcap=work.values(Side.NEXTCAP),
-        crm=work.values(Side.CRM),
+        nextcap=nextcap,
+        crm=crm,
         people=directory,
         now=engine.now(),
         signals=work.signals,
