@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from connector.adapters.base import EventKind
 from connector.adapters.budget import MemoryBudget
 from connector.adapters.oauth import Anonymous, OAuthCredentials, Token
 from connector.adapters.testing.zendesk import TARGET, ZendeskArena
-from connector.adapters.transport import Transport
+from connector.adapters.transport import Request, Response, Transport
 from connector.adapters.zendesk.kind import Settings, grant
 from connector.adapters.zendesk.refusals import rate, sort
 from connector.domain.errors import BadDelivery, RetryLater
@@ -186,3 +187,15 @@ def test_a_new_pair_that_cannot_be_kept_is_used_for_nothing(arena: ZendeskArena)
         adapter.read([ticket], arena.fields)
 
     assert arena.calls() == ["POST /oauth/tokens"]
+
+
+def test_a_refused_token_is_told_in_zendesks_own_words() -> None:
+    told = {"error": "invalid_grant", "error_description": "The grant is revoked"}
+    asked = Request("POST", "/oauth/tokens", "/oauth/tokens")
+
+    refused = [sort(asked, Response(400, {}, json.dumps(body).encode(), asked)) for body in (told, {"error": "x"})]
+
+    assert [str(one) for one in refused] == [
+        "zendesk POST /oauth/tokens: 400 invalid_grant: «The grant is revoked»",
+        "zendesk POST /oauth/tokens: 400 x",
+    ]
