@@ -45,7 +45,7 @@ UNDECLARED: Mapping[str, str] = {
     "webhooks": "`webhook` is not declared",
     "dated_webhooks": "`webhook` declares no timestamp",
     "batch_comments": "a declared CRM is asked for the comments of one ticket at a time",
-    "lists_comments": "a declared CRM lists no changed comments",
+    "lists_comments": "`changes` and `comments` are not both declared",
     "merges": "`record` declares no merged_into",
     "checks_versions": "a declared CRM is told no expected version",
 }
@@ -97,6 +97,7 @@ class Custom:
             webhooks=grammar.webhook is not None,
             lag=grammar.changes.lag if grammar.changes else 60.0,
             merges=grammar.record.merged_into is not None,
+            lists_comments=bool(grammar.changes and grammar.comments),
             dated_webhooks=bool(grammar.webhook and (grammar.webhook.timestamp or grammar.webhook.kind == "standard")),
         )
         return replace(declared, lacks={name: UNDECLARED[name] for name in declared.missing})

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
-from connector.adapters.base import Change, Sweep, Written
+from connector.adapters.base import Change, Commented, Sweep, Written
 from connector.adapters.calls import bad_place, lost, still_there
 from connector.adapters.custom.client import Client, Page, judged
 from connector.adapters.custom.shapes import at, filled, is_true, listed, native, text_at, written
@@ -196,7 +196,10 @@ class Records:
     # -- what changed
 
     def changes(self, since: datetime, fields: Sequence[str], after: str = "") -> Sweep:
-        """One page of the changed tickets; behind the last, those of the list of deleted ones, where there is one."""
+        """One page of the changed tickets; behind the last, those of the list of deleted ones, where there is one.
+
+        Nothing says whether a change was a comment, so each may have been one.
+        """
         grammar = self._client.grammar
         if grammar.changes is None:
             raise _missing("changes")
@@ -210,7 +213,8 @@ class Records:
         live = [self.record(item, fields) for item in items if not self._is_away(item)]
         away = [text_at(grammar.record.id, item) for item in items if self._is_away(item)]
         then = _told(CHANGED, going_on) if going_on else _told(DELETED, None) if grammar.deleted else ""
-        return Sweep(sorted(live, key=_by_version), gone=away, after=then)
+        commented = [Commented(one.id) for one in live] if grammar.comments else []
+        return Sweep(sorted(live, key=_by_version), gone=away, after=then, commented=commented)
 
 
 def _by_version(record: Record) -> datetime:

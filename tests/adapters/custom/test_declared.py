@@ -236,6 +236,21 @@ def test_a_burst_is_written_in_one_call_and_each_has_its_outcome(arena: CustomAr
     assert refused.field == "priority"
 
 
+def test_a_changed_ticket_may_have_a_new_comment_where_both_can_be_asked_for(example: Example) -> None:
+    whole = CustomArena(example)
+    start, end = TEXT.index("  comments:\n    list:"), TEXT.index("  people:\n")
+    mute = CustomArena(example, TEXT[:start] + TEXT[end:])
+    since, ticket = whole.now(), whole.new_ticket()
+
+    listed = [{one.ticket_id for part in arena.swept(since) for one in part.commented} for arena in (whole, mute)]
+    claimed = [arena.adapter.capabilities.lists_comments for arena in (whole, mute)]
+    whole.wire.wire.close()
+    mute.wire.wire.close()
+
+    assert listed == [{ticket}, set()]
+    assert claimed == [True, False]
+
+
 def test_what_is_not_declared_is_a_missing_capability_told_plainly(example: Example) -> None:
     start, end = TEXT.index("  comments:\n    list:"), TEXT.index("  fields:\n    subject")
     arena = CustomArena(example, TEXT[:start] + TEXT[end:])
