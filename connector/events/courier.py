@@ -12,8 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -106,7 +105,7 @@ class Courier:
             wire=wire,
             credentials=Anonymous(),
             budget=MemoryBudget(),
-            sort=lambda _, response: _sorted(response, now()),
+            sort=lambda _, response: _sorted(response),
             observe=observe,
         )
 
@@ -226,26 +225,14 @@ class Courier:
         outbox.failing(connection, self.name, now, failures=failures, cause=cause, closed_until=closed)
 
 
-def _sorted(response: Response, now: datetime) -> ConnectorError | None:
+def _sorted(response: Response) -> ConnectorError | None:
     """Every answer that is no success means "again later", except 410."""
     told = f"the listener answered {response.status}"
     if response.status == 410:
         return Gone(told, status=410)
-    wait = asked_wait(response, now) if response.status in (429, 503) else None
+    wait = retry_after(response) if response.status in (429, 503) else None
     code = f"http_{response.status}"
     return RetryLater(told, code=code, scope="record", after=wait, system=response.system)
-
-
-def asked_wait(response: Response, now: datetime) -> float | None:
-    """The seconds of `Retry-After`, which may also be a date; None where it says nothing that can be read."""
-    seconds = retry_after(response)
-    if seconds is not None:
-        return seconds
-    try:
-        moment = parsedate_to_datetime(response.headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 
 def _backoff(tries: int) -> timedelta:

@@ -371,10 +371,14 @@ def test_nothing_secret_is_in_a_repr_or_a_message() -> None:
     assert "ana" not in told.replace("acme", "")
 
 
-def test_retry_after_takes_seconds_only() -> None:
-    told = [retry_after(Response(429, {"retry-after": text})) for text in ("2", "0.5", "-1", "1e9", "Wed, 21 Oct")]
+def test_a_wait_that_is_told_is_read_as_seconds_or_as_a_date_by_the_clock_of_who_answers() -> None:
+    asked = ("2", "0.5", "Sat, 28 Nov 2026 00:02:00 GMT", "Fri, 27 Nov 2026 00:00:00 GMT")
+    unclear = ("", "-1", "1e9", "soon", "Wed, 21 Oct", "Sat, 99 Nov 2026 00:00:00 GMT")
+    date = {"date": "Sat, 28 Nov 2026 00:00:00 GMT"}
 
-    assert told == [2.0, 0.5, None, None, None]
+    told = [retry_after(Response(429, {"retry-after": text, **date})) for text in (*asked, *unclear)]
+
+    assert told == [2.0, 0.5, 120.0, 0.0, *[None] * len(unclear)]
 
 
 def test_a_vendors_words_are_cut() -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from email.utils import format_datetime
 from types import SimpleNamespace
 
 import pytest
 
-from connector.adapters.transport import Response
 from connector.events import keeping
 from connector.events.announcer import Announcer
-from connector.events.courier import asked_wait
 from connector.store import outbox
 
 from .harness import World
@@ -262,11 +260,3 @@ def test_a_test_event_is_signed_and_not_kept(listener: Listening) -> None:
     assert listener.receiver.types() == ["connector.test"] * 2
     assert listener.receiver.got[0].is_signed_with(secret("a"))
     assert listener.messages() == []
-
-
-def test_no_time_is_read_where_none_is_told() -> None:
-    """A Retry-After that cannot be read is none."""
-    now = datetime(2026, 11, 28, tzinfo=UTC)
-    for told in ("", "soon", "Sat, 99 Nov 2026 00:00:00 GMT"):
-        assert asked_wait(Response(503, {"retry-after": told}), now) is None
-    assert asked_wait(Response(503, {"retry-after": "Sat, 28 Nov 2026 00:02:00 GMT"}), now) == 120
