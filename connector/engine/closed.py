@@ -16,14 +16,14 @@ from connector.domain.rules import AfterFinal, Directories
 from connector.domain.status import decide_status
 from connector.domain.ticket import CommentKind, Side
 from connector.engine import creating, fuses, reading
-from connector.engine.comments import COMMENT, open_comments
+from connector.engine.comments import open_comments
 from connector.engine.context import Engine
 from connector.engine.doubts import intend
 from connector.engine.effects import attempt, raise_waits, unreported
 from connector.engine.points import Point, at
 from connector.engine.work import Parking, Work
 from connector.store import effects, links
-from connector.store.effects import Effect
+from connector.store.effects import COMMENT, Effect
 
 FOLLOW_UP = "follow_up"
 

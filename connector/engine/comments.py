@@ -25,15 +25,11 @@ from connector.engine.points import Point, at
 from connector.engine.reading import hide
 from connector.engine.work import Parking, Work, each
 from connector.store import effects, links
-from connector.store.effects import INTENDED, REFUSED, SENDING, UNKNOWN, Effect
+from connector.store.effects import COMMENT, INTENDED, REFUSED, SENDING, UNKNOWN, Effect, comment_key
 from connector.store.links import Look
 
-COMMENT = "comment"
-
-
-def key_of(source: Side, entry_id: str) -> str:
-    """The name of the effect that carries this entry to the other side."""
-    return f"{COMMENT}:{source}:{entry_id}"
+UNREADABLE = "comments"
+"""The name under which a link waits for a person whose comments cannot be read."""
 
 
 @lane(Lane.REPLIES)
@@ -51,7 +47,7 @@ def _look_at_crm(engine: Engine, name: str, works: Sequence[Work], people: Direc
         found = engine.crms[name].comments([str(work.record_id) for work in works])
     except (Refused, NotSupported) as problem:
         for work in works:
-            work.parkings.append(Parking("comments", problem.code, f"comments cannot be read: {problem}"))
+            work.parkings.append(Parking(UNREADABLE, problem.code, f"comments cannot be read: {problem}"))
         return
     except RetryLater as problem:
         if problem.scope == "connection" or len(works) > 1:
@@ -97,7 +93,7 @@ def _name_effects(engine: Engine, work: Work, source: Side, timeline: Sequence[C
         rows = [_row(work, crossing, people, position + place) for place, crossing in enumerate(crossings, start=1)]
         effects.intend(connection, rows, now)
         turned_down = [
-            {"link_id": work.link.id, "key": key_of(source, one.comment_id), "kind": COMMENT, "side": source.other}
+            {"link_id": work.link.id, "key": comment_key(source, one.comment_id), "kind": COMMENT, "side": source.other}
             | {"state": effects.DONE, "payload": {}, "position": 0}
             for one in stays
         ]
@@ -163,7 +159,7 @@ def _row(work: Work, crossing: Crossing, people: Directories, position: int) -> 
     }
     if form := work.mapping.comments.written_as.get(crossing.kind) if crossing.source is Side.NEXTCAP else None:
         payload["form"] = form
-    key = key_of(crossing.source, comment.id)
+    key = comment_key(crossing.source, comment.id)
     return {
         "link_id": work.link.id,
         "key": key,

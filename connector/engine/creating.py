@@ -69,7 +69,7 @@ def _seen(engine: Engine, name: str, work: Work, outcomes: Iterable[Written]) ->
         return {}
     adapter = engine.crms[name]
     try:
-        read = adapter.read(list(unseen), fields_of(work, adapter))
+        read = adapter.read(list(unseen), fields_of(work.mapping, adapter))
     except ConnectorError as error:
         work.say("unseen", f"what was made could not be read at once: {error}")
         return {}
@@ -86,7 +86,7 @@ def _adopt_lost(engine: Engine, name: str, work: Work, people: Directories) -> N
     change = Change(ChangeKind.CREATE, key=str(work.link.id), values={}, external_id=work.nextcap.id)
     found = settle_doubt(engine, name, work, effect, change)
     if found is not None:
-        whole = adapter.read([found.id], fields_of(work, adapter)).get(found.id, found)
+        whole = adapter.read([found.id], fields_of(work.mapping, adapter)).get(found.id, found)
         written = Written(change.key, whole.id, whole, created=False)
         keep_record(engine, work, written, people, sent=_sent_before(work, CREATE_CRM))
 
@@ -137,7 +137,7 @@ def _find_existing(engine: Engine, name: str, works: Sequence[Work]) -> None:
             continue
         rule = works[0].mapping.find[rank]
         try:
-            found = adapter.find(rule.crm, list(wanted), fields_of(works[0], adapter))
+            found = adapter.find(rule.crm, list(wanted), fields_of(works[0].mapping, adapter))
         except (Refused, NotSupported) as problem:
             for work in wanted.values():
                 work.fail(problem)

@@ -13,7 +13,7 @@ from connector.domain.errors import BadDelivery, NeedsReview
 from connector.domain.rules import Direction
 from connector.domain.ticket import Side
 from connector.engine import announcing, intake, switches
-from connector.engine.comments import COMMENT
+from connector.engine.comments import UNREADABLE
 from connector.engine.context import Engine
 from connector.engine.sharing import attach
 from connector.store import claims, decided, deliveries, effects, journal, links, parked, pauses
@@ -36,7 +36,7 @@ def retry(engine: Engine, ids: Sequence[int], *, by: str) -> int:
             done += _close(engine, connection, item, by=by, how="retry")
             if item.link_id is not None:
                 _forget_loop(connection, item)
-                if item.field.startswith(f"{COMMENT}:"):
+                if effects.is_comment_key(item.field):
                     effects.reopen(connection, item.link_id, item.field)
                 _again(engine, connection, item, f"{by} asked for another try", "retried")
         engine.bell([item.connection])
@@ -62,7 +62,7 @@ def resolve(engine: Engine, item_id: int, *, take: Side, by: str) -> None:
     """Settle a conflict: this side's value goes to the other. Raises NeedsReview where it cannot be settled so."""
     with engine.db.write() as connection:
         item = _open(connection, item_id)
-        if item is None or item.link_id is None or not item.field or item.field.startswith(COMMENT):
+        if item is None or not _is_of_a_field(item):
             raise NeedsReview(f"item {item_id} is not an open conflict of a field", code="not_a_conflict")
         nextcap, crm = (item.nextcap or {}).get("value"), (item.crm or {}).get("value")
         chosen = [decided.UNDECIDED, crm] if take is Side.NEXTCAP else [nextcap, decided.UNDECIDED]
@@ -109,7 +109,7 @@ def discard(engine: Engine, item_id: int, *, by: str, reason: str) -> None:
         item = _open(connection, item_id)
         if item is None:
             raise NeedsReview(f"item {item_id} is not open", code="not_open")
-        if item.link_id is not None and item.field and not item.field.startswith(COMMENT):
+        if _is_of_a_field(item):
             pair = Shadow(from_json((item.nextcap or {}).get("value")), from_json((item.crm or {}).get("value")))
             claims.overrule(connection, item.link_id)
             _forget_loop(connection, item)
@@ -149,6 +149,12 @@ def resync(engine: Engine, link_id: int, *, by: str) -> None:
 def _open(connection: sa.Connection, item_id: int) -> sa.Row[Any] | None:
     item = parked.one(connection, item_id)
     return item if item is not None and item.resolved_at is None else None
+
+
+def _is_of_a_field(item: sa.Row[Any]) -> bool:
+    """Whether the item is about one field of a link, not about the whole link or its conversation."""
+    is_conversation = item.field == UNREADABLE or effects.is_comment_key(item.field)
+    return item.link_id is not None and bool(item.field) and not is_conversation
 
 
 def _close(engine: Engine, connection: sa.Connection, item: sa.Row[Any], *, by: str, how: str) -> int:

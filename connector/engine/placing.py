@@ -17,6 +17,7 @@ from connector.domain.rules import TicketMapping
 from connector.domain.ticket import Record
 from connector.engine.context import Engine
 from connector.engine.creating import CREATE_CRM
+from connector.engine.reading import fields_of
 from connector.store import deliveries, effects, journal, links
 from connector.store.links import Look
 
@@ -63,7 +64,7 @@ def _place_records(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> No
     if not rest:
         return
     adapter = engine.crms[name]
-    fields = tuple(sorted({*mapping.crm_fields(), adapter.external_id} - {""}))
+    fields = fields_of(mapping, adapter)
     try:
         found = adapter.read(sorted({row.subject for row in rest}), fields)
     except Refused as problem:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from connector.adapters.base import Adapter
 from connector.domain.errors import ConnectorError, Gone, NeedsReview, Refused, RetryLater
+from connector.domain.rules import TicketMapping
 from connector.domain.ticket import Record
 from connector.engine.context import Engine
 from connector.engine.work import Work, moved_moments, reading_from_json, reading_to_json
@@ -75,7 +76,7 @@ def read_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
     if not wanted:
         return
     adapter = engine.crms[name]
-    fields = fields_of(next(iter(wanted.values())), adapter)
+    fields = fields_of(next(iter(wanted.values())).mapping, adapter)
     found = _read(adapter, list(wanted), fields, wanted)
     for record_id, work in wanted.items():
         if not work.is_live:
@@ -100,10 +101,9 @@ def take_crm(engine: Engine, work: Work, record: Record) -> None:
         work.say("restored", "the CRM record is back")
 
 
-def fields_of(work: Work, adapter: Adapter) -> tuple[str, ...]:
-    """Every native field to ask for: what the mapping looks at, and the one that holds our id."""
-    names = set(work.mapping.crm_fields())
-    return tuple(sorted(names | {adapter.external_id} if adapter.external_id else names))
+def fields_of(mapping: TicketMapping, adapter: Adapter) -> tuple[str, ...]:
+    """Every native CRM field to ask for: what the mapping looks at, and the one that holds our id."""
+    return tuple(sorted({*mapping.crm_fields(), adapter.external_id} - {""}))
 
 
 def _read(

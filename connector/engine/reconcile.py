@@ -27,6 +27,7 @@ from connector.engine.context import NEXTCAP, Engine
 from connector.engine.drain import closed_until
 from connector.engine.drift import Found, differing, suspicion
 from connector.engine.placing import TICKET
+from connector.engine.reading import fields_of
 from connector.store import connections, deliveries, drifts, effects, journal, links, small
 from connector.store.links import Look
 
@@ -150,7 +151,7 @@ def sweep(engine: Engine, name: str, deadline: datetime) -> int:
     with engine.db.read() as connection:
         mapping = engine.mappings.active(connection, name)
         place = _Place.load(connection, name, engine.now() - max(lag, FIRST_LOOK))
-    fields = tuple(sorted({*mapping.crm_fields(), adapter.external_id} - {""}))
+    fields = fields_of(mapping, adapter)
     marked = 0
     while True:
         before = place.after

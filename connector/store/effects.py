@@ -44,6 +44,16 @@ class Effect:
         return str(self.payload["kind"]).replace("_", " ")
 
 
+def comment_key(source: Side, entry_id: str) -> str:
+    """The key of the effect that carries this entry of one side to the other."""
+    return f"{COMMENT}:{source}:{entry_id}"
+
+
+def is_comment_key(field: str) -> bool:
+    """Whether what waits for a person under this name is a comment, and not a field of the mapping."""
+    return field.startswith(f"{COMMENT}:")
+
+
 def intend(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
     """Name writes that are to be made; a name that exists already stays as it is."""
     full = [{"state": INTENDED, "created_at": now, "answered": False, "absent": 0, **row} for row in rows]
@@ -113,7 +123,7 @@ def has_open_creates(connection: sa.Connection, name: str, kind: str) -> bool:
 
 def known_entries(connection: sa.Connection, link_id: int, side: Side) -> frozenset[str]:
     """Ids of this side's timeline entries that crossed already, were turned down, or were made by us."""
-    prefix = f"comment:{side}:"
+    prefix = comment_key(side, "")
     crossed = connection.execute(
         sa.select(effects.c.key).where(effects.c.link_id == link_id, effects.c.key.startswith(prefix, autoescape=True))
     )
@@ -141,7 +151,7 @@ def made_by_us(connection: sa.Connection, name: str, entry_ids: Sequence[str]) -
 
 def sent_elsewhere(connection: sa.Connection, name: str, link_id: int, entry_ids: Sequence[str]) -> frozenset[str]:
     """Which of these CRM entries of a connection were brought to Next Cap by another link than this one."""
-    keys = {f"comment:{Side.CRM}:{one}": one for one in entry_ids}
+    keys = {comment_key(Side.CRM, one): one for one in entry_ids}
     is_sent = sa.or_(effects.c.remote_id.is_not(None), effects.c.state != DONE)
     query = (
         sa.select(effects.c.key)
@@ -156,7 +166,7 @@ def settled_among(
     connection: sa.Connection, link_ids: Sequence[int], side: Side, entry_ids: Sequence[str]
 ) -> frozenset[tuple[int, str]]:
     """Which of these timeline entries are settled for which link: crossed, turned down, or made by us."""
-    keys = {f"comment:{side}:{one}": one for one in entry_ids}
+    keys = {comment_key(side, one): one for one in entry_ids}
     is_ours = (effects.c.side == side) & (effects.c.kind == COMMENT) & among(effects.c.remote_id, entry_ids)
     query = sa.select(effects.c.link_id, effects.c.key, effects.c.remote_id).where(
         among(effects.c.link_id, link_ids), sa.or_(among(effects.c.key, keys), is_ours)

@@ -52,6 +52,22 @@ def test_a_conflict_is_settled_the_way_a_person_chose(world: World, take: Side, 
     assert f"ana chose {take}'s value of subject" in [line["text"] for line in world.lines(ticket)]
 
 
+def test_a_field_whose_name_begins_like_a_comment_is_settled_too(world: World) -> None:
+    """Only comments themselves, and a conversation that cannot be read, are no fields."""
+    world.write_mapping(
+        fields={"subject": None, "commentary": {"nextcap": "subject", "crm": "subject", "owner": "ask"}}
+    )
+    ticket, record = world.linked(subject="Before")
+    world.nextcap.set_fields(ticket, {"subject": "Ours"})
+    world.hubspot.set_properties(record, {"subject": "Theirs"})
+    world.settle()
+
+    operators.resolve(world.engine, the_item(world), take=Side.CRM, by="ana")
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["subject"] == "Theirs"
+
+
 def test_a_choice_made_while_the_ticket_is_being_worked_is_kept(world: World) -> None:
     """The pass that runs meanwhile must not put the old state back."""
     ticket, record, item = conflict(world)

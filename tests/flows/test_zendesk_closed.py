@@ -67,7 +67,7 @@ def test_a_reply_to_a_ticket_that_was_closed_unheard_gets_a_follow_up(archive: A
 
     assert (words(old), words(new)) == ([], ["It burns again"])
     assert (str(new["follows"]), new["status"], new["requester"]) == (record, "open", "a@home.example")
-    assert any(f"{new['id']} follows it" in one for one in archive.lines("followed_up"))
+    assert any(f"follow-up {new['id']}" in one for one in archive.lines("followed_up"))
 
 
 def test_a_follow_up_is_carried_both_ways_and_may_be_followed_too(archive: Archive) -> None:
