@@ -98,10 +98,11 @@ def refresh_grant(path: str, *, client_id: str, client_secret: str, refresh_toke
     return Grant(ask, secret=refresh_token, refresh=refresh_token, advice=advice)
 
 
-def client_credentials_grant(path: str, *, client_id: str, client_secret: str, **more: Any) -> Grant:
-    """The grant of an app that acts for itself. `more` is what else a `Grant` is told."""
+def client_credentials_grant(path: str, *, client_id: str, client_secret: str, scope: str = "") -> Grant:
+    """The grant of an app that acts for itself."""
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
-    return Grant(lambda _: _asked(path, form), secret=f"{client_id}:{client_secret}", **more)
+    form |= {"scope": scope} if scope else {}
+    return Grant(lambda _: _asked(path, form), secret=f"{client_id}:{client_secret}")
 
 
 def jwt_bearer_grant(
@@ -112,9 +113,8 @@ def jwt_bearer_grant(
     private_key: str,
     audience: str,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    **more: Any,
 ) -> Grant:
-    """The grant of an app that signs for a user, RS256, with a key in PEM (RFC 7523). `more` as above."""
+    """The grant of an app that signs for a user, RS256, with a key in PEM (RFC 7523)."""
 
     def ask(_: str) -> Request:
         ends = int(clock().timestamp()) + ASSERTION_LASTS
@@ -122,7 +122,7 @@ def jwt_bearer_grant(
         assertion = jwt.encode(claims, private_key, algorithm="RS256")
         return _asked(path, {"grant_type": JWT_BEARER, "assertion": assertion})
 
-    return Grant(ask, secret=f"{client_id}:{username}:{private_key}", **more)
+    return Grant(ask, secret=f"{client_id}:{username}:{private_key}")
 
 
 def home_address(told: object, *, login_url: str, hosts: tuple[str, ...], system: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import NoDecode
 
-from connector.adapters.oauth import Grant, StaticCredentials, refresh_grant
+from connector.adapters.oauth import Grant, StaticCredentials, client_credentials_grant, jwt_bearer_grant, refresh_grant
 
 IDENTITIES = frozenset({"client_id", "username"})
 """Keys of whose credentials they are, without being secret."""
@@ -133,3 +135,36 @@ class TokenSettings(ConnectionSettings):
             doubt = f"access_token does not begin with {self.token_prefix}: a token that expires cannot serve"
             return "access_token", doubt
         return f"access_token {self.token_prefix}…", ""
+
+
+class AppSettings(ConnectionSettings):
+    """An account that is reached by an OAuth app: with its secret, or with its key, which signs for a named user."""
+
+    client_id: str | None = None
+    client_secret: Secret = None
+    private_key: Secret = None
+    username: str | None = None
+
+    def missing(self) -> str:
+        """One of the two ways must be whole."""
+        if self.client_id and (self.client_secret or (self.private_key and self.username)):
+            return ""
+        return "give client_id + client_secret, or client_id + private_key + username"
+
+    def login(self, token_path: str, *, audience: str, clock: Callable[[], datetime]) -> Grant:
+        """How tokens are given at `token_path`. `audience` is for whom the key signs."""
+        client_id = self.client_id or ""
+        if not self.private_key:
+            return client_credentials_grant(token_path, client_id=client_id, client_secret=shown(self.client_secret))
+        return jwt_bearer_grant(
+            token_path,
+            client_id=client_id,
+            username=self.username or "",
+            private_key=shown(self.private_key),
+            audience=audience,
+            clock=clock,
+        )
+
+    def credentials(self) -> tuple[str, str]:
+        """Which of the two ways it is."""
+        return ("JWT bearer: client_id, private_key and username" if self.private_key else "client credentials", "")

@@ -10,9 +10,9 @@ from connector.adapters.budget import Limit
 from connector.adapters.building import Ask, Kind, Parts
 from connector.adapters.custom.adapter import Custom
 from connector.adapters.custom.client import Live
-from connector.adapters.oauth import Grant, StaticCredentials, refresh_grant
+from connector.adapters.oauth import Grant, StaticCredentials, client_credentials_grant, refresh_grant
 from connector.adapters.settings import Secret, TokenSettings, shown
-from connector.adapters.transport import HeaderCredentials, Request
+from connector.adapters.transport import HeaderCredentials
 from connector.adapters.transport_network import PublicNetwork
 from connector.adapters.wires import HttpxWire
 from connector.domain.errors import ConfigError, NotSupported
@@ -60,14 +60,10 @@ def grant(auth: Auth, settings: Settings) -> Grant:
             advice=ADVICE,
         )
         return replace(refreshed, base_url=root)
-    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
-    form |= {"scope": auth.scope} if auth.scope else {}
-    return Grant(
-        lambda _: Request("POST", auth.token_path, auth.token_path, form=form, bucket="oauth"),
-        secret=f"{client_id}:{client_secret}",
-        advice=ADVICE,
-        base_url=root,
+    granted = client_credentials_grant(
+        auth.token_path, client_id=client_id, client_secret=client_secret, scope=auth.scope
     )
+    return replace(granted, base_url=root)
 
 
 def fixed(auth: Auth, settings: Settings) -> HeaderCredentials:

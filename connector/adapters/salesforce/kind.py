@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar, Final
@@ -18,7 +19,7 @@ from connector.adapters.salesforce.api import VERSION, long_id
 from connector.adapters.salesforce.forms import FORMS
 from connector.adapters.salesforce.refusals import rate, sort
 from connector.adapters.salesforce.wire import SalesforceWire
-from connector.adapters.settings import ConnectionSettings, Secret, shown
+from connector.adapters.settings import AppSettings, shown
 from connector.domain.errors import RetryLater
 
 TOKEN: Final = "/services/oauth2/token"  # noqa: S105 - an address
@@ -32,16 +33,12 @@ ADVICE: Final = (
 )
 
 
-class Settings(ConnectionSettings):
-    """One org, reached with client credentials, or with a signed assertion for a named user."""
+class Settings(AppSettings):
+    """One org."""
 
     address_key: ClassVar[str] = "login_url"
 
     login_url: str
-    client_id: str | None = None
-    client_secret: Secret = None
-    private_key: Secret = None
-    username: str | None = None
     audience: str | None = None
     org_id: str | None = None
     api_version: str = VERSION
@@ -64,33 +61,15 @@ class Settings(ConnectionSettings):
             return "login_url: give the My Domain address (https://….my.salesforce.com), not that of Lightning"
         if self.host in OF_ALL_ORGS and not self.private_key:
             return "login_url: client credentials work only at the My Domain address (https://….my.salesforce.com)"
-        if self.client_id and (self.client_secret or (self.private_key and self.username)):
-            return ""
-        return "give client_id + client_secret, or client_id + private_key + username"
-
-    def credentials(self) -> tuple[str, str]:
-        """Which of the two ways it is."""
-        return ("JWT bearer: client_id, private_key and username" if self.private_key else "client credentials", "")
+        return super().missing()
 
 
 def grant(settings: Settings, store: oauth.TokenStore, clock: Callable[[], datetime]) -> oauth.Grant:
     """How this org gives sessions."""
-    more: dict[str, Any] = {"lasts": LASTS, "advice": ADVICE, "home": partial(_home, settings, store)}
-    client_id = settings.client_id or ""
-    if not settings.private_key:
-        return oauth.client_credentials_grant(
-            TOKEN, client_id=client_id, client_secret=shown(settings.client_secret), **more
-        )
     is_test = settings.host.startswith("test.") or ".sandbox." in settings.host
-    return oauth.jwt_bearer_grant(
-        TOKEN,
-        client_id=client_id,
-        username=settings.username or "",
-        private_key=shown(settings.private_key),
-        audience=settings.audience or f"https://{'test' if is_test else 'login'}.salesforce.com",
-        clock=clock,
-        **more,
-    )
+    audience = settings.audience or f"https://{'test' if is_test else 'login'}.salesforce.com"
+    granted = settings.login(TOKEN, audience=audience, clock=clock)
+    return replace(granted, lasts=LASTS, advice=ADVICE, home=partial(_home, settings, store))
 
 
 def _home(settings: Settings, store: oauth.TokenStore, told: Mapping[str, Any]) -> oauth.Home:
