@@ -6,9 +6,7 @@ Neither has an external id, and the text of a comment can never be changed, so a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,6 +17,7 @@ from connector.adapters.calls import Outcome, chunks
 from connector.adapters.entries import files_named, heading, in_order, recognise_words
 from connector.adapters.salesforce.api import BATCH, COLLECTION, Api, is_id, long_id
 from connector.adapters.salesforce.forms import POST, VISIBILITY, Shape, in_force
+from connector.adapters.splitting import put_together, split
 from connector.adapters.turns import add_in_order, written_of
 from connector.domain.errors import ConnectorError, NotSupported, Refused
 from connector.domain.ticket import Comment, CommentKind
@@ -26,7 +25,6 @@ from connector.domain.ticket import Comment, CommentKind
 LONGEST: Final = 4_000
 """Bytes of a comment, in UTF-8; a post could be longer."""
 
-PART = re.compile(r"\n\((\d{1,2})/(\d{1,2})\)\Z")
 EARLIER: Final = timedelta(minutes=10)
 """How far Salesforce's clock may be behind ours."""
 
@@ -54,7 +52,7 @@ class Comments:
             for shape, row in self._rows(part):
                 if row.get("Status") not in UNSEEN:
                     found[asked[long_id(row["ParentId"])]].append(shape.comment(row))
-        return {one: _whole(in_order(each)) for one, each in found.items()}
+        return {one: put_together(in_order(each)) for one, each in found.items()}
 
     def _rows(self, ids: Sequence[str]) -> list[tuple[Shape, Json]]:
         shapes = in_force(self._forms())
@@ -84,15 +82,14 @@ class Comments:
         """Comments before posts, so that a call holds each kind once; those in parts have a call each."""
         hidden, never = self._hidden, NotSupported("salesforce takes comments and posts of ours", code="not_supported")
         outcomes: dict[str, Outcome] = {one.key: never for one in comments if one.form not in ("", POST)}
-        parts = {one.key: parts_of(one) for one in comments if one.key not in outcomes}
-        short = [one for one in comments if len(parts.get(one.key, ())) == 1]
-        inputs = {one.key: self._input(one, *parts[one.key]) for one in sorted(short, key=lambda one: one.form)}
-        outcomes |= self._api.write("POST", COLLECTION, inputs) if inputs else {}
-        for one in comments:
-            if one.key not in outcomes:
-                inputs = {str(place): self._input(one, text) for place, text in enumerate(parts[one.key])}
-                made = list(self._api.write("POST", COLLECTION, inputs, all_or_none=True).values())
-                outcomes[one.key] = next((item for item in made if isinstance(item, ConnectorError)), made[0])
+        mine = sorted((one for one in comments if one.key not in outcomes), key=lambda one: one.form)
+        inputs = {one.key: [self._input(one, text) for text in split(_body(one), LONGEST)] for one in mine}
+        outcomes |= self._api.write("POST", COLLECTION, {key: of[0] for key, of in inputs.items() if len(of) == 1})
+        for key, parts in inputs.items():
+            if len(parts) > 1:
+                numbered = {str(place): part for place, part in enumerate(parts)}
+                made = list(self._api.write("POST", COLLECTION, numbered, all_or_none=True).values())
+                outcomes[key] = next((one for one in made if isinstance(one, ConnectorError)), made[0])
         again = [one for one in comments if not hidden and _lacks_visibility(one, outcomes[one.key])]
         self._hidden = VISIBILITY if again else self._hidden
         written = [written_of(one.key, outcomes[one.key]) for one in comments if one not in again]
@@ -121,39 +118,5 @@ def _lacks_visibility(comment: NewComment, outcome: Outcome) -> bool:
     return is_note and isinstance(outcome, Refused) and outcome.field == VISIBILITY
 
 
-def parts_of(comment: NewComment) -> list[str]:
-    """The text in parts of at most 4,000 bytes, cut between words where that can be, each saying which it is."""
-    body = _body(comment)
-    if len(body.encode()) <= LONGEST:
-        return [body]
-    room, parts = LONGEST - 10, []
-    while body:
-        piece = body.encode()[:room].decode("utf-8", "ignore")
-        if len(piece) < len(body) and (end := max(piece.rfind("\n"), piece.rfind(" "))) > len(piece) // 2:
-            piece = piece[:end]
-        parts.append(piece.strip())
-        body = body[len(piece) :].strip()
-    return [f"{text}\n({place}/{len(parts)})" for place, text in enumerate(parts, start=1)]
-
-
 def _body(comment: NewComment) -> str:
     return f"{heading(comment)}:\n\n{comment.text.strip()}\n\n{files_named(comment)}".strip()
-
-
-def _whole(entries: Sequence[Comment]) -> list[Comment]:
-    """The entries, with those that we wrote in parts put together under the id of their first part."""
-    whole: list[Comment] = []
-    open_part: tuple[int, int] | None = None
-    for entry in entries:
-        found = PART.search(entry.text)
-        place = (int(found[1]), int(found[2])) if found else None
-        same = whole and all(getattr(whole[-1], one) == getattr(entry, one) for one in ("author_id", "kind", "form"))
-        text = PART.sub("", entry.text)
-        if place and open_part and same and place == (open_part[0] + 1, open_part[1]):
-            whole[-1] = replace(whole[-1], text=f"{whole[-1].text}\n{text}")
-        else:
-            starts = place is not None and place[0] == 1
-            whole.append(replace(entry, text=text) if starts else entry)
-            place = place if starts else None
-        open_part = place if place and place[0] < place[1] else None
-    return whole

@@ -15,8 +15,10 @@ from typing import Any
 from connector.adapters.base import Change, ChangeKind, Delivery
 from connector.adapters.budget import MemoryBudget
 from connector.adapters.oauth import Anonymous, OAuthCredentials, Token
-from connector.adapters.salesforce import Salesforce, SalesforceWire, rate, sort
+from connector.adapters.salesforce.adapter import Salesforce
 from connector.adapters.salesforce.kind import Settings, grant, org_of
+from connector.adapters.salesforce.refusals import rate, sort
+from connector.adapters.salesforce.wire import SalesforceWire
 from connector.adapters.testing.arena import Arena, RecordingWire
 from connector.adapters.transport import Transport
 from connector.domain.ticket import Requester
