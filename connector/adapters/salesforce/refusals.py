@@ -6,36 +6,37 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from connector.adapters.answers import about
 from connector.adapters.transport import Rate, Request, Response, vendor_message
-from connector.domain.errors import ConnectorError, Gone, NeedsReview, Refused, RetryLater
+from connector.domain.errors import ConnectorError, Gone, NeedsReview, Refused, RetryLater, Scope
 
 DAILY_WAIT: Final = 900.0
 USAGE = re.compile(r"(?<!-)api-usage=(\d+)/(\d+)")
 COLUMN = re.compile(r"(?:No such column '|fields: |field ')([A-Za-z][A-Za-z0-9_]*)")
-BUSY: Final = {"UNABLE_TO_LOCK_ROW": 2.0, "ENTITY_IS_LOCKED": 600.0, "QUERY_TIMEOUT": 5.0} | dict.fromkeys(
-    ("REQUEST_RUNNING_TOO_LONG", "UNKNOWN_EXCEPTION"), 5.0
-)
-"""Codes that heal for this record, and the seconds to wait."""
 
-AWAY: Final = dict.fromkeys(
-    (
+FAMILIES: Final[Mapping[tuple[Scope, float], Sequence[str]]] = {
+    ("record", 2.0): ["UNABLE_TO_LOCK_ROW"],
+    ("record", 5.0): ["QUERY_TIMEOUT", "REQUEST_RUNNING_TOO_LONG", "UNKNOWN_EXCEPTION"],
+    ("record", 600.0): ["ENTITY_IS_LOCKED"],
+    ("connection", 30.0): [
         *("SERVER_UNAVAILABLE", "TOO_MANY_APEX_REQUESTS", "ORG_IN_MAINTENANCE"),
         *("INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", "FUNCTIONALITY_TEMPORARILY_UNAVAILABLE"),
-    ),
-    30.0,
-) | dict.fromkeys(
-    (
+    ],
+    ("connection", 300.0): [
         *("API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "UNSUPPORTED_API_VERSION", "INVALID_LOGIN"),
         *("PASSWORD_LOCKOUT", "MUTUAL_AUTHENTICATION_FAILED", "TXN_SECURITY_NO_ACCESS", "STORAGE_LIMIT_EXCEEDED"),
-    ),
-    300.0,
-)
-"""Codes that stop the whole connection, the later ones until a person mends something."""
+    ],
+}
+"""Codes that heal: whom each stops and the seconds to wait. The last family stops until a person mends something."""
 
-THEIR_CODE: Final = frozenset(
-    {"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER", "SELF_REFERENCE_FROM_TRIGGER"}
-    | {"APEX_FAILED"}
+WAITS: Final = {code: family for family, codes in FAMILIES.items() for code in codes}
+THEIR_CODE: Final = (
+    *("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER", "SELF_REFERENCE_FROM_TRIGGER"),
+    "APEX_FAILED",
 )
+"""Triggers and flows of the org; one that met a lock or a time-out says so in its message, and heals."""
+
+HEALS: Final[tuple[Scope, float]] = ("record", 5.0)
 NESTED_BUSY: Final = ("UNABLE_TO_LOCK_ROW", "TIME_OUT", "TIMEOUT", "TIMED OUT")
 WORDS_OF_CUSTOMERS: Final = frozenset({"STRING_TOO_LONG", "INVALID_EMAIL_ADDRESS", "JSON_PARSER_ERROR"})
 """Their messages repeat what was written, which belongs in no log."""
@@ -45,11 +46,11 @@ ROLLED_BACK: Final = "ALL_OR_NONE_OPERATION_ROLLED_BACK"
 
 def sort(request: Request, response: Response) -> ConnectorError | None:
     """The error that an answer of 400 or more stands for; None leaves it to the transport."""
-    told = f"salesforce {request.method} {request.route}: {response.status}"
     first = first_of(response.maybe_json)
-    if not first or (response.status >= 500 and not request.is_read and first.get("errorCode") not in AWAY):
+    scope, _ = WAITS.get(str(first.get("errorCode")), HEALS)
+    if not first or (response.status >= 500 and not request.is_read and scope == "record"):
         return None
-    return refusal(first, told=told, status=response.status)
+    return refusal(first, told=about("salesforce", request, response), status=response.status)
 
 
 def rate(response: Response) -> Rate | None:
@@ -80,11 +81,10 @@ def refusal(error: Mapping[str, Any], *, told: str, status: int) -> ConnectorErr
     if code == "REQUEST_LIMIT_EXCEEDED":
         after = DAILY_WAIT if "TOTALREQUESTS" in message.upper() else 5.0
         return RetryLater(told, code="rate_limited", after=after)
-    if code in AWAY:
-        return RetryLater(told, code=code.lower(), after=AWAY[code])
-    if code in BUSY or (code in THEIR_CODE and any(one in message.upper() for one in NESTED_BUSY)):
-        after = BUSY.get(code, 5.0)
-        return RetryLater(told, code=code.lower(), scope="record", after=after, system="salesforce")
+    if code in WAITS or (code in THEIR_CODE and any(one in message.upper() for one in NESTED_BUSY)):
+        scope, after = WAITS.get(code, HEALS)
+        system = "salesforce" if scope == "record" else ""
+        return RetryLater(told, code=code.lower(), scope=scope, after=after, system=system)
     if code == "NOT_FOUND" and "external id field" in message.lower():
         return RetryLater(f"{told}: run `connector setup`", code="not_set_up")
     fields = [str(one) for one in error.get("fields") or ()]
