@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from connector.adapters.calls import bad_place
 from connector.domain.ticket import Record
@@ -26,6 +27,20 @@ def place_in(after: str, *, parts: Sequence[str], numbers: int, system: str) -> 
     if part not in parts or len(told) != numbers or not all(one.isdecimal() for one in told):
         raise bad_place(system, after)
     return part, [int(one) for one in told]
+
+
+def places_in(after: str, *, lists: Container[str], system: str) -> dict[str, str]:
+    """Where a sweep of several lists at once goes on, as `places_text` wrote it: by list. Raises Refused."""
+    try:
+        told = dict(json.loads(after))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise bad_place(system, after) from error
+    return {str(name): str(place) for name, place in told.items() if name in lists}
+
+
+def places_text(places: Mapping[str, str]) -> str:
+    """Where the lists that are not at their end go on, for `Sweep.after`."""
+    return json.dumps(dict(places)) if places else ""
 
 
 def place_text(part: str, *numbers: int) -> str:

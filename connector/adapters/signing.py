@@ -18,6 +18,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any, Final
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
 
 from connector.domain.errors import BadDelivery, ConfigError
 
@@ -219,6 +223,15 @@ def json_of(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
         raise BadDelivery("the body is not JSON", code="unreadable") from error
+
+
+def xml_of(body: bytes) -> Element:
+    """A delivery as XML, its root. Raises BadDelivery where it is none, or has a DTD or entities of its own."""
+    try:
+        root: Element = fromstring(body, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        raise BadDelivery("the body is no plain XML", code="unreadable") from error
+    return root
 
 
 def digest(told: object) -> str:

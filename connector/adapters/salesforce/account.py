@@ -45,9 +45,8 @@ class Account:
             person_of(long_id(row["Id"]), row.get("Email"), row.get("Name"), active=bool(row.get("IsActive", True)))
             for row in self._api.rows(USERS)
         ]
-        queues = {long_id(row["QueueId"]): row.get("Queue") or {} for row in self._api.rows(QUEUES)}
-        named = {key: (one.get("Email") or one.get("Name"), one.get("Name")) for key, one in queues.items()}
-        return users + [person_of(key, email, name) for key, (email, name) in named.items()]
+        queues = [(long_id(row["QueueId"]), row.get("Queue") or {}) for row in self._api.rows(QUEUES)]
+        return users + [person_of(key, one.get("Email") or one.get("Name"), one.get("Name")) for key, one in queues]
 
     def check(self) -> list[Check]:
         """One line each. A check that cannot be made is a line that is not well."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -11,9 +10,9 @@ from typing import Final
 from simple_salesforce.format import format_soql
 
 from connector.adapters.base import Commented, Json, Sweep
-from connector.adapters.calls import bad_place, chunks, still_there
+from connector.adapters.calls import chunks, still_there
 from connector.adapters.people import requester_of
-from connector.adapters.reading import by_value
+from connector.adapters.reading import by_value, places_in, places_text
 from connector.adapters.salesforce.api import BATCH, Api, is_id, long_id, next_path
 from connector.adapters.salesforce.forms import COMMENTS, SHAPES, in_force
 from connector.adapters.salesforce.schema import Catalogue
@@ -72,8 +71,8 @@ class Records:
 
         A further form that our user may not read is left out: reading the timeline of a case tells of it.
         """
-        places, rows = _read_places(after) if after else self._places(since, fields), defaultdict[str, list[Json]](list)
-        going_on: dict[str, str] = {}
+        places = _places_after(after) if after else self._places(since, fields)
+        rows, going_on = defaultdict[str, list[Json]](list), dict[str, str]()
         for name, page in zip(places, self._api.together(list(places.values())), strict=True):
             if isinstance(page, ConnectorError):
                 if name in (CASE, COMMENTS.name) or after or not isinstance(page, Refused):
@@ -88,7 +87,7 @@ class Records:
             [self.record(one, fields) for one in rows[CASE]],
             [Commented(long_id(case), long_id(entry)) for case, entry in entries if case.startswith(PREFIX)],
             [long_id(one["Id"]) for one in rows[GONE]],
-            json.dumps(going_on) if going_on else "",
+            places_text(going_on),
         )
 
     def _places(self, since: datetime, fields: Sequence[str]) -> dict[str, str]:
@@ -130,13 +129,9 @@ def _deleted(since: datetime) -> str:
     return f"SELECT Id FROM Case WHERE IsDeleted = true AND {STAMP} >= {iso(since)}"  # noqa: S608 - a moment
 
 
-def _read_places(after: str) -> dict[str, str]:
-    try:
-        told = dict(json.loads(after))
-    except (ValueError, TypeError) as error:
-        raise bad_place("salesforce", after) from error
-    known = {CASE, GONE, *(one.name for one in SHAPES)}
-    return {str(name): next_path(url) for name, url in told.items() if name in known}
+def _places_after(after: str) -> dict[str, str]:
+    lists = {CASE, GONE, *(one.name for one in SHAPES)}
+    return {name: next_path(url) for name, url in places_in(after, lists=lists, system="salesforce").items()}
 
 
 def _requester(row: Mapping[str, Json]) -> Requester:

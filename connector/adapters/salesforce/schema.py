@@ -12,6 +12,7 @@ from connector.adapters.catalogue import FieldCatalogue
 from connector.adapters.salesforce.api import Api, long_id
 from connector.adapters.salesforce.setup import DESCRIBE, OUR_ID, Fields
 from connector.adapters.times import iso, moment
+from connector.adapters.values import shortened, worded
 from connector.domain.errors import Refused
 from connector.domain.schema import FieldSchema, Option, Schema
 from connector.domain.ticket import Value, normal
@@ -54,23 +55,21 @@ class Catalogue(FieldCatalogue):
 
     def native(self, name: str, raw: object) -> Value:
         """A value as read, in normal form: words, digits, moments with Z, sets. Makes no call."""
-        field = self._fields.get(name)
+        field, told = self.field(name), worded(raw)
         kind = field.type if field else "text"
-        if isinstance(raw, bool):
-            return "true" if raw else "false"
-        if isinstance(raw, int | float):
-            return str(int(raw)) if float(raw).is_integer() else str(raw)
         if kind == "datetime" and (at := moment(raw)):
             return iso(at, timespec="milliseconds")
-        if kind == "reference" and isinstance(raw, str):
-            return None if name == OWNER and long_id(raw) == self._nobody() else long_id(raw)
-        if field is not None and field.multiple and isinstance(raw, str):
-            return normal(raw.split(";"))
-        return normal(raw)
+        if kind == "reference" and isinstance(told, str):
+            return None if name == OWNER and long_id(told) == self._nobody() else long_id(told)
+        return normal(told.split(";") if field and field.multiple and isinstance(told, str) else told)
 
     def raw(self, name: str, value: Value) -> Json:
-        """A value as Salesforce takes it, without the space around a text that it would drop by itself."""
-        field = self._fields.get(name)
+        """A value as Salesforce takes it.
+
+        A text loses the space around it, which Salesforce would drop by itself, and is shortened visibly to what its
+        field takes, as Salesforce would refuse the whole record.
+        """
+        field = self.field(name)
         kind = field.type if field else "text"
         if value is None and name == OWNER:
             return self._nobody()
@@ -78,21 +77,13 @@ class Catalogue(FieldCatalogue):
             return False if value is None and kind == "boolean" else value
         if isinstance(value, tuple):
             return ";".join(value)
-        text = str(value)
         if kind in NUMBERS:
             with suppress(ValueError):
-                return float(text)
+                return float(value)
         if kind == "boolean":
-            return text == "true"
-        return self._cut(name, text.rstrip() if kind == "textarea" else text.strip())
-
-    def _cut(self, name: str, text: str) -> str:
-        """The text, shortened visibly to what the field takes: Salesforce would refuse the whole record."""
-        longest = self._lengths.get(name, 0)
-        encoded = text.encode("utf-16-le", "surrogatepass")
-        if not longest or len(encoded) // 2 <= longest:
-            return text
-        return encoded[: 2 * (longest - 1)].decode("utf-16-le", "ignore").rstrip() + "…"
+            return value == "true"
+        text = str(value)
+        return shortened(text.rstrip() if kind == "textarea" else text.strip(), self._lengths.get(name, 0))
 
     def _read(self, told: Json, types: list[tuple[str, str]]) -> Schema:
         listed, statuses = told.get("fields") or (), self._statuses(types)

@@ -113,7 +113,7 @@ class Fields:
             for name in names
             if f"Case.{name}" not in shown
         }
-        outcomes = self._api.write("POST", COLLECTION, inputs) if inputs else {}
+        outcomes = self._api.write("POST", COLLECTION, inputs)
         given = {"PermissionSetId": ours, "AssigneeId": self._user()}
         self._ensured(GIVEN, "PermissionSetAssignment", given)
         return {name: str(one) for name, one in outcomes.items() if isinstance(one, ConnectorError)}

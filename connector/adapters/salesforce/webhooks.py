@@ -10,10 +10,7 @@ import hmac
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
-from xml.etree.ElementTree import Element, ParseError
-
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from xml.etree.ElementTree import Element
 
 from connector.adapters import signing
 from connector.adapters.base import TAKEN, Answer, Delivery, Event, EventKind, Step
@@ -138,10 +135,7 @@ def _id(element: Element | None, path: str) -> str:
 
 def _notifications(body: bytes) -> Element:
     """The one element of an Outbound Message. Raises BadDelivery for any other document, DTDs included."""
-    try:
-        root: Element = fromstring(body, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        raise BadDelivery("the body is no plain XML", code="unreadable") from error
+    root = signing.xml_of(body)
     found = root.find(f"{SOAP}Body/{OUTBOUND}notifications") if root.tag == f"{SOAP}Envelope" else None
     if found is None:
         raise BadDelivery("the body is no Outbound Message", code="unreadable")

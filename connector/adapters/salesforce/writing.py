@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Change, Json, Written
-from connector.adapters.calls import Outcome, chunks
+from connector.adapters.calls import Outcome
 from connector.adapters.people import Contacts, address_of, is_address
 from connector.adapters.salesforce.api import BATCH, COLLECTION, Api, long_id
 from connector.adapters.salesforce.records import Records
@@ -40,12 +40,9 @@ class SalesforceContacts(Contacts):
 
     def make(self, missing: Mapping[str, Requester]) -> dict[str, str | ConnectorError]:
         """The new contacts' ids, or why one was refused."""
-        outcomes: dict[str, Outcome] = {}
-        for part in chunks(list(missing), BATCH):
-            outcomes |= self._api.write("POST", COLLECTION, {one: _contact(one, missing[one]) for one in part})
-        return {
-            address: one if isinstance(one, ConnectorError) else long_id(one["id"]) for address, one in outcomes.items()
-        }
+        inputs = {address: _contact(address, requester) for address, requester in missing.items()}
+        outcomes = self._api.write("POST", COLLECTION, inputs)
+        return {key: one if isinstance(one, ConnectorError) else long_id(one["id"]) for key, one in outcomes.items()}
 
 
 class Writing:
@@ -58,13 +55,10 @@ class Writing:
 
     def write(self, changes: Sequence[Change]) -> list[Written]:
         """One outcome for each, two hundred a call; a case's changes go in order."""
-        if not changes:
-            return []
-        try:
-            self._catalogue.expect([name for change in changes for name in change.values])
-        except ConnectorError as error:
-            return [Written(change.key, error=error) for change in changes]
-        return write_changes(changes, create=self._create, update=self._update, size=BATCH, system="salesforce")
+        expect = self._catalogue.expect
+        return write_changes(
+            changes, create=self._create, update=self._update, size=BATCH, system="salesforce", expect=expect
+        )
 
     def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:  # noqa: ARG002 - our id says it all
         """The case that a CREATE of unknown outcome left behind; repeating the CREATE is as safe."""
@@ -81,8 +75,8 @@ class Writing:
         inputs: dict[str, Json] = {}
         fresh = [one for one in changes if one.key not in made]
         for one in fresh:
-            joined = {CONTACT: contact} if (contact := contacts.of(one.requester)) else {}
-            inputs[one.key] = _case({**_supplied(one.requester), **joined, **self._raw(one), OUR_ID: one.external_id})
+            asks = _supplied(one.requester, contacts.of(one.requester))
+            inputs[one.key] = _case({**asks, **self._raw(one), OUR_ID: one.external_id})
         outcomes = self._api.write("PATCH", UPSERT, inputs, headers=self._headers)
         for one in fresh:
             outcome = outcomes[one.key]
@@ -126,9 +120,13 @@ def _contact(address: str, requester: Requester) -> Json:
     return {"attributes": {"type": "Contact"}, "Email": address, **names, "Phone": (requester.phone or "")[:40] or None}
 
 
-def _supplied(requester: Requester) -> dict[str, Json]:
+def _supplied(requester: Requester, contact: str | None) -> dict[str, Json]:
     """Who asked, as a new case holds it whether or not there is a contact."""
     address = address_of(requester)
-    told = {"SuppliedEmail": address if len(address) <= 80 and is_address(address) else ""}
-    told |= {"SuppliedName": (requester.name or "").strip()[:80], "SuppliedPhone": (requester.phone or "").strip()[:40]}
+    told = {
+        "SuppliedEmail": address if len(address) <= 80 and is_address(address) else "",
+        "SuppliedName": (requester.name or "").strip()[:80],
+        "SuppliedPhone": (requester.phone or "").strip()[:40],
+        CONTACT: contact,
+    }
     return {name: value for name, value in told.items() if value}
