@@ -76,7 +76,8 @@ class Grant:
     first one, is empty. `secret` is what of the configuration a stored token descends from: where it is changed, the
     stored token is forgotten. `lasts` is how many seconds a token serves whose answer does not say. `base_url` is where
     tokens are given, where that is not the API's own address. `home` reads what the answer tells beside the token, and
-    raises RetryLater where that token must not be used.
+    raises RetryLater where that token must not be used. `account` is the configured account; where it is empty, it is
+    that of the first token. `other_account` says what to do where a token is of another.
     """
 
     ask: Callable[[str], Request] = field(repr=False)
@@ -86,6 +87,8 @@ class Grant:
     advice: str = "connect the account again and configure its new credentials"
     home: Callable[[Any], Home] = field(default=lambda _: Home(), repr=False)
     base_url: str = ""
+    account: str = ""
+    other_account: str = "another account needs a connection of its own"
 
 
 def refresh_grant(path: str, *, client_id: str, client_secret: str, refresh_token: str, advice: str) -> Grant:
@@ -197,6 +200,11 @@ class OAuthCredentials:
         """Where the API is, as it was told with the token in force; empty where it was not."""
         return self.token().home.address
 
+    def account(self) -> str:
+        """Whose tokens these are, as configured or told with the last one; empty before the first. Makes no call."""
+        kept = self._store.load()
+        return self._grant.account or (kept.home.account if kept else "")
+
     def renew(self) -> bool:
         """A newer token is in force: somebody else's, one of the last seconds, or one asked for now."""
         used = self._token
@@ -214,9 +222,17 @@ class OAuthCredentials:
             stored = stored if stored is not None and stored.seed == self._seed else None
             if stored is None or not serves(stored):
                 stored = self._ask(stored.refresh if stored else self._grant.refresh)
+                self._check_account(stored.home.account)
                 self._store.save(stored)
             self._token = stored
             return stored
+
+    def _check_account(self, theirs: str) -> None:
+        """A test account that was made anew holds copies of our ids: writing there would be a disaster."""
+        if (ours := self.account()) and theirs != ours:
+            system, advice = self._transport.system, self._grant.other_account
+            told = f"{system}: the token is of account {theirs or 'unknown'}, but this connection belongs to {ours}"
+            raise RetryLater(f"{told}: {advice}", code="other_account", after=DISCONNECTED_WAIT, system=system)
 
     def _ask(self, refresh: str) -> Token:
         system = self._transport.system

@@ -14,7 +14,7 @@ from connector.adapters.base import Json
 from connector.adapters.calls import Outcome, Sender, chunks, halved, lost
 from connector.adapters.salesforce.refusals import cause_of, first_of, refusal
 from connector.adapters.transport import Request
-from connector.domain.errors import ConfigError, ConnectorError, Refused
+from connector.domain.errors import ConnectorError, Refused
 
 BATCH: Final = 200
 COLLECTION: Final = "/composite/sobjects"
@@ -22,15 +22,12 @@ CHECK: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?", re.ASCII)
 NEXT = re.compile(r"/services/data/v\d+\.0/query/[\w-]+", re.ASCII)
 VERSION: Final = "62.0"
-A_VERSION = re.compile(r"\d{2}\.0")
 
 
 class Api(calls.Api):
     """Calls below one version's address."""
 
     def __init__(self, transport: Sender, version: str) -> None:
-        if not A_VERSION.fullmatch(version):
-            raise ConfigError(f"api_version = {version!r}: write it as 62.0")
         super().__init__(transport, f"/services/data/v{version}")
         self.version = version
 

@@ -20,7 +20,6 @@ from connector.adapters.salesforce.forms import FORMS
 from connector.adapters.salesforce.refusals import rate, sort
 from connector.adapters.salesforce.wire import SalesforceWire
 from connector.adapters.settings import AppSettings, shown
-from connector.domain.errors import RetryLater
 
 TOKEN: Final = "/services/oauth2/token"  # noqa: S105 - an address
 OF_ALL_ORGS: Final = ("login.salesforce.com", "test.salesforce.com")
@@ -31,6 +30,7 @@ LASTS: Final = 30 * 86_400.0
 ADVICE: Final = (
     "look at the External Client App: its key, its secret or certificate, its run-as user, and whether it is installed"
 )
+REFRESHED: Final = "a refreshed sandbox needs a connection of its own; if it is meant, configure its org_id"
 
 
 class Settings(AppSettings):
@@ -41,7 +41,7 @@ class Settings(AppSettings):
     login_url: str
     audience: str | None = None
     org_id: str | None = None
-    api_version: str = VERSION
+    api_version: str = Field(default=VERSION, pattern=r"^\d{2}\.0$")
     auto_assign: bool = False
     unassigned_owner: str | None = None
     calls_per_10_seconds: int = Field(default=50, ge=1)
@@ -64,33 +64,26 @@ class Settings(AppSettings):
         return super().missing()
 
 
-def grant(settings: Settings, store: oauth.TokenStore, clock: Callable[[], datetime]) -> oauth.Grant:
+def grant(settings: Settings, clock: Callable[[], datetime]) -> oauth.Grant:
     """How this org gives sessions."""
     is_test = settings.host.startswith("test.") or ".sandbox." in settings.host
     audience = settings.audience or f"https://{'test' if is_test else 'login'}.salesforce.com"
-    granted = settings.login(TOKEN, audience=audience, clock=clock)
-    return replace(granted, lasts=LASTS, advice=ADVICE, home=partial(_home, settings, store))
-
-
-def _home(settings: Settings, store: oauth.TokenStore, told: Mapping[str, Any]) -> oauth.Home:
-    """Instance, org and user of a new session. Raises RetryLater for a strange address or another org."""
-    address = oauth.home_address(
-        told.get("instance_url"), login_url=settings.login_url, hosts=HOSTS, system=Salesforce.name
+    return replace(
+        settings.login(TOKEN, audience=audience, clock=clock),
+        lasts=LASTS,
+        advice=ADVICE,
+        home=partial(_home, settings.login_url),
+        account=long_id(settings.org_id),
+        other_account=REFRESHED,
     )
+
+
+def _home(login_url: str, told: Mapping[str, Any]) -> oauth.Home:
+    """Instance, org and user of a new session. Raises RetryLater for a strange address."""
+    address = oauth.home_address(told.get("instance_url"), login_url=login_url, hosts=HOSTS, system=Salesforce.name)
     identity = str(told.get("id") or "").rstrip("/").split("/")
     org, user = (long_id(one) for one in ("", *identity)[-2:])
-    expected = org_of(settings, store)
-    if expected and org != expected:
-        text = f"salesforce: the session is of org {org}, but this connection belongs to {expected}"
-        advice = "a refreshed sandbox needs a connection of its own; if it is meant, configure its org_id"
-        raise RetryLater(f"{text}: {advice}", code="other_org", after=300.0)
     return oauth.Home(address, org, user)
-
-
-def org_of(settings: Settings, store: oauth.TokenStore) -> str:
-    """The id of our org, as configured or told with the token that was last granted; empty where there is none."""
-    token = store.load()
-    return long_id(settings.org_id or (token.home.account if token else ""))
 
 
 def build(parts: Parts, settings: Settings) -> Salesforce:
@@ -103,13 +96,13 @@ def build(parts: Parts, settings: Settings) -> Salesforce:
         sort=sort,
         rate=rate,
     )
-    granted = grant(settings, parts.token_store, lambda: datetime.now(UTC))
+    granted = grant(settings, lambda: datetime.now(UTC))
     tokens = oauth.OAuthCredentials(over(oauth.Anonymous()), granted, store=parts.token_store)
     return Salesforce(
         over(tokens),
         webhook_secrets=[shown(secret) for secret in settings.webhook_secrets],
         path_tokens=parts.path_tokens,
-        org=partial(org_of, settings, parts.token_store),
+        org=tokens.account,
         user=lambda: tokens.token().home.user,
         nobody=settings.unassigned_owner,
         target=parts.public_url.rstrip("/") + parts.path,

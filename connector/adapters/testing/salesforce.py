@@ -16,7 +16,7 @@ from connector.adapters.base import Change, ChangeKind, Delivery
 from connector.adapters.budget import MemoryBudget
 from connector.adapters.oauth import Anonymous, OAuthCredentials, Token
 from connector.adapters.salesforce.adapter import Salesforce
-from connector.adapters.salesforce.kind import Settings, grant, org_of
+from connector.adapters.salesforce.kind import Settings, grant
 from connector.adapters.salesforce.refusals import rate, sort
 from connector.adapters.salesforce.wire import SalesforceWire
 from connector.adapters.testing.arena import Arena, RecordingWire
@@ -93,12 +93,12 @@ class SalesforceArena(Arena):
             sort=sort,
             rate=rate,
         )
-        granted, asks = grant(settings, self.store, self.now), over(credentials=Anonymous())
+        granted, asks = grant(settings, self.now), over(credentials=Anonymous())
         self.credentials = OAuthCredentials(asks, granted, store=self.store, clock=self.now)
         known = {
             "webhook_secrets": [self.sandbox.settings.trigger_secret],
             "path_tokens": lambda: [PATH_TOKEN],
-            "org": lambda: org_of(settings, self.store),
+            "org": self.credentials.account,
             "user": lambda: self.credentials.token().home.user,
             "target": PUBLIC_URL + PATH,
             "clock": self.now,

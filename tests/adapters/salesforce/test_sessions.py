@@ -116,7 +116,7 @@ def test_another_org_behind_the_same_address_stops_the_connection(arena: Salesfo
         arena.salesforce.people()
     arena.salesforce = arena.new_adapter(arena.settings(org_id=arena.sandbox.org.org_id))
 
-    assert caught.value.code == "other_org"
+    assert caught.value.code == "other_account"
     assert arena.salesforce.people()
 
 
