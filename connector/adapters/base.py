@@ -320,7 +320,10 @@ class Talks(Protocol):
         """The timelines of these records. `since` only saves cost: more may come back."""
 
     def add_comments(self, comments: Sequence[NewComment]) -> Sequence[Written]:
-        """Add comments in the given order; stops a ticket's later ones where an earlier one did not succeed."""
+        """Add comments in the given order; behind one that did not succeed, its ticket's later ones are not tried.
+
+        What was not tried has no outcome.
+        """
 
     def recognise(
         self, comment: NewComment, timeline: Sequence[Comment], *, sent_at: datetime, taken: frozenset[str]

@@ -1,4 +1,4 @@
-"""Writes in turns: one outcome for each, a ticket's in their order, and none behind one that is still open."""
+"""Writes in turns: a ticket's in their order, and none behind one that is still open."""
 
 from __future__ import annotations
 
@@ -54,21 +54,21 @@ def write_changes(
             if changed:
                 yield from act(changed)
 
-    return _in_turns(
-        _turns(changes, size), send, stops=lambda error: not isinstance(error, Refused | NotSupported), system=system
-    )
+    told = "an earlier change of this ticket is open"
+    held_back = RetryLater(told, code="held_back", scope="record", system=system)
+    return _in_turns(_turns(changes, size), send, stops=_leaves_open, held_back=held_back)
 
 
 def add_in_order(
-    comments: Sequence[NewComment], send: Send[NewComment], *, system: str, size: int = 1, together: bool = False
+    comments: Sequence[NewComment], send: Send[NewComment], *, size: int = 1, together: bool = False
 ) -> list[Written]:
-    """One outcome for each comment; after one that did not succeed, the later ones of its ticket are held back.
+    """One outcome for each comment that was tried: after one that did not succeed, no later one of its ticket is.
 
     Each call of `send` gets at most `size`, in which each ticket comes once; or more often, where the vendor keeps the
     order of one call (`together`). After trouble of the connection nothing more is sent.
     """
     parts = chunks(comments, size) if together else _turns(comments, size)
-    return _in_turns(parts, send, stops=lambda _: True, system=system)
+    return _in_turns(parts, send, stops=lambda _: True)
 
 
 def made_before(changes: Sequence[Change], records: Finds, our_id: str) -> dict[str, Written]:
@@ -113,17 +113,20 @@ def written_of(key: str, outcome: Outcome) -> Written:
 
 
 def _in_turns(
-    parts: Iterable[Sequence[W]], send: Send[W], *, stops: Callable[[ConnectorError], bool], system: str
+    parts: Iterable[Sequence[W]],
+    send: Send[W],
+    *,
+    stops: Callable[[ConnectorError], bool],
+    held_back: ConnectorError | None = None,
 ) -> list[Written]:
+    """`held_back` becomes of what stands behind one that stops its ticket; without it, that has no outcome."""
     outcomes: list[Written] = []
     stopped: set[str] = set()
     trouble: ConnectorError | None = None
     for part in parts:
-        held_back = RetryLater(
-            "an earlier change of this ticket is open", code="held_back", scope="record", system=system
-        )
         ready = {one.key: one for one in part if trouble is None and one.target not in stopped}
-        outcomes += [_failed(one, trouble or held_back) for one in part if one.key not in ready]
+        if error := trouble or held_back:
+            outcomes += [_failed(one, error) for one in part if one.key not in ready]
         for written in send(list(ready.values())) if ready else ():
             outcomes.append(written)
             if written.error is not None and stops(written.error):
@@ -140,6 +143,11 @@ def _turns(items: Sequence[W], size: int) -> list[Sequence[W]]:
         turns[seen[one.target]].append(one)
         seen[one.target] += 1
     return [chunk for turn in turns.values() for chunk in chunks(turn, size)]
+
+
+def _leaves_open(error: ConnectorError) -> bool:
+    """Whether a change may still be made, or may have been."""
+    return not isinstance(error, Refused | NotSupported)
 
 
 def _is_everybodys(error: ConnectorError) -> bool:

@@ -229,7 +229,7 @@ def test_fields_do_not_wait_for_a_reply(world: World) -> None:
 
 
 def test_a_refused_comment_parks_alone_and_can_be_tried_again(world: World) -> None:
-    """The later ones and the status go on."""
+    """The later ones and the status go on, and it is no trouble of the connection that they had to wait."""
     ticket, record = world.linked()
     world.nextcap.configure(content_limit=20)
     for text in ("#reply Far too long for this imitation", "#reply Short"):
@@ -244,6 +244,7 @@ def test_a_refused_comment_parks_alone_and_can_be_tried_again(world: World) -> N
     assert world.said(ticket, "reply") == ["Short"]
     assert world.nextcap.ticket(ticket)["status"] == "waiting_customer"
     assert [row.state for row in world.rows(tables.effects, kind="comment")] == ["refused", "done"]
+    assert "held_back" not in str(world.rows(tables.journal))
 
 
 def test_what_a_reply_of_ours_moved_is_the_new_start_of_the_walk(world: World) -> None:

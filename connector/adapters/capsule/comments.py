@@ -44,7 +44,7 @@ class Comments:
 
     def add_comments(self, comments: Sequence[NewComment]) -> list[Written]:
         """One note for each, in order."""
-        return add_in_order(comments, one_by_one(self._add), system="capsule")
+        return add_in_order(comments, one_by_one(self._add))
 
     def _add(self, comment: NewComment) -> Written:
         entry: Json = {"type": "note", "content": note_content(comment)}

@@ -41,7 +41,7 @@ class Conversations:
 
     def add(self, comments: Sequence[NewComment]) -> list[Written]:
         """One call for each, in order."""
-        return add_in_order(comments, one_by_one(self._add), system=self._system)
+        return add_in_order(comments, one_by_one(self._add))
 
     def _add(self, comment: NewComment) -> Written:
         block = self._client.grammar.comments

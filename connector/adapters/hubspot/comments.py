@@ -47,7 +47,7 @@ class Comments:
 
     def add_comments(self, comments: Sequence[NewComment]) -> list[Written]:
         """One note for each; HubSpot shows them in the order of their own times, so a ticket's may share a call."""
-        return add_in_order(comments, self._make, size=BATCH, together=True, system="hubspot")
+        return add_in_order(comments, self._make, size=BATCH, together=True)
 
     def _make(self, comments: Sequence[NewComment]) -> list[Written]:
         """All in one call. Refused ones are sent alone: an account's API may have no batch of notes."""

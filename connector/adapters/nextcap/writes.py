@@ -16,8 +16,8 @@ from connector.adapters.calls import lost
 from connector.adapters.nextcap.answers import TICKET, TICKETS, Api, Raw, inner, pick, resource
 from connector.adapters.nextcap.records import OBJECTS, actor_id, is_whole, record_of
 from connector.adapters.times import moment
-from connector.adapters.turns import one_by_one
-from connector.domain.errors import ConnectorError, Gone, NotSupported, Refused
+from connector.adapters.turns import add_in_order, one_by_one
+from connector.domain.errors import Gone, NotSupported, Refused
 from connector.domain.text import fingerprint
 from connector.domain.ticket import Comment, CommentKind, Record, Value
 
@@ -177,17 +177,7 @@ class Writes:
 
     def add_comments(self, comments: Sequence[NewComment]) -> list[Written]:
         """One call each, in order; after one that did not succeed, its ticket's later ones are not tried."""
-        outcomes: list[Written] = []
-        stopped: set[str] = set()
-        for comment in comments:
-            if comment.ticket_id in stopped:
-                continue
-            try:
-                outcomes.append(self._add(comment))
-            except ConnectorError as error:
-                stopped.add(comment.ticket_id)
-                outcomes.append(Written(comment.key, error=error))
-        return outcomes
+        return add_in_order(comments, one_by_one(self._add))
 
     def _add(self, comment: NewComment) -> Written:
         if comment.kind is CommentKind.CUSTOMER_REPLY:

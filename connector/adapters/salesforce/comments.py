@@ -75,8 +75,8 @@ class Comments:
         return {long_id(row["Id"]): [long_id(row["ParentId"])] for row in rows}
 
     def add_comments(self, comments: Sequence[NewComment]) -> list[Written]:
-        """One entry for each, one a case and call; after one that failed, its case's later ones are held back."""
-        return add_in_order(comments, self._make, size=BATCH, system="salesforce")
+        """One entry for each, one a case and call; after one that failed, no later one of its case is tried."""
+        return add_in_order(comments, self._make, size=BATCH)
 
     def _make(self, comments: Sequence[NewComment]) -> list[Written]:
         """Comments before posts, so that a call holds each kind once; those in parts have a call each."""

@@ -44,8 +44,8 @@ class Comments:
         return {ticket: self._timeline(ticket) for ticket in ids}
 
     def add(self, comments: Sequence[NewComment]) -> list[Written]:
-        """One update for each, in their order; after one that failed, the later ones of its ticket are held back."""
-        return add_in_order(comments, one_by_one(self._add), system="zendesk")
+        """One update for each, in their order; after one that failed, no later one of its ticket is tried."""
+        return add_in_order(comments, one_by_one(self._add))
 
     def tickets_of(self, comment_ids: Sequence[str]) -> dict[str, list[str]]:  # noqa: ARG002 - none can be found
         """Not possible: Zendesk shows comments by their ticket only, and its events name the ticket."""

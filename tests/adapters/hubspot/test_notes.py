@@ -10,7 +10,7 @@ from connector.adapters.base import NewComment
 from connector.adapters.entries import marker
 from connector.adapters.hubspot.comments import LONGEST_BODY, note_body
 from connector.adapters.testing.hubspot import HubSpotArena
-from connector.domain.errors import Refused, RetryLater, UnknownOutcome
+from connector.domain.errors import Refused, UnknownOutcome
 from connector.domain.text import html_to_text
 from connector.domain.ticket import Attachment, CommentKind
 from connector.sandbox.hubspot import HubSpot as Imitation
@@ -138,7 +138,7 @@ def test_where_there_is_no_batch_of_notes_each_is_made_alone(arena: HubSpotArena
 
 
 def test_notes_behind_an_open_one_wait(arena: HubSpotArena) -> None:
-    """More than a call takes: what follows in the next call is held back for that ticket alone."""
+    """More than a call takes: what follows in the next call is not tried, for that ticket alone."""
     ticket, other = arena.new_ticket(), arena.new_ticket()
     comments = [comment(ticket, f"key-{number}") for number in range(101)] + [comment(other, "other")]
     arena.fault("lost_answer", path="notes/batch/create")
@@ -146,7 +146,7 @@ def test_notes_behind_an_open_one_wait(arena: HubSpotArena) -> None:
     written = arena.add(*comments)
 
     assert {type(written[f"key-{number}"].error) for number in range(100)} == {UnknownOutcome}
-    assert isinstance(written["key-100"].error, RetryLater)
+    assert "key-100" not in written
     assert written["other"].error is None
 
 
