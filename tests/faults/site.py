@@ -14,11 +14,10 @@ import sqlalchemy as sa
 
 from connector import config
 from connector.sandbox.kernel import Imitation
-from connector.sandbox.nextcap import CRM_KEY, DATA_KEY
 from connector.sandbox.server import Sandbox
 from connector.store.database import normal_url
 from connector.wiring import build
-from tests.flows.world import EVENTS, NEXTCAP_SECRET, eventually
+from tests.flows.world import Sections, eventually
 from tests.processes.production import Production, free_port
 
 from .armed import BROKEN, FOLDER, SWEEP, TIMING
@@ -80,8 +79,8 @@ class Site(Production):
         broken: str = "",
     ) -> None:
         super().__init__(folder, database=database, queue=broker.url)
-        self.sandbox = Sandbox(("nextcap", crm))
-        self.desk = DESKS[crm](self.sandbox.imitations[crm])
+        self.crm, self.sandbox = crm, Sandbox(("nextcap", crm))
+        self.desk = DESKS[crm](self.account)
         self.broker = broker
         self.traps = Traps(folder / "traps")
         self._timing, self._broken = timing, broken
@@ -99,45 +98,29 @@ class Site(Production):
         armed = {FOLDER: str(self.traps.folder), TIMING: json.dumps(dict(self._timing)), BROKEN: self._broken}
         return {**super().environment, **armed, **quick}
 
-    def start(self) -> None:
-        """Start everything and register the webhooks of both sides."""
-        self.sandbox.start()
-        self.nextcap.configure(rate_limit=6000)
+    def prepare(self) -> None:
         self.desk.account.configure(**self.desk.plenty)
-        self.start_connector()
-        self.nextcap.create_webhook(f"{self.url}/webhooks/nextcap", EVENTS, NEXTCAP_SECRET)
-        adapter = self.runtime.engine.crms[self.desk.name]
-        steps = adapter.subscribe(f"{self.url}/webhooks/{self.desk.name}", dry_run=False)
+
+    def listen(self) -> None:
+        steps = self.runtime.engine.crms[self.crm].subscribe(f"{self.url}/webhooks/{self.crm}", dry_run=False)
         assert "problem" not in [one.state for one in steps], steps
 
-    def settings(self) -> config.Settings:
+    def access(self) -> dict[str, object]:
         """As the vendor's administrator hands it over."""
-        path, name = self.folder / "config.toml", self.desk.name
-        (self.folder / "mapping.yaml").write_text(self.desk.mapped())
         told = {**self.desk.access(self.url), "sweep_seconds": 10, **self.desk.configured}
-        told |= {"crm": self.desk.crm, "mapping": "mapping.yaml"}
-        lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in told.items())
-        path.write_text(
-            f"""
-public_url = "{self.url}"
-metrics_token = "{METRICS_TOKEN}"
-secret_key = ["{self.environment["SECRET_KEY"]}"]
-[store]
-url = "{self.database}"
-[queue]
-url = "{self.broker.url}"
-[nextcap]
-api_url = "{self.nextcap.api_url}"
-api_key = "{CRM_KEY}"
-data_key = "{DATA_KEY}"
-webhook_secrets = ["{NEXTCAP_SECRET}"]
-poll_seconds = {self.poll}
-calls_per_minute = 6000
-[connections.{name}]
-{lines}
-"""
-        )
-        return config.load(path)
+        return {**told, "crm": self.desk.crm, "mapping": "mapping.yaml"}
+
+    def sections(self) -> Sections:
+        """Nobody listens to outgoing events."""
+        told = super().sections()
+        del told["events.listener"]
+        told[""] |= {"metrics_token": METRICS_TOKEN, "secret_key": [self.environment["SECRET_KEY"]]}
+        told["nextcap"] |= {"calls_per_minute": 6000}
+        return {**told, "queue": {"url": self.broker.url}}
+
+    def settings(self) -> config.Settings:
+        (self.folder / "mapping.yaml").write_text(self.desk.mapped())
+        return super().settings()
 
     def start_connector(self) -> None:
         """Start every process and wait until the web one is ready."""

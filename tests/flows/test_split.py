@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from connector import config
 from connector.domain.text import fingerprint
 from connector.store import tables
 
 from .two_crms import EXAMPLE, HUBSPOT, TwoCrms
-from .world import World, eventually
+from .world import Sections, World, eventually
 
 
 def carrying(mapping: Path, tag: str, folder: Path) -> Path:
@@ -101,14 +100,9 @@ class OneAccount(World):
         super().__init__(folder, mapping=carrying(HUBSPOT, "sales", folder), sweep=10.0)
         self.service = carrying(HUBSPOT, "service", folder)
 
-    def settings(self) -> config.Settings:
-        super().settings()
-        path = self.folder / "config.toml"
-        text = path.read_text()
-        (section,) = re.findall(r"^\[connections\.hubspot\]\n(?:[^\[\n].*\n)*", text, flags=re.MULTILINE)
-        second = section.replace("connections.hubspot", "connections.service")
-        path.write_text(text + second.replace(str(self.mapping), str(self.service)))
-        return config.load(path)
+    def sections(self) -> Sections:
+        told = super().sections()
+        return {**told, "connections.service": {**told["connections.hubspot"], "mapping": str(self.service)}}
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from connector import config
 from connector.store import connections
 
 from .world import EVENTS, NEXTCAP_SECRET, eventually
@@ -15,11 +14,8 @@ from .zendesk_world import ZendeskWorld
 class RefreshingWorld(ZendeskWorld):
     """Its token is renewed by a refresh token, which each renewal replaces."""
 
-    def settings(self) -> config.Settings:
-        super().settings()
-        path = self.folder / "config.toml"
-        path.write_text(f'{path.read_text()}refresh_token = "{self.zendesk.credentials.refresh_token}"\n')
-        return config.load(path)
+    def access(self) -> dict[str, object]:
+        return {**super().access(), "refresh_token": self.zendesk.credentials.refresh_token}
 
 
 def test_a_lost_renewal_closes_the_circuit_and_says_what_to_do(tmp_path: Path) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from connector import config
 from connector.sandbox.example import SECRET, TOKEN
 from connector.sandbox.server import Sandbox
 
 from .world import MAPPING as HUBSPOT
-from .world import World, eventually
+from .world import Sections, World, eventually
 
 EXAMPLE = HUBSPOT.with_name("custom-example.yaml")
 
@@ -27,26 +26,14 @@ class TwoCrms(World):
     def example(self) -> Any:
         return self.sandbox.imitations["example"]
 
-    def start(self) -> None:
-        super().start()
+    def listen(self) -> None:
+        super().listen()
         self.example.configure(webhook_url=f"{self.url}/webhooks/example")
 
-    def settings(self) -> config.Settings:
-        super().settings()
-        path = self.folder / "config.toml"
-        path.write_text(
-            path.read_text()
-            + f"""
-[connections.example]
-crm = "custom"
-mapping = "{self.example_mapping}"
-api_url = "{self.example.url}/api"
-access_token = "{TOKEN}"
-webhook_secrets = ["{SECRET}"]
-allow_private = true
-"""
-        )
-        return config.load(path)
+    def sections(self) -> Sections:
+        example = {"crm": "custom", "mapping": str(self.example_mapping), "api_url": f"{self.example.url}/api"}
+        example |= {"access_token": TOKEN, "webhook_secrets": [SECRET], "allow_private": True}
+        return {**super().sections(), "connections.example": example}
 
     def case(self, ticket: str) -> dict[str, Any]:
         """The one ticket of the example CRM that carries this Next Cap ticket's id."""
