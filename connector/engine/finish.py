@@ -164,7 +164,12 @@ def _tell_siblings(connection: sa.Connection, work: Work, now: datetime) -> list
 
 
 def _settled_fields(work: Work) -> list[str]:
-    """The CRM's fields that are at their shadow: when they last changed does not matter any more."""
+    """The CRM's fields that are at their shadow: when they last changed does not matter any more.
+
+    None where the record was not read: what is known of it may be older than the change that was told.
+    """
+    if work.crm is None:
+        return []
     shown = work.values(Side.CRM)
     settled = [name for name, pair in work.shadows.items() if shown.get(name) == pair.crm]
     return [native_of(work.mapping, name, Side.CRM) for name in settled]

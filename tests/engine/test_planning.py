@@ -256,6 +256,28 @@ def test_an_older_event_that_comes_late_does_not_set_the_moment_back(world: Worl
     assert world.nextcap.ticket(ticket)["subject"] == world.record(record)["subject"] == "Second"
 
 
+def test_when_the_crm_changed_is_still_known_after_a_pass_that_could_not_look(world: World) -> None:
+    """Else the older of two changes would count as the newer after every outage."""
+    ticket, record = world.linked(subject="Before")
+    world.hubspot.set_properties(record, {"content": "Read once"})
+    world.settle()
+    world.hubspot.set_properties(record, {"subject": "Theirs"})
+    world.deliver()
+    world.post(world.forge("ticket.updated", ticket_id=ticket))
+    world.nextcap.faults.add("status", status=503, times=None)
+    world.drain()
+    world.nextcap.faults.clear()
+    for _ in range(2):
+        world.advance(30)
+        world.nextcap.set_fields(ticket, {"subject": "Ours"})
+        world.deliver()
+
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["subject"] == "Ours"
+    assert world.record(record)["subject"] == "Ours"
+
+
 # -- departments
 
 
