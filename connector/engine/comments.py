@@ -70,8 +70,6 @@ def _look_at_nextcap(engine: Engine, work: Work, people: Directories) -> None:
     version = work.nextcap.version if work.nextcap else work.link.ticket.version
     work.ticket_changes |= {"timeline_version": version, "owed_at": None}
     _name_effects(engine, work, Side.NEXTCAP, found.get(nextcap_id, ()), people)
-    if open_comments(work, Side.CRM) and not work.link.look & (Look.NEXTCAP_COMMENTS | Look.MOVED):
-        work.news |= Look.NEXTCAP_COMMENTS  # Found by this link's own looking; the others were told of nothing.
 
 
 def _name_effects(engine: Engine, work: Work, source: Side, timeline: Sequence[Comment], people: Directories) -> None:
@@ -98,6 +96,9 @@ def _name_effects(engine: Engine, work: Work, source: Side, timeline: Sequence[C
             for one in stays
         ]
         effects.intend(connection, turned_down, now)
+        entries = [*(one.comment.id for one in crossings), *(one.comment_id for one in stays)]
+        if source is Side.NEXTCAP and len(engine.crms) > 1 and _is_news(connection, work, entries):
+            work.news |= Look.NEXTCAP_COMMENTS
         announcing.comments(engine, connection, work, source, (timeline, crossings, stays), now)
         work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
     for crossing in crossings:
@@ -126,6 +127,13 @@ def _not_again(
     ]
     left = {one.comment_id for one in stays}
     return [one for one in crossings if one.comment.id not in left], stays
+
+
+def _is_news(connection: sa.Connection, work: Work, entries: Sequence[str]) -> bool:
+    """Whether another link of the ticket has not seen all of these entries: nobody may have told it of them."""
+    others = [id_ for _, id_ in links.ids_of_ticket(connection, work.link.ticket.id) if id_ != work.link.id]
+    seen = effects.settled_among(connection, others, Side.NEXTCAP, entries)
+    return len(seen) < len(others) * len(entries)
 
 
 def _possible_echoes(

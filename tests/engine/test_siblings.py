@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector.engine import operators
 from connector.engine.context import NEXTCAP
 
 from .harness import World
@@ -97,6 +98,23 @@ def test_a_note_that_one_connection_found_by_chance_reaches_the_other(wide_world
     wide_world.settle()
 
     assert wide_world.nextcap.ticket(ticket)["status"] == "resolved"
+    for name in (HUBSPOT, SECOND):
+        (note,) = notes(wide_world, ticket, name)
+        assert "By the way" in note
+
+
+def test_a_note_that_one_connection_found_as_it_looked_at_everything_reaches_the_other(wide_world: World) -> None:
+    """Where only one was asked to look, the other must be told: for the poll, the timeline has been looked at."""
+    ticket, _ = wide_world.linked()
+    wide_world.nextcap.agent_note(ticket, "By the way")
+    wide_world.nextcap.set_fields(ticket, {"subject": "After"})
+    operators.resync(wide_world.engine, wide_world.link(ticket).id, by="ana")
+
+    wide_world.settle()
+    wide_world.advance(6)
+    wide_world.poll()
+    wide_world.settle()
+
     for name in (HUBSPOT, SECOND):
         (note,) = notes(wide_world, ticket, name)
         assert "By the way" in note
