@@ -22,6 +22,9 @@ EMAIL, POST = "email", "post"
 FORMS: Final = (Form(EMAIL, writable=False, delivered=True), Form(POST))
 """An e-mail that we made would be the record of one that nobody sent."""
 
+PREFIX: Final = "500"
+"""How the ids of cases begin."""
+
 VISIBILITY: Final = "Visibility"
 """Of a post; missing in an org that no outsider can enter."""
 

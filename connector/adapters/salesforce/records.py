@@ -14,14 +14,14 @@ from connector.adapters.calls import chunks, still_there
 from connector.adapters.people import requester_of
 from connector.adapters.reading import by_value, places_in, places_text
 from connector.adapters.salesforce.api import BATCH, Api, is_id, long_id, next_path
-from connector.adapters.salesforce.forms import COMMENTS, SHAPES, in_force
+from connector.adapters.salesforce.forms import COMMENTS, PREFIX, SHAPES, in_force
 from connector.adapters.salesforce.schema import Catalogue
 from connector.adapters.times import iso, moment
 from connector.domain.errors import ConnectorError, Gone, Refused
 from connector.domain.ticket import Record, Requester
 
 STAMP: Final = "SystemModstamp"
-CASE, GONE, PREFIX = "Case", "gone", "500"
+CASE, GONE = "Case", "gone"
 FATE: Final = "SELECT Id, IsDeleted, MasterRecordId FROM Case WHERE Id = {id}"
 CUSTOMERS: Final = (
     "SELECT Id, Contact.Email, Contact.Name, Contact.Phone, SuppliedEmail, SuppliedName, SuppliedPhone "

@@ -12,19 +12,15 @@ from datetime import datetime
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from connector.adapters import signing
+from connector.adapters import doorbell, signing
 from connector.adapters.base import TAKEN, Answer, Delivery, Event, EventKind, Step
 from connector.adapters.salesforce.api import is_id, long_id
-from connector.adapters.salesforce.forms import SHAPES
-from connector.adapters.times import moment
+from connector.adapters.salesforce.forms import PREFIX, SHAPES
 from connector.domain.errors import BadDelivery
 
-SIGNATURE: Final = "x-connector-signature"
-OBJECTS: Final = {"Case": ("500", EventKind.TICKET)} | {one.name: (one.prefix, EventKind.COMMENT) for one in SHAPES}
-"""How the ids of cases and of the entries of their conversations begin, and what is to be looked at."""
+KINDS: Final = {PREFIX: EventKind.TICKET} | {one.prefix: EventKind.COMMENT for one in SHAPES}
+"""How the ids of cases and of the entries of their conversations begin."""
 
-NAMES: Final = ("ids", "id", "Id", "caseId", "recordId")
-MOST: Final = 200
 SOAP: Final = "{http://schemas.xmlsoap.org/soap/envelope/}"
 OUTBOUND: Final = "{http://soap.sforce.com/2005/09/outbound}"
 OBJECT: Final = "{urn:sobject.enterprise.soap.sforce.com}"
@@ -61,14 +57,7 @@ class Webhooks:
         if is_soap(delivery):
             self._verify_soap(delivery)
             return
-        given = delivery.headers.get(SIGNATURE, "").strip().lower()
-        signing.check_signature(given, self._secrets, lambda key: hmac.digest(key, delivery.body, "sha256").hex())
-        try:
-            told = signing.json_of(delivery.body)
-        except BadDelivery:
-            return  # It is ours: reading it tells what is wrong with it.
-        if isinstance(told, dict) and "sent_at" in told:
-            signing.check_time(moment(told["sent_at"]), now)
+        doorbell.verify(delivery, self._secrets, now=now)
 
     def _verify_soap(self, delivery: Delivery) -> None:
         signing.check_path_token(delivery.path, self._path_tokens())
@@ -80,7 +69,7 @@ class Webhooks:
 
     def parse(self, delivery: Delivery) -> list[Event]:
         """The events of a delivery. Makes no call."""
-        return list(_from_soap(delivery.body) if is_soap(delivery) else _from_json(delivery.body))
+        return list(_from_soap(delivery.body) if is_soap(delivery) else doorbell.parse(delivery.body, _of))
 
     def answer(self, delivery: Delivery) -> Answer:
         """An Outbound Message is resent until it is acknowledged so; a trigger is content with any 2xx."""
@@ -96,34 +85,24 @@ class Webhooks:
 def is_soap(delivery: Delivery) -> bool:
     """Whether this is an Outbound Message rather than a trigger's JSON."""
     headers = delivery.headers
-    return SIGNATURE not in headers and ("xml" in headers.get("content-type", "") or "soapaction" in headers)
+    return doorbell.SIGNATURE not in headers and ("xml" in headers.get("content-type", "") or "soapaction" in headers)
 
 
-def _from_json(body: bytes) -> Iterator[Event]:
-    told = signing.json_of(body)
-    if not isinstance(told, dict | list):
-        raise BadDelivery("the body is neither an object nor a list", code="unreadable")
-    kinds = dict(OBJECTS.values())
-    for item in told if isinstance(told, list) else [told]:
-        about = item if isinstance(item, dict) else {"ids": item}
-        listed = next((about[name] for name in NAMES if about.get(name)), "")
-        when = about.get("nonce") or about.get("sent_at") or signing.digest(body)
-        for place, one in enumerate(dict.fromkeys(map(str, listed[:MOST] if isinstance(listed, list) else [listed]))):
-            kind = kinds.get(one[:3], EventKind.OTHER) if is_id(one) else EventKind.OTHER
-            subject = long_id(one) if kind is not EventKind.OTHER else ""
-            case, key = subject if kind is EventKind.TICKET else None, f"trigger:{when}:{subject or place}"
-            yield Event("trigger", kind, subject, key, ticket_id=case, moment=moment(about.get("sent_at")))
+def _of(told: str) -> tuple[EventKind, str]:
+    """What the record of an id is, and its long id; OTHER and nothing of what is no id of a conversation."""
+    kind = KINDS.get(told[:3]) if is_id(told) else None
+    return (kind, long_id(told)) if kind else (EventKind.OTHER, "")
 
 
 def _from_soap(body: bytes) -> Iterator[Event]:
     notifications = _notifications(body).findall(f"{OUTBOUND}Notification")
-    if len(notifications) > MOST:
+    if len(notifications) > doorbell.MOST:
         raise BadDelivery("the message holds more notifications than Salesforce sends", code="unreadable")
     for one in notifications:
         what = one.find(f"{OUTBOUND}sObject")
         name = what.get(TYPE, "").rpartition(":")[2] if what is not None else ""
         subject, parent = _id(what, f"{OBJECT}Id"), _id(what, f"{OBJECT}ParentId")
-        _, kind = OBJECTS.get(name, ("", EventKind.OTHER)) if is_id(subject) else ("", EventKind.OTHER)
+        kind, _ = _of(subject)
         case = {EventKind.TICKET: subject, EventKind.COMMENT: parent}.get(kind)
         key = f"outbound:{_id(one, f'{OUTBOUND}Id')}"
         yield Event(f"outbound.{name or 'unknown'}", kind, subject, key, ticket_id=case if is_id(case) else None)

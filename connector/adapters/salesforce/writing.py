@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Change, Json, Written
-from connector.adapters.calls import Outcome
+from connector.adapters.calls import Outcome, conflict
 from connector.adapters.people import Contacts, address_of, is_address
 from connector.adapters.salesforce.api import BATCH, COLLECTION, Api, long_id
 from connector.adapters.salesforce.records import Records
@@ -55,10 +55,8 @@ class Writing:
 
     def write(self, changes: Sequence[Change]) -> list[Written]:
         """One outcome for each, two hundred a call; a case's changes go in order."""
-        expect = self._catalogue.expect
-        return write_changes(
-            changes, create=self._create, update=self._update, size=BATCH, system="salesforce", expect=expect
-        )
+        acts = {"create": self._create, "update": self._update}
+        return write_changes(changes, **acts, size=BATCH, system="salesforce", expect=self._catalogue.expect)
 
     def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:  # noqa: ARG002 - our id says it all
         """The case that a CREATE of unknown outcome left behind; repeating the CREATE is as safe."""
@@ -82,7 +80,7 @@ class Writing:
             outcome = outcomes[one.key]
             if isinstance(outcome, Refused) and outcome.field == CONTACT:
                 self._contacts.forget(contacts.of(one.requester) or "")
-                outcomes[one.key] = _again(outcome)
+                outcomes[one.key] = conflict("salesforce", outcome)
         made |= {one.key: self._written(one, outcomes[one.key], contacts.warning(one.requester)) for one in fresh}
         return [made[one.key] for one in changes]
 
@@ -97,17 +95,13 @@ class Writing:
     def _written(self, change: Change, outcome: Outcome, warnings: tuple[str, ...] = ()) -> Written:
         """The answer names no values: what we sent, in Salesforce's form, is what it shows."""
         if isinstance(outcome, Refused) and outcome.code == "duplicate_value" and outcome.field == OUR_ID:
-            outcome = _again(outcome)
+            outcome = conflict("salesforce", outcome)
         if isinstance(outcome, ConnectorError):
             return Written(change.key, id=change.record_id or "", error=outcome)
         record_id = long_id(outcome.get("id") or change.record_id)
         shown = {name: self._catalogue.native(name, raw) for name, raw in self._raw(change).items()}
         created = bool(outcome.get("created", False))
         return Written(change.key, record_id, Record(record_id, shown), created=created, warnings=warnings)
-
-
-def _again(error: Refused) -> RetryLater:
-    return RetryLater(f"{error}; upserted again", code="conflict", scope="record", system="salesforce")
 
 
 def _case(fields: Mapping[str, Json]) -> Json:
