@@ -62,6 +62,12 @@ def test_fields_that_are_there_and_hidden_are_only_shown(admin: SalesforceArena)
     assert states(admin) == dict.fromkeys(FIELDS, "done")
 
 
+def test_a_field_that_is_made_and_stays_hidden_is_told(admin: SalesforceArena) -> None:
+    admin.sandbox.configure(hidden_fields=["Case.NextCap_Tags__c"])
+
+    assert states(admin) == {**dict.fromkeys(FIELDS, "done"), "NextCap_Tags__c": "problem"}
+
+
 def test_a_part_that_is_there_is_not_made_again(admin: SalesforceArena) -> None:
     states(admin)
     first = next(one for one in admin.sandbox.org.live("FieldPermissions"))
