@@ -56,7 +56,9 @@ def secret_key(settings: Settings) -> Finding:
     """The key under which handed-out secrets are kept: needed wherever the store is not a file beside us."""
     if not settings.secret_key:
         if settings.store.url.startswith("sqlite"):
-            return Finding(CONFIGURATION, "SECRET_KEY", OK, "not set: connector.key beside the database serves")
+            return Finding(
+                CONFIGURATION, "SECRET_KEY", OK, "not set: the key file connector.key beside the database is used"
+            )
         advice = "set SECRET_KEY to a long random text, for example from `openssl rand -hex 32`"
         return Finding(CONFIGURATION, "SECRET_KEY", PROBLEM, "not set", advice)
     short = any(len(key.get_secret_value()) < SHORTEST_KEY for key in settings.secret_key)

@@ -40,19 +40,17 @@ def examine(runtime: Runtime) -> Iterator[Finding]:
 
 def _circuit(runtime: Runtime, one: ConnectionFigures) -> Finding:
     if not one.closed or one.closed_until is None:
-        return judged(one.name, "calls", "flow", "")
+        return judged(one.name, "calls", "not held up", "")
     label = runtime.engine.label(one.name)
     detail = f"waiting for {label} until {moment(one.closed_until)}: {one.cause}"
-    return judged(one.name, "calls", detail, "mend the cause where it is yours; it is tried again by itself")
+    return judged(one.name, "calls", detail, "mend the cause if it is on your side; it is tried again by itself")
 
 
 def _own(one: ConnectionFigures) -> Iterator[Finding]:
     yield from _switch(one)
     late = one.due > 0 and one.oldest_seconds > OVERDUE
     detail = f"{one.due} due, the oldest for {one.oldest_seconds:.0f} s" if one.due else "nothing is due"
-    yield judged(
-        one.name, "age", detail, "see the lines above; else more workers, or `connector status`" if late else ""
-    )
+    yield judged(one.name, "age", detail, "the lines above may say why; else start more workers" if late else "")
     told = f"{one.parked} wait for a person" if one.parked else "nothing waits for a person"
     yield judged(one.name, "parked", told, f"`connector parked list --connection {one.name}`" if one.parked else "")
     loops = f"{one.quarantined} field(s) in quarantine: our writes to them were undone again and again"
@@ -77,10 +75,10 @@ def _failing(runtime: Runtime) -> Finding:
     """Tickets that are tried again and again, for a reason of their own."""
     rows = story.failing(runtime.engine)
     if not rows:
-        return judged("work", "tickets", "none fails", "")
+        return judged("work", "tickets", "no ticket is failing", "")
     names = ", ".join(f"#{row['number']}" if row["number"] else str(row["record_id"]) for row in rows[:SHOWN])
     more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
-    return judged("work", "tickets", f"{names}{more} failed and are tried again", "`connector status` says why")
+    return judged("work", "tickets", f"{names}{more} fail and are tried again", "`connector status` says why")
 
 
 def _somebody_works(runtime: Runtime, nextcap: ConnectionFigures) -> Finding:

@@ -32,7 +32,7 @@ def examine(runtime: Runtime, figures: Figures) -> Iterator[Finding]:
 def _looked_at(runtime: Runtime, one: RoundFigures, pace: Pace, *, is_held: bool) -> Finding:
     what = "asked what changed"
     if one.trouble:
-        return judged(one.side, what, one.trouble, "give the connector's access what it lacks")
+        return judged(one.side, what, one.trouble, "give the connector's access the permission that it lacks")
     if one.looked_at is None:
         return Finding(one.side, what, NOTE, "not yet")
     ago = runtime.engine.now() - one.looked_at
@@ -43,12 +43,12 @@ def _looked_at(runtime: Runtime, one: RoundFigures, pace: Pace, *, is_held: bool
 
 def _round(one: RoundFigures, pace: Pace) -> Finding:
     hours = pace.rotation.total_seconds() / 3600
-    detail = f"each of {one.total} is compared every {hours:g} h where calls allow"
+    detail = f"each of {one.total} record(s) is compared every {hours:g} h, as far as calls allow"
     if one.never:
-        return Finding(one.side, "rotation", OK, f"{detail}; {one.never} not yet")
+        return Finding(one.side, "rotation", OK, f"{detail}; {one.never} not compared yet")
     if one.oldest_hours is None:
         return Finding(one.side, "rotation", OK, "nothing is linked yet")
-    detail += f"; the longest ago one {one.oldest_hours:.1f} h ago"
+    detail += f"; the oldest comparison is {one.oldest_hours:.1f} h old"
     return Finding(one.side, "rotation", OK if one.oldest_hours <= hours * 2 else NOTE, detail)
 
 

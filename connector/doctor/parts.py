@@ -152,7 +152,7 @@ def _webhook(runtime: Runtime, name: str, adapter: Adapter) -> Iterator[Finding]
         if step.state == "would":
             yield Finding(name, step.what, PROBLEM, "is not registered", f"run `connector setup {name}`")
         elif step.state in ("ok", "problem"):
-            yield judged(name, step.what, step.state if step.state == "ok" else "is not as it must be", step.advice)
+            yield judged(name, step.what, "registered" if step.state == "ok" else "is not as it must be", step.advice)
 
 
 def hook_url(settings: Settings, name: str) -> str:
@@ -210,9 +210,9 @@ def _in_force(runtime: Runtime, name: str, text: str) -> Finding:
     with runtime.db.read() as connection:
         active = small.active_mapping(connection, name)
     if active is None:
-        return Finding(name, "mapping in force", NOTE, "none yet: it is taken over when a process starts")
+        return Finding(name, "mapping in force", NOTE, "none yet: the file is activated when a process starts")
     version = f"version {active.version[:8]} since {active.activated_at:%Y-%m-%d %H:%M} UTC"
     if active.version == hashlib.sha256(text.encode()).hexdigest():
         return Finding(name, "mapping in force", OK, f"the file as it is, {version}")
-    detail = f"{version}; the file differs: a running process takes it over once it passes"
+    detail = f"{version}; the file differs: a running process activates it if it passes the check"
     return Finding(name, "mapping in force", NOTE, detail)

@@ -19,6 +19,7 @@ from connector.mapping.problems import listed
 from connector.mapping.transforms import REGISTRY
 
 BOTH_SIDES = "both"
+JOINED = "a ticket and an existing record are linked"
 ARROWS: Mapping[Direction, str] = {Direction.BOTH: "↔", Direction.TO_CRM: "→", Direction.TO_NEXTCAP: "←"}
 LEAVING: Mapping[OnLeave, str] = {
     OnLeave.FREEZE: "its record stays as it is until the ticket is carried again",
@@ -120,7 +121,7 @@ def _status(block: StatusBlock) -> Iterator[str]:
     if block.final:
         told = f"{listed(block.final)} {'is' if len(block.final) == 1 else 'are'} for good in the CRM"
         yield f"{told}: {AFTER_FINAL[block.after_final or AfterFinal.PARK]}."
-    yield f"Where both sides moved, {OWNERS[block.owner]}. Where two tickets meet, {FIRSTS[block.first]}."
+    yield f"Where both sides moved, {OWNERS[block.owner]}. When {JOINED}, {FIRSTS[block.first]}."
 
 
 def _asks(ask: Ask, block: StatusBlock) -> str:
@@ -189,7 +190,7 @@ def _when(block: FieldBlock) -> Iterator[str]:
     if direction_of(block) is Direction.BOTH and block.owner is not Owner.NEWEST:
         yield f"where both changed it, {OWNERS[block.owner]}"
     if not block.is_derived and block.first is not First.FILL_EMPTY:
-        yield f"where two tickets meet, {FIRSTS[block.first]}"
+        yield f"when {JOINED}, {FIRSTS[block.first]}"
     if block.class_ == "personal":
         yield "hidden as personal"
 

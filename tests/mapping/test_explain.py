@@ -63,11 +63,12 @@ Status (stage)
   - Closed asks for resolved.
   - Next Cap is moved there by its own legal steps, 3 at most.
   - A ticket that the CRM closed without having seen the customer's newest reply is opened again there.
-  - Where both sides moved, the later change counts. Where two tickets meet, Next Cap's value is taken.
+  - Where both sides moved, the later change counts. When a ticket and an existing record are linked, Next Cap's \
+value is taken.
 
 Fields
-  - subject ↔ title: where both changed it, a person chooses; where two tickets meet, the CRM's value is taken; \
-hidden as personal.
+  - subject ↔ title: where both changed it, a person chooses; when a ticket and an existing record are linked, \
+the CRM's value is taken; hidden as personal.
   - "{number} {subject}" → headline.
   - custom_fields.tier → tier.
   - source → origin_word: only when the record is made.
