@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from connector.domain.errors import NotSupported, Refused
+from connector.domain.errors import NotSupported, Refused, RetryLater
 from connector.domain.schema import FieldSchema, Option, Schema
 from connector.engine.context import Engine
 from connector.store import connections, journal, small
@@ -15,12 +15,18 @@ CURSOR = "prepared"
 
 
 def prepare(engine: Engine, name: str, *, force: bool = False) -> None:
-    """Make our fields exist and read the schema, once a day. Raises `RetryLater` where the vendor is away."""
+    """Make our fields exist and read the schema, once a day, or at once with `force`.
+
+    Raises `RetryLater` where the vendor is away, or is not to be called for now.
+    """
     now = engine.now()
     with engine.db.read() as connection:
         done = small.get_cursor(connection, name, CURSOR)
+        circuit = connections.state(connection, name)
     if done is not None and now - done[1] < KEPT and not force:
         return
+    if circuit.closed_until is not None and circuit.closed_until > now and not force:
+        raise RetryLater(circuit.cause or f"{name} is not called for now", code="circuit_closed", system=name)
     adapter = engine.crms[name]
     try:
         steps = adapter.ensure_schema(dry_run=False)

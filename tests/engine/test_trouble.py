@@ -24,6 +24,22 @@ def tries(world: World) -> set[int]:
     return {row.attempts for row in world.rows(tables.links)}
 
 
+def test_a_vendor_that_fails_before_the_first_work_is_left_alone_as_long_as_any_other(world: World) -> None:
+    """Making our fields is no reason to call one whose circuit is closed."""
+    world.hubspot.fail("error", "GET", "properties", times=None)
+    world.ticket()
+    world.deliver()
+
+    world.drain()
+    first = world.connection()
+    world.forget_calls()
+    ended = world.drain()
+
+    assert first.failures == world.connection().failures == 1
+    assert world.hubspot.calls.total == 0
+    assert ended.again_at == first.closed_until
+
+
 # -- limits
 
 
