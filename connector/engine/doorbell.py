@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from connector.adapters.base import Event, EventKind
+from connector.domain.loops import fingerprint
 from connector.domain.rules import TicketMapping
 from connector.domain.ticket import Record, Side, Value, normal
 from connector.engine.effects import UPDATE_CRM
@@ -39,13 +41,13 @@ def consider(
     return _field(mapping, row, event, opened)
 
 
-def _known(what: str, *, is_held: bool) -> tuple[Look | None, str]:
+def _known(what: str, *, is_held: bool, look: Look = Look.CRM) -> tuple[Look | None, str]:
     """What is known already rings no bell; but a pass that is at work may have read, and carried, something else.
 
     It is at work until it has let its ticket go: one whose lease is over may only be slow.
     """
     if is_held:
-        return Look.CRM, f"{what}, but the ticket is being worked on: the record will be read"
+        return look, f"{what}, but the ticket is being worked on: the record will be read"
     return None, f"{ECHO}: {what}"
 
 
@@ -59,14 +61,40 @@ def _field(
     if not event.has_value:
         return Look.CRM, "doorbell: the record will be read"
     value = normal(event.value)
-    if told := _told_by(opened, rule):
-        if value in told:
-            return None, f"{ECHO}: {event.field} is what the pass at work writes or has seen"
-        return Look.CRM, "doorbell: the record will be read"
-    said = _last_said(row, rule, event.field or "")
-    if said and all(one == value for one in said):
-        return _known(f"{event.field} is what was last known", is_held=row.lease_until is not None)
+    told, said = _told_by(opened, rule), _last_said(row, rule, event.field or "")
+    if value in told:
+        return None, f"{ECHO}: {event.field} is what the pass at work writes or has seen"
+    if not told and said and all(one == value for one in said):
+        is_held = row.lease_until is not None and not _is_no_news(row, event.version)
+        look = Look.CRM if event.version is None else Look.ECHO
+        return _known(f"{event.field} is what was last known", is_held=is_held, look=look)
+    if _is_late_echo(row, opened, rule, value, event.version):
+        return None, f"late: {event.field} is what we wrote before, and have written anew since"
     return Look.CRM, f"{event.field} changed: the record will be read"
+
+
+def _is_no_news(row: sa.Row[Any], version: datetime | None) -> bool:
+    """Whether an event is of no later moment than what is known of the record, by the CRM's own clock."""
+    heard = max(filter(None, (row.crm_version, row.echo_version, row.moved_from)), default=None)
+    return version is not None and heard is not None and version <= heard
+
+
+def _is_late_echo(
+    row: sa.Row[Any], opened: Sequence[effects.Effect], rule: str, value: Value, version: datetime | None
+) -> bool:
+    """Whether an event tells of an earlier write of ours to a field that we have written again since.
+
+    The value is ours, and the event is older than a version that we know, or no newer than the one that our later write
+    was decided on: the CRM would have turned that write down if anything had come between.
+    """
+    mark = fingerprint(value)
+    is_ours = any(side == Side.CRM and one == mark for side, one, *_ in (row.trails or {}).get(rule, ()))
+    if version is None or not is_ours:
+        return False
+    writing = [datetime.fromisoformat(one) for effect in opened if (one := effect.payload.get("base"))]
+    replaced = max(filter(None, (row.moved_from, *writing)), default=None)
+    known = max(filter(None, (row.crm_version, row.echo_version)), default=None)
+    return (replaced is not None and version <= replaced) or (known is not None and version < known)
 
 
 def _last_said(row: sa.Row[Any], rule: str, native: str) -> list[Value]:

@@ -7,7 +7,7 @@ it shows of our values is ours and settled. A walk through Next Cap's states is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from connector.adapters.base import Adapter, Change, ChangeKind, Written
@@ -129,6 +129,7 @@ def _intend(engine: Engine, kind: str, side: Side, jobs: Sequence[tuple[Work, Pa
                 "pairs": {name: [to_json(one), to_json(two)] for name, (one, two) in pairs.items()},
                 "merged": [name for name in pairs if _is_merged(work, name)],
                 "seen": _seen(work, pairs) if kind == UPDATE_CRM else {},
+                "base": work.crm_version.isoformat() if kind == UPDATE_CRM and work.crm_version else None,
                 **payload,
             },
         }
@@ -157,6 +158,7 @@ def _keep_values(engine: Engine, work: Work, side: Side, pairs: Pairs, written: 
     if written.error is not None:
         _not_written(work, side, pairs, written.error)
         return
+    base = work.crm_version
     work.wrote = True
     work.carried += [(name, side) for name in pairs]
     shown = observe(work.mapping, side, written.record) if written.record else {}
@@ -182,16 +184,22 @@ def _keep_values(engine: Engine, work: Work, side: Side, pairs: Pairs, written: 
     kind = UPDATE_CRM if side is Side.CRM else UPDATE_NEXTCAP
     work.dropped += [one.id for one in work.open_effects if one.kind == kind]
     if side is Side.CRM:
-        _remember_crm(engine, work, pairs, written)
+        _remember_crm(engine, work, pairs, written, base=base)
 
 
-def _remember_crm(engine: Engine, work: Work, pairs: Pairs, written: Written) -> None:
-    """What the CRM shows after our write: what it showed before, what we wrote, and what its answer says."""
+def _remember_crm(engine: Engine, work: Work, pairs: Pairs, written: Written, *, base: datetime | None = None) -> None:
+    """What the CRM shows after our write: what it showed before, what we wrote, and what its answer says.
+
+    `base` is the version that the write was decided on. Where the answer tells none, the record is newer than that.
+    """
     before = work.crm or work.known_crm()
     ours = {native_of(work.mapping, name, Side.CRM): target for name, (_, target) in pairs.items()}
     told = written.record.fields if written.record else {}
     fields = {**(before.fields if before else {}), **ours, **told}
-    take_crm(engine, work, Record(str(work.record_id), fields, written.record.version if written.record else None))
+    version = written.record.version if written.record else None
+    take_crm(engine, work, Record(str(work.record_id), fields, version))
+    if version is None:
+        work.changes["moved_from"] = base or work.link.moved_from
 
 
 def _is_merged(work: Work, name: str) -> bool:

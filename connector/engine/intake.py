@@ -288,7 +288,7 @@ def _from_crm(engine: Engine, connection: sa.Connection, name: str, held: Held, 
             continue
         look, outcome = doorbell.consider(mapping, row, event, opened.get(row.id, []))
         outcomes.append((row.ticket_id, outcome))
-        if event.version is not None and outcome.startswith(doorbell.ECHO):
+        if event.version is not None and (outcome.startswith(doorbell.ECHO) or look is Look.ECHO):
             versions[row.id] = max(event.version, versions.get(row.id, event.version))
         if look is not None:
             looks[row.id] = looks.get(row.id, Look.NOTHING) | look
@@ -302,7 +302,8 @@ def _from_crm(engine: Engine, connection: sa.Connection, name: str, held: Held, 
     for kind, found in unplaced.items():
         deliveries.unplace(connection, name, kind, sorted(found), now)
     deliveries.add_events(connection, _rows(name, held, outcomes, now))
-    return connections.ring(connection, [name], now) if looks or any(unplaced.values()) else []
+    is_freed = any(row.id in versions and row.moved_from and row.due_at for row in known.values())
+    return connections.ring(connection, [name], now) if looks or any(unplaced.values()) or is_freed else []
 
 
 def _consider_unknown(event: Event, unplaced: Mapping[str, set[str]]) -> str:

@@ -87,7 +87,7 @@ def relink(engine: Engine, item_id: int, record_id: str, *, by: str) -> None:
         assert link is not None  # noqa: S101 - parked items belong to links
         claims.overrule(connection, item.link_id)
         unmet: dict[str, Any] = {"shadows": {}, "substitutes": [], "moments": {}, "crm": {}, "crm_read_at": None}
-        unmet["crm_version"] = unmet["echo_version"] = None
+        unmet["crm_version"] = unmet["echo_version"] = unmet["moved_from"] = None
         attach(engine, connection, link, record_id, **(unmet if record_id != link.record_id else {}))
         announcing.relinked(engine, connection, link, record_id, engine.now())
         _close(engine, connection, item, by=by, how=f"linked to {record_id}")

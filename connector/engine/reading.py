@@ -93,7 +93,7 @@ def take_crm(engine: Engine, work: Work, record: Record) -> None:
     work.crm = record
     work.crm_fresh = True
     work.look &= ~Look.CRM
-    work.changes |= {"crm_read_at": engine.now(), "crm_version": record.version}
+    work.changes |= {"crm_read_at": engine.now(), "crm_version": record.version, "moved_from": None}
     work.changes["crm"] = {name: links.to_json(value) for name, value in record.fields.items()}
     if work.link.state == links.GONE:
         work.changes["state"] = links.ACTIVE
@@ -144,7 +144,8 @@ def _gone(engine: Engine, name: str, work: Work, fate: Gone) -> None:
             text = f"the record was merged into {fate.survivor}, which belongs to another ticket; a person chooses"
             work.fail(NeedsReview(text, code="merged_into_another", candidates=(fate.survivor,)))
             return
-        work.changes |= {"record_id": fate.survivor, "crm_read_at": None, "crm_version": None}
+        unread = dict.fromkeys(("crm_read_at", "crm_version", "echo_version", "moved_from"))
+        work.changes |= {"record_id": fate.survivor, **unread}
         work.look |= Look.CRM | Look.CRM_COMMENTS
         work.wait(engine.now())
         work.end("merged", f"the record was merged into {fate.survivor}; the link leads there now")

@@ -17,9 +17,33 @@ from connector.store.tables import Utc, links, tickets
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
+Due = tuple[int, int, datetime | None]
+"""Of a due link: its id, what is to be looked at, and since when it is due."""
+
 COMMENTS = Look.NEXTCAP_COMMENTS | Look.CRM_COMMENTS
+ECHO = timedelta(seconds=10)
+"""For so long after a write whose answer told no version the CRM's event may still tell it, which spares a reading."""
 DEATHS = 2
 """So many holders of a link that died make it be worked alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """How much of what is due a pass takes while more is coming in: whole batches of so many.
+
+    What began to wait since `since` tells that more is coming in. What people say is never left.
+    """
+
+    size: int
+    since: datetime
+
+    def of(self, due: Sequence[sa.Row[Due]]) -> Sequence[sa.Row[Due]]:
+        """The part to take of these, oldest first: the rest would make a small batch now, and a bigger one soon."""
+        whole = len(due) - len(due) % self.size
+        is_coming_in = any(row.dirty_at and row.dirty_at >= self.since for row in due)
+        if not (whole and is_coming_in):
+            return due
+        return [row for place, row in enumerate(due) if place < whole or row.look & COMMENTS]
 
 
 def claim(
@@ -30,20 +54,22 @@ def claim(
     now: datetime,
     until: datetime,
     limit: int,
+    whole_batches: Batches | None = None,
     link_id: int | None = None,
 ) -> list[LinkRow]:
     """Take up to `limit` due links whose ticket nobody holds, oldest first; or the one named, if it is due.
 
     Where there are more, up to half of them are those with replies and notes to look at, so that what people say is not
     kept waiting by what fields say. The try is counted before any work. What a holder that died left undone is looked
-    at whole.
+    at whole. With `whole_batches` what is over is left for the next time.
     """
     chosen = links.c.id == link_id if link_id is not None else ~_is_alone()
-    due = _free(sa.select(links.c.id), now).where(links.c.connection == name, chosen)
-    ids = _locked(connection, due, limit)
+    due = _free(sa.select(links.c.id, links.c.look, links.c.dirty_at), now).where(links.c.connection == name, chosen)
+    found = _locked(connection, due, limit)
+    ids = [row.id for row in (whole_batches.of(found) if whole_batches else found)]
     if len(ids) == limit and limit > 1:
         said = _locked(connection, due.where(links.c.look.op("&")(int(COMMENTS)) != 0), limit // 2)
-        ids = list(dict.fromkeys([*said, *ids]))[:limit]
+        ids = list(dict.fromkeys([*(row.id for row in said), *ids]))[:limit]
     if not ids:
         return []
     rows = connection.execute(whole().where(among(links.c.id, ids)).order_by(links.c.dirty_at, links.c.id)).all()
@@ -60,16 +86,25 @@ def claim(
     ]
 
 
-def _locked(connection: sa.Connection, due: sa.Select[tuple[int]], limit: int) -> list[int]:
-    """The ids of these due links that have been due longest, locked with their tickets."""
+def _locked(connection: sa.Connection, due: sa.Select[Due], limit: int) -> Sequence[sa.Row[Due]]:
+    """Those of these due links that have been due longest, locked with their tickets."""
     query = due.order_by(links.c.dirty_at, links.c.id).limit(limit)
-    return [row.id for row in connection.execute(query.with_for_update(of=[tickets, links], skip_locked=True))]
+    return connection.execute(query.with_for_update(of=[tickets, links], skip_locked=True)).all()
 
 
 def _free(query: sa.Select[Row], now: datetime) -> sa.Select[Row]:
-    """The due links of a query whose ticket nobody holds."""
+    """The due links of a query whose ticket nobody holds, and that wait for no echo."""
     unheld = sa.or_(tickets.c.lease_until.is_(None), tickets.c.lease_until <= now)
-    return query.join(tickets, tickets.c.id == links.c.ticket_id).where(links.c.due_at <= now, unheld)
+    ready = ~_awaits_echo(now)
+    return query.join(tickets, tickets.c.id == links.c.ticket_id).where(links.c.due_at <= now, unheld, ready)
+
+
+def _awaits_echo(now: datetime) -> sa.ColumnElement[bool]:
+    """Links whose record our last write moved, and nobody told yet to which version; not those where somebody spoke."""
+    is_untold = sa.or_(links.c.echo_version.is_(None), links.c.echo_version <= links.c.moved_from)
+    is_young = sa.and_(links.c.crm_read_at > now - ECHO, links.c.crm_read_at <= now)
+    is_said = links.c.look.op("&")(int(COMMENTS)) != 0
+    return sa.and_(links.c.moved_from.is_not(None), is_untold, is_young, ~is_said)
 
 
 def _is_alone() -> sa.ColumnElement[bool]:
@@ -78,7 +113,10 @@ def _is_alone() -> sa.ColumnElement[bool]:
 
 
 def _look_after(link: LinkRow) -> Look:
-    return link.look | Look.ALL if link.claims else link.look
+    look = link.look & ~Look.ECHO
+    if link.look & Look.ECHO and not link.is_read:
+        look |= Look.CRM
+    return look | Look.ALL if link.claims else look
 
 
 def hold(connection: sa.Connection, held: Sequence[LinkRow], *, owner: str, until: datetime) -> set[int]:
@@ -170,9 +208,10 @@ def next_due(connection: sa.Connection, name: str, *, within: timedelta, now: da
     is_held = sa.and_(tickets.c.lease_until.is_not(None), tickets.c.lease_until > links.c.due_at)
     moment = sa.case((is_held, tickets.c.lease_until), else_=links.c.due_at)
     query = (
-        sa.select(sa.func.min(moment, type_=Utc))
+        sa.select(sa.func.min(moment, type_=Utc), sa.func.min(links.c.crm_read_at, type_=Utc))
         .join_from(links, tickets, tickets.c.id == links.c.ticket_id)
         .where(links.c.connection == name, links.c.due_at <= now + within, moment <= now + within, ~_is_alone())
     )
-    value = connection.execute(query).scalar()
-    return value if isinstance(value, datetime) else None
+    ready = connection.execute(query.where(~_awaits_echo(now))).one()[0]
+    untold = connection.execute(query.where(_awaits_echo(now))).one()[1]
+    return min((one for one in (ready, untold + ECHO if untold else None) if one is not None), default=None)

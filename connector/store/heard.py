@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -22,14 +23,20 @@ def set_moments(connection: sa.Connection, moments: Mapping[int, Mapping[str, st
     _set_moments(connection, [{"the_link": one, "to_moments": dict(told)} for one, told in moments.items()])
 
 
+def _is_older(told: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return sa.or_(links.c.echo_version.is_(None), links.c.echo_version < told)
+
+
 _note_echoes = bulk.Each(
-    lambda new: links.update().where(links.c.id == new["the_link"]).values(echo_version=new["told"]),
+    lambda new: (
+        links.update().where(links.c.id == new["the_link"], _is_older(new["told"])).values(echo_version=new["told"])
+    ),
     {"the_link": links.c.id.type, "told": links.c.echo_version.type},
 )
 
 
 def note_echoes(connection: sa.Connection, versions: Mapping[int, datetime]) -> None:
-    """The versions that these records (by link id) got by writes of ours, as the vendor's events told."""
+    """The versions that these records (by link id) got by writes of ours, as the vendor's events told; the newest."""
     _note_echoes(connection, [{"the_link": one, "told": version} for one, version in versions.items()])
 
 

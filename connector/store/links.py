@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from connector.domain.decision import Shadow
 from connector.domain.ticket import Record, Value, normal
-from connector.store import bulk
+from connector.store import bulk, versions
 from connector.store.among import among, among_given
 from connector.store.tables import Utc, events, links, tickets
 
@@ -27,6 +27,8 @@ class Look(IntFlag):
     CRM_COMMENTS = 8
     MOVED = 16
     """Next Cap's ticket moved: where no mapped field differs, its timeline must have."""
+    ECHO = 32
+    """An event told what was known, while a pass was at work that may have read something else: see its version."""
     ALL = 15
 
 
@@ -66,6 +68,10 @@ class LinkRow:
     crm: Mapping[str, Value]
     crm_read_at: datetime | None
     crm_version: datetime | None
+    moved_from: datetime | None
+    """The version that our last write was decided on, where its answer told no new one: the record is newer."""
+    is_read: bool
+    """Whether its record was read, or our write was decided, as of the newest version that an event told."""
     linked_at: datetime | None
     look: Look
     seq: int
@@ -360,14 +366,8 @@ def from_row(row: sa.Row[Any]) -> LinkRow:
         connection=row.connection,
         record_id=row.record_id,
         state=row.state,
-        shadows={name: Shadow(from_json(pair[0]), from_json(pair[1])) for name, pair in (row.shadows or {}).items()},
-        substitutes=frozenset((from_json(one[0]), from_json(one[1])) for one in (row.substitutes or [])),
-        moments=row.moments or {},
-        crm={name: from_json(value) for name, value in (row.crm or {}).items()},
         crm_read_at=row.crm_read_at,
-        crm_version=max(filter(None, (row.crm_version, row.echo_version)), default=None),
         linked_at=row.linked_at,
-        look=Look(row.look),
         seq=row.seq,
         dirty_at=row.dirty_at,
         attempts=row.attempts,
@@ -375,7 +375,13 @@ def from_row(row: sa.Row[Any]) -> LinkRow:
         failing_since=row.failing_since,
         cause_code=row.cause_code,
         cause=row.cause,
-        trails=row.trails or {},
         mass=row.mass,
+        **versions.of(row),
+        shadows={name: Shadow(from_json(pair[0]), from_json(pair[1])) for name, pair in (row.shadows or {}).items()},
+        substitutes=frozenset((from_json(one[0]), from_json(one[1])) for one in (row.substitutes or [])),
+        moments=row.moments or {},
+        crm={name: from_json(value) for name, value in (row.crm or {}).items()},
+        look=Look(row.look),
+        trails=row.trails or {},
         ticket=ticket,
     )
