@@ -192,9 +192,11 @@ def _claim(engine: Engine, name: str, keeper: _Keeper, *, before: int) -> list[L
             now=now,
             until=now + timedelta(seconds=engine.timing.lease),
             limit=max(1, (can.together or can.batch) >> (2 * failures)),
+            whole_batches=claims.Batches(can.batch, now - timedelta(seconds=can.spacing)) if can.batch > 1 else None,
         )
         if claimed:
-            spacing = timedelta(seconds=can.spacing * min(1 + before, can.stretch))
+            is_full = len(claimed) >= can.batch > 1
+            spacing = timedelta(seconds=can.spacing * (can.stretch if is_full else min(1 + before, can.stretch)))
             connections.start_after(connection, name, now + spacing)
     keeper.held = claimed
     return claimed

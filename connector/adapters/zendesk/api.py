@@ -11,7 +11,7 @@ from connector.adapters.transport import Query
 from connector.domain.errors import RetryLater
 
 BATCH: Final = 100
-WAITS: Final = (0.5, 1.0, 2.0, 2.5, 2.5)
+WAITS: Final = (0.5, 1.5, 2.5, 4.0)
 """Seconds before each look at jobs: all of them together are less than a call's total time-out."""
 ENDED: Final = frozenset({"completed", "failed", "killed"})
 
