@@ -56,7 +56,7 @@ def play(
     plan = _plan(people, events, list(blows), times=max(1, events // 250))
     for number in range(events):
         if number % (events // rounds) == 0:
-            site.traps.set(*cells(site.desk.name, renews=site.desk.renews))
+            site.traps.set(*cells(site.desk.name))
         if number in plan:
             blow = plan[number]
             blows[blow]()

@@ -45,6 +45,8 @@ class Desk(ABC):
     assignee: ClassVar[str | None] = None
     """Who must have a ticket, where the CRM's rules ask for somebody."""
     renews: ClassVar[bool] = True
+    follows_up: ClassVar[bool] = False
+    """Whether a record may be closed for good, so that what is said afterwards goes into another."""
 
     def __init__(self, account: Any) -> None:
         self.account = account
@@ -86,6 +88,10 @@ class Desk(ABC):
     @abstractmethod
     def customers(self) -> list[str]:
         """The addresses of all customers."""
+
+    def close_for_good(self, record: str) -> None:
+        """It takes nothing any more, where there is such a thing."""
+        raise NotImplementedError
 
     def expire(self) -> None:
         """Our access runs out and must be renewed."""
@@ -221,15 +227,23 @@ class Zendesk(Desk):
     priorities: ClassVar = {one: one for one in PRIORITIES}
     choices = ("open", "pending", "solved")
     assignee = "ada@acme.example"
+    follows_up = True
 
     def records(self) -> list[Seen]:
-        return [self._seen(one) for one in self.account.state()["tickets"]]
+        return self._newest(self.account.state()["tickets"])
 
     def of(self, ticket: str) -> list[Seen]:
-        return [self._seen(one) for one in self.account.tickets_of(ticket)]
+        return self._newest(self.account.tickets_of(ticket))
 
-    def _seen(self, one: Mapping[str, Any]) -> Seen:
-        said = tuple(entry["html_body"] for entry in one["comments"][1:])
+    def _newest(self, tickets: Sequence[Mapping[str, Any]]) -> list[Seen]:
+        """A ticket that is followed lives on in its follow-up; two of those are two records."""
+        by_id = {str(one["id"]): one for one in tickets}
+        followed = {str(one["follows"]) for one in tickets}
+        return [self._seen(one, by_id) for key, one in by_id.items() if key not in followed]
+
+    def _seen(self, one: Mapping[str, Any], by_id: Mapping[str, Mapping[str, Any]]) -> Seen:
+        said, old = tuple(entry["html_body"] for entry in one["comments"][1:]), by_id.get(str(one["follows"]))
+        said = (*(self._seen(old, by_id).entries if old else ()), *said)
         exact = one["fields"].get("Next Cap status")
         return Seen(one["id"], one["external_id"], one["subject"], one["status"], one["priority"], exact, said)
 
@@ -244,6 +258,9 @@ class Zendesk(Desk):
 
     def say(self, record: str, words: str, *, public: bool) -> None:
         (self.account.reply if public else self.account.note)(record, words)
+
+    def close_for_good(self, record: str) -> None:
+        self.account.close_ticket(record)
 
     def customers(self) -> list[str]:
         return [one["email"] for one in self.account.account.users.values()]

@@ -7,27 +7,30 @@ from pathlib import Path
 
 from connector.engine.points import Point
 
+from .desks import DESKS
+
 COMMENTS = ("comment_crm", "reply_nextcap", "note_nextcap")
 WRITES = ("create_crm", "create_nextcap", "update_crm", "update_nextcap", "walk", *COMMENTS)
 
 
-def passes(crm: str, *, renews: bool = True) -> dict[Point, tuple[str, ...]]:
+def passes(crm: str) -> dict[Point, tuple[str, ...]]:
     """What passes each point, for a CRM. Values, creates and walks are named and marked as sending at once."""
+    writes = (*WRITES, "follow_up") if DESKS[crm].follows_up else WRITES
     found: dict[Point, tuple[str, ...]] = {
         Point.TAKING: ("nextcap", crm),
         Point.TAKEN: ("nextcap", crm),
         Point.INTENDED: COMMENTS,
-        Point.SENDING: WRITES,
-        Point.APPLIED: WRITES,
-        Point.KEEPING: WRITES,
+        Point.SENDING: writes,
+        Point.APPLIED: writes,
+        Point.KEEPING: writes,
         Point.HOP: ("walk",),
     }
-    return {**found, Point.RENEWED: (crm,)} if renews else found
+    return {**found, Point.RENEWED: (crm,)} if DESKS[crm].renews else found
 
 
-def cells(crm: str, *, renews: bool = True) -> tuple[str, ...]:
+def cells(crm: str) -> tuple[str, ...]:
     """Every place where a process must have died."""
-    return tuple(f"{point}.{kind}" for point, kinds in passes(crm, renews=renews).items() for kind in kinds)
+    return tuple(f"{point}.{kind}" for point, kinds in passes(crm).items() for kind in kinds)
 
 
 class Traps:
@@ -62,9 +65,9 @@ class Traps:
         return found
 
 
-def table(hits: Counter[str], crm: str, *, renews: bool = True) -> str:
+def table(hits: Counter[str], crm: str) -> str:
     """The matrix with the number of deaths in each place; `0` is a place where nobody died, `·` one that is none."""
-    columns = passes(crm, renews=renews)
+    columns = passes(crm)
     kinds = list(dict.fromkeys(kind for kinds in columns.values() for kind in kinds))
     lines = [f"{'':16}" + "".join(f"{point:>10}" for point in columns)]
     for kind in kinds:

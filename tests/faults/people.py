@@ -71,6 +71,7 @@ class People:
                 "reply_nextcap": lambda: self._speak_in_crm(ticket, record, public=True),
                 "note_nextcap": lambda: self._speak_in_crm(ticket, record, public=False),
                 "walk": lambda: self._make_a_walk(ticket),
+                "follow_up": lambda: self._speak_after_the_end(ticket, record),
                 self.site.desk.name: lambda: self._edit_in_crm(ticket, record),
             }
         with suppress(Refusal), self.site.nextcap.lock, self.site.desk.account.lock:
@@ -87,6 +88,11 @@ class People:
         else:
             self.site.nextcap.move(ticket, "closed")
 
+    def _speak_after_the_end(self, ticket: str, record: str) -> None:
+        """A customer writes on what the CRM has closed for good."""
+        self.site.desk.close_for_good(record)
+        self._say(ticket, "customer_reply")
+
     def _words(self, kind: str) -> str:
         self._count += 1
         return f"{kind} number {self._count}"
@@ -99,7 +105,9 @@ class People:
         self.site.nextcap.move(ticket, self._one(*STATUSES))
 
     def _speak(self, ticket: str) -> None:
-        act = self._one("customer_reply", "agent_reply", "agent_note")
+        self._say(ticket, self._one("customer_reply", "agent_reply", "agent_note"))
+
+    def _say(self, ticket: str, act: str) -> None:
         words = self._words(act.replace("_", " "))
         getattr(self.site.nextcap, act)(ticket, words)
         self.written[words] = (ticket, "nextcap")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from connector.domain.text import fingerprint
+
 from .crms import CrmWorld
 from .desks import DESKS
 
@@ -115,6 +117,20 @@ def _customer(crm: str, call: Call, probe: Call) -> Write:
     )
 
 
+def _follow_up(crm: str, call: Call, probe: Call) -> Write:
+    """Where a record that is closed for good is followed by another."""
+
+    def ask(world: CrmWorld, ticket: str, record: str, words: str) -> None:
+        world.desk.close_for_good(record)
+        world.nextcap.customer_reply(ticket, words)
+
+    def stands(world: CrmWorld, ticket: str, record: str, words: str) -> int:
+        said = [one for one in world.desk.of(ticket) if one.id != record]
+        return max(len(said), sum(fingerprint(words) in fingerprint(entry) for one in said for entry in one.entries))
+
+    return Write(f"{crm}: a follow-up", "follow_up", crm, crm, ask, stands, call, probe)
+
+
 UPSERT, COLLECTION = ("PATCH", "sobjects/Case/NextCap_Ticket_Id__c$"), ("POST", "composite/sobjects$")
 TICKETS, QUERY = ("POST", "/tickets$"), ("GET", "/query$")
 WRITES = (
@@ -132,6 +148,7 @@ WRITES = (
         ticket=(TICKETS, ("GET", "/tickets$")),
         comment=(("PUT", r"/tickets/\d+$"), ("GET", r"/tickets/\d+/comments$")),
     ),
+    _follow_up("zendesk", TICKETS, ("GET", r"/tickets/\d+$")),
     *_to_crm(
         "capsule",
         ticket=(("POST", "/kases$"), ("GET", "/kases$")),
