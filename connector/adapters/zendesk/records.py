@@ -12,9 +12,9 @@ from connector.adapters.calls import bad_place, still_there
 from connector.adapters.people import requester_of
 from connector.adapters.times import moment
 from connector.adapters.zendesk.api import Api, items_of
-from connector.adapters.zendesk.schema import CUSTOM, OUR_ID, Catalogue
+from connector.adapters.zendesk.schema import CLOSED, CUSTOM, OUR_ID, Catalogue
 from connector.domain.errors import Gone, NotSupported
-from connector.domain.ticket import Record, Requester, Value
+from connector.domain.ticket import Record, Requester
 
 SHOW: Final = "/tickets/show_many"
 EXPORT: Final = "/incremental/tickets/cursor"
@@ -135,10 +135,10 @@ class Records:
     def record(self, item: Json, fields: Sequence[str]) -> Record:
         """A ticket as Zendesk shows it; a field that it does not show is left out. Makes no call."""
         custom = {f"{CUSTOM}{one['id']}": one.get("value") for one in item.get("custom_fields") or ()}
-        ticket_id, values = str(item["id"]), dict[str, Value]()
-        for name in fields:
-            if name in item or name in custom or name.startswith(CUSTOM):
-                values[name] = self._catalogue.native(name, custom.get(name) if name.startswith(CUSTOM) else item[name])
+        over = {"custom_status_id": CLOSED.value} if item.get("status") == CLOSED.value else {}
+        ticket_id, shown = str(item["id"]), {**item, **custom, **over}
+        told = [name for name in fields if name in shown or name.startswith(CUSTOM)]
+        values = {name: self._catalogue.native(name, shown.get(name)) for name in told}
         if item.get("requester_id"):
             if len(self._requesters) > REMEMBERED:
                 self._requesters.clear()

@@ -54,10 +54,9 @@ def refusal(body: Mapping[str, Any], *, told: str, status: int) -> Refused:
         )
     details = body.get("details")
     named, complaints = next(iter(details.items()), (None, [])) if isinstance(details, dict) else (None, [])
-    first = complaints[0] if isinstance(complaints, list) and complaints else {}
-    words = (first.get("description") if isinstance(first, dict) else None) or body.get("description")
-    words = vendor_message(words or body.get("error_description") or "")
-    code = str((first.get("error") if isinstance(first, dict) else None) or code)
+    first = complaints[0] if isinstance(complaints, list) and complaints and isinstance(complaints[0], dict) else {}
+    words = vendor_message(first.get("description") or body.get("description") or body.get("error_description") or "")
+    code = str(first.get("error") or code)
     text = f"{told} {code}: {words}" if words else f"{told} {code}"
     return Refused(text, code=code.lower(), field=NATIVE.get(named, named) if named else None, status=status)
 

@@ -20,7 +20,9 @@ OUR_ID: Final = "external_id"
 FIELDS: Final = "/ticket_fields"
 NATIVE_OF: Final = {"tickettype": "type", "group": "group_id", "assignee": "assignee_id"}
 PEOPLE_IDS: Final = frozenset({"assignee_id", "group_id", "custom_status_id", "ticket_form_id", "brand_id"})
-SYSTEMS: Final = (Option("new", "New"), Option("closed", "Closed"))
+CLOSED: Final = Option("closed", "Closed")
+"""Shown as a custom status too: a ticket that is closed for good keeps the one that it was solved with."""
+SYSTEMS: Final = (Option("new", "New"), CLOSED)
 """Statuses that every account has, whether the field's options list them or not: they are not for people to choose."""
 
 WRITABLE: Final = ("subject", "status", "priority", "type", "group_id", "assignee_id")
@@ -73,7 +75,7 @@ class Catalogue(FieldCatalogue):
         listed = self._api.listed(FIELDS, "ticket_fields")
         further = (
             FieldSchema("tags", "Tags", multiple=True),
-            FieldSchema("custom_status_id", "Custom status", options=tuple(statuses)),
+            FieldSchema("custom_status_id", "Custom status", options=(*statuses, CLOSED)),
             FieldSchema(OUR_ID, "External id"),
             FieldSchema("due_at", "Due date", type="datetime"),
         )
@@ -111,7 +113,7 @@ def as_json(values: Mapping[str, Value]) -> dict[str, Any]:
         elif name == "tags":
             told[name] = [] if value is None else list(value) if isinstance(value, tuple) else [str(value)]
         else:
-            told[name] = _plain(value)
+            told["status" if value == CLOSED.value and name == "custom_status_id" else name] = _plain(value)
     return {**told, "custom_fields": custom} if custom else told
 
 

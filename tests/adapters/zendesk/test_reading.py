@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.adapters.testing.zendesk import ZendeskArena
+from connector.adapters.zendesk.schema import as_json
 from connector.domain.errors import Gone, NotSupported
 
 
@@ -76,3 +77,18 @@ def test_the_description_of_a_new_ticket_is_no_comment_that_a_sweep_lists(arena:
 
     assert told == []
     assert {one.ticket_id for part in arena.swept(since) for one in part.commented} == {ticket}
+
+
+def test_closed_for_good_is_a_custom_status_too(arena: ZendeskArena) -> None:
+    """The ticket keeps the one that it was solved with; a mapping that speaks of custom statuses must see the end."""
+    arena.sandbox.configure(custom_statuses=True)
+    ticket = arena.new_ticket(assignee_id=9002, status="solved")
+    before = arena.adapter.read([ticket], ["custom_status_id"])[ticket]
+    arena.sandbox.close_ticket(ticket)
+
+    after = arena.adapter.read([ticket], ["custom_status_id"])[ticket]
+    offered = next(one for one in arena.adapter.schema().fields if one.name == "custom_status_id").options
+
+    assert before.get("custom_status_id") != after.get("custom_status_id") == "closed"
+    assert offered[-1].label == "Closed"
+    assert as_json({"custom_status_id": "closed"}) == {"status": "closed"}
