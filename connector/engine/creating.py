@@ -14,9 +14,9 @@ from connector.adapters.base import Change, ChangeKind, Written
 from connector.domain.decision import STATUS, Shadow
 from connector.domain.errors import ConnectorError, NeedsReview, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.lifecycle import Status
-from connector.domain.rules import MISSING, Direction, Directories, Rule, Untranslatable
+from connector.domain.rules import Direction, Directories, Rule, Untranslatable
 from connector.domain.status import parse_status
-from connector.domain.ticket import Record, Requester, Side, Value, normal
+from connector.domain.ticket import MISSING, Record, Requester, Side, Value, normal
 from connector.engine import announcing, fuses
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.doubts import intend, keep_doubt, settle_doubt

@@ -14,9 +14,8 @@ from connector.adapters.base import Adapter, Change, ChangeKind, Written
 from connector.domain.decision import SETTLED, STATUS, Decision, Shadow
 from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
 from connector.domain.lifecycle import Status, shortest_path
-from connector.domain.rules import MISSING
 from connector.domain.status import parse_status
-from connector.domain.ticket import Record, Side, Value, is_form_of
+from connector.domain.ticket import MISSING, Record, Side, Value, is_form_of
 from connector.engine import fence, fuses
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.points import Point, at

@@ -11,8 +11,8 @@ from typing import Any
 from connector.domain.decision import STATUS, Decision, LinkState, Outcome, Plan, Shadow, Signals, Values
 from connector.domain.errors import ConnectorError, RetryLater
 from connector.domain.loops import Trail
-from connector.domain.rules import MISSING, Rule, TicketMapping
-from connector.domain.ticket import Record, Requester, Side, Value, normal
+from connector.domain.rules import Rule, TicketMapping
+from connector.domain.ticket import MISSING, Record, Requester, Side, Value, normal
 from connector.engine.context import Timing
 from connector.store.effects import Effect
 from connector.store.links import LinkRow, Look, to_json

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from connector.domain.rules import MISSING, CommentPolicy, FindRule, Missing, Observe, TicketMapping
+from connector.domain.rules import CommentPolicy, FindRule, Observe, TicketMapping
 from connector.domain.schema import Schema
-from connector.domain.ticket import Record, Value, normal
+from connector.domain.ticket import MISSING, Missing, Record, Value, normal
 from connector.mapping.carry import compile_carry
 from connector.mapping.consistency import contradictions
 from connector.mapping.context import Context

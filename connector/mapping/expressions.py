@@ -16,8 +16,8 @@ from jmespath.exceptions import JMESPathError, JMESPathTypeError, LexerError, Pa
 from jmespath.functions import Functions
 from jmespath.lexer import Lexer
 
-from connector.domain.rules import MISSING, Missing, Observe
-from connector.domain.ticket import Record, Value, normal
+from connector.domain.rules import Observe
+from connector.domain.ticket import MISSING, Missing, Record, Value, normal
 from connector.mapping.problems import Report, Step
 from connector.mapping.transforms import text_of
 from connector.mapping.vocabulary import ALIASES, FIELDS, OBJECTS, ROOTS, nextcap_field
