@@ -13,6 +13,7 @@ from datetime import timedelta
 from functools import partial
 
 from connector import log
+from connector.domain.errors import CIRCUIT_CLOSED
 from connector.engine import clock, drain, heartbeat, housekeeping, poll, reconcile
 from connector.engine.context import Engine
 from connector.events import keeping
@@ -118,7 +119,7 @@ class Embedded:
 
     def _drain(self, name: str) -> None:
         result = drain.drain(self.engine, name)
-        if result.cause is not None:
+        if result.cause is not None and result.cause.code != CIRCUIT_CLOSED:
             logger.warning("drain_waits", connection=name, code=result.cause.code, reason=str(result.cause))
 
     def _until_next(self, name: str) -> float:

@@ -20,6 +20,8 @@ def _rebuilt(kind: type[ConnectorError], args: tuple[object, ...], held: dict[st
 
 Scope = Literal["connection", "record"]
 
+CIRCUIT_CLOSED = "circuit_closed"
+"""The code of a `RetryLater` for a call that was not made, as its vendor is not to be called for now."""
 OUT_OF_TURN = "out_of_turn"
 """The code of a `RetryLater` for a call that had to let more urgent ones go first. Nothing failed; others go on."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from connector.domain.errors import NotSupported, Refused, RetryLater
+from connector.domain.errors import CIRCUIT_CLOSED, NotSupported, Refused, RetryLater
 from connector.domain.schema import FieldSchema, Option, Schema
 from connector.engine.context import Engine
 from connector.store import connections, journal, small
@@ -26,7 +26,7 @@ def prepare(engine: Engine, name: str, *, force: bool = False) -> None:
     if done is not None and now - done[1] < KEPT and not force:
         return
     if circuit.closed_until is not None and circuit.closed_until > now and not force:
-        raise RetryLater(circuit.cause or f"{name} is not called for now", code="circuit_closed", system=name)
+        raise RetryLater(circuit.cause or f"{name} is not called for now", code=CIRCUIT_CLOSED, system=name)
     adapter = engine.crms[name]
     try:
         steps = adapter.ensure_schema(dry_run=False)
