@@ -11,7 +11,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
 
 from flask import Flask
 
@@ -73,8 +73,9 @@ def action(method: Callable[Concatenate[I, P], R]) -> Callable[Concatenate[I, P]
 class Imitation(ABC):
     """A vendor, served on 127.0.0.1. One lock guards its state: requests and actions run one at a time.
 
-    `stop` and `start` imitate an outage: state is kept and the port stays the same. Subclasses set `name`
-    and override what follows; their `__init__` calls `super().__init__` and then `forget`, which makes the first state.
+    A context manager; `stop` and `start` imitate an outage: state is kept and the port stays the same. Subclasses set
+    `name` and override what follows; their `__init__` calls `super().__init__` and then `forget`, which makes the first
+    state.
     """
 
     name: ClassVar[str]
@@ -93,6 +94,13 @@ class Imitation(ABC):
         self._gate = self.gate(lambda environ: ask_wsgi(self.app, environ), template_of(self.app))
         self._control = control_app(self)
         self._server = HttpServer(self._answer, port)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     # -- for vendors to override
 

@@ -8,9 +8,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 from flask import Flask
 
 from .nextcap_people import People
@@ -37,12 +34,3 @@ class NextCap(People):
         add_manners(app, self)
         for group in (TicketRoutes, FileRoutes, ChatRoutes, MemberRoutes, DataRoutes):
             group(self).register(app)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

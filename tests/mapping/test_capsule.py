@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,19 +26,16 @@ def document() -> Document:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Imitation]:
-    imitation = Imitation()
-    imitation.start()
-    yield imitation
-    imitation.stop()
+    with Imitation() as running:
+        yield running
 
 
 @pytest.fixture
 def account(served: Imitation) -> Iterator[CapsuleArena]:
     served.reset()
-    arena = CapsuleArena(served)
-    arena.set_up()
-    yield arena
-    arena.wire.wire.close()
+    with closing(CapsuleArena(served)) as arena:
+        arena.set_up()
+        yield arena
 
 
 def test_it_is_right_by_itself_and_its_examples_come_out(document: Document) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -78,16 +79,10 @@ def test_it_has_no_mistake_and_no_warning(shipped: Document) -> None:
 
 def test_it_has_no_mistake_on_a_new_portal_that_was_set_up(shipped: Document) -> None:
     """As the adapter reads the portal, once our own properties are made."""
-    portal = Imitation()
-    portal.start()
-    arena = HubSpotArena(portal)
-    try:
+    with Imitation() as portal, closing(HubSpotArena(portal)) as arena:
         arena.set_up()
 
         assert check(shipped, arena.adapter.schema()) == []
-    finally:
-        arena.wire.wire.close()
-        portal.stop()
 
 
 def test_it_has_examples_of_every_kind(shipped: Document) -> None:

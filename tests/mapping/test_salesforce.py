@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -27,19 +28,16 @@ def document() -> Document:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Imitation]:
-    imitation = Imitation()
-    imitation.start()
-    yield imitation
-    imitation.stop()
+    with Imitation() as running:
+        yield running
 
 
 @pytest.fixture
 def org(served: Imitation) -> Iterator[SalesforceArena]:
     served.reset()
-    arena = SalesforceArena(served)
-    arena.set_up()
-    yield arena
-    arena.wire.wire.close()
+    with closing(SalesforceArena(served)) as arena:
+        arena.set_up()
+        yield arena
 
 
 def test_it_is_right_by_itself_and_its_examples_come_out(document: Document) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 
 import pytest
 
@@ -20,10 +20,8 @@ from connector.sandbox.capsule import Capsule as Imitation
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Imitation]:
-    imitation = Imitation()
-    imitation.start()
-    yield imitation
-    imitation.stop()
+    with Imitation() as running:
+        yield running
 
 
 @pytest.fixture
@@ -82,9 +80,8 @@ def app(account: Imitation, store: MemoryStore) -> Iterator[OAuthCredentials]:
 @pytest.fixture
 def blank(account: Imitation) -> Iterator[CapsuleArena]:
     """An adapter and an account in which nothing of ours exists."""
-    arena = CapsuleArena(account)
-    yield arena
-    arena.wire.wire.close()
+    with closing(CapsuleArena(account)) as arena:
+        yield arena
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -25,7 +26,6 @@ class TestOpportunitiesOfAnApplication(AdapterContract):
 
     @pytest.fixture
     def arena(self, account: Imitation, app: OAuthCredentials) -> Iterator[CapsuleArena]:
-        arena = CapsuleArena(account, app, target="opportunities")
-        arena.set_up()
-        yield arena
-        arena.wire.wire.close()
+        with closing(CapsuleArena(account, app, target="opportunities")) as arena:
+            arena.set_up()
+            yield arena

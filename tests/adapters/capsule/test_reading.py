@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,10 +21,9 @@ from connector.sandbox.capsule import Capsule as Imitation
 @pytest.fixture
 def hooked(account: Imitation, app: OAuthCredentials) -> Iterator[CapsuleArena]:
     """An adapter that acts for the registered application."""
-    arena = CapsuleArena(account, app)
-    arena.set_up()
-    yield arena
-    arena.wire.wire.close()
+    with closing(CapsuleArena(account, app)) as arena:
+        arena.set_up()
+        yield arena
 
 
 @pytest.mark.parametrize("bare", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -12,10 +13,8 @@ from connector.sandbox.example import Example
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Example]:
-    imitation = Example()
-    imitation.start()
-    yield imitation
-    imitation.stop()
+    with Example() as running:
+        yield running
 
 
 @pytest.fixture
@@ -26,6 +25,5 @@ def example(served: Example) -> Example:
 
 @pytest.fixture
 def arena(example: Example) -> Iterator[CustomArena]:
-    made = CustomArena(example)
-    yield made
-    made.wire.wire.close()
+    with closing(CustomArena(example)) as made:
+        yield made

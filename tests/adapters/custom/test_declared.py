@@ -215,7 +215,7 @@ def test_an_error_rule_says_what_happens_next(
     arena.fault("status", status=status, body={"error": {"code": "merged", "seconds": 9}})
 
     error = arena.update(ticket, {"subject": "x"}).error
-    arena.wire.wire.close()
+    arena.close()
 
     assert isinstance(error, kind)
     assert error.code == code
@@ -244,8 +244,8 @@ def test_a_changed_ticket_may_have_a_new_comment_where_both_can_be_asked_for(exa
 
     listed = [{one.ticket_id for part in arena.swept(since) for one in part.commented} for arena in (whole, mute)]
     claimed = [arena.adapter.capabilities.lists_comments for arena in (whole, mute)]
-    whole.wire.wire.close()
-    mute.wire.wire.close()
+    whole.close()
+    mute.close()
 
     assert listed == [{ticket}, set()]
     assert claimed == [True, False]
@@ -258,7 +258,7 @@ def test_what_is_not_declared_is_a_missing_capability_told_plainly(example: Exam
 
     written = arena.add(arena.note(ticket, "key", "words"))["key"]
     lines = {one.what: one.detail for one in arena.adapter.check()}
-    arena.wire.wire.close()
+    arena.close()
 
     assert isinstance(written.error, NotSupported)
     assert "no conversation crosses" in lines["no comments"]
@@ -271,7 +271,7 @@ def test_doctor_reads_a_ticket_and_names_the_fields_that_it_does_not_show(exampl
     ticket = arena.new_ticket()
 
     lines = {one.what: one.detail for one in arena.adapter.check()}
-    arena.wire.wire.close()
+    arena.close()
 
     assert before["reading tickets"].ok
     assert lines["reading tickets"] == f"ticket {ticket}"
@@ -288,7 +288,7 @@ def test_doctor_takes_a_crm_that_knows_no_such_id_for_one_that_answers(example: 
     )
 
     (line,) = [one for one in arena.adapter.check() if one.what == "reading tickets"]
-    arena.wire.wire.close()
+    arena.close()
 
     assert line.ok
 
@@ -320,7 +320,7 @@ def test_our_reply_is_known_again_and_shows_a_reference_only_without_a_field_for
 
     found, (seen,) = arena.timeline(ticket), arena.customer_sees(ticket)
     known = [arena.custom.recognise(one, found, sent_at=sent_at, taken=frozenset()) for one in (reply, other)]
-    arena.wire.wire.close()
+    arena.close()
 
     assert known == [written.id, None]
     assert seen.count("Reference ncref-") == lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from datetime import datetime
 
 import pytest
@@ -75,11 +75,10 @@ class TestHubSpotByOAuth(TroublePromises, SecrecyPromises, SetupPromises):
 
     @pytest.fixture
     def arena(self, portal: Imitation, make: Make) -> Iterator[HubSpotArena]:
-        arena = HubSpotArena(portal, make())
-        arena.renews_credentials = True
-        arena.set_up()
-        yield arena
-        arena.wire.wire.close()
+        with closing(HubSpotArena(portal, make())) as arena:
+            arena.renews_credentials = True
+            arena.set_up()
+            yield arena
 
 
 def test_a_token_serves_until_five_minutes_before_its_end(portal: Imitation, make: Make) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -20,6 +21,5 @@ def nextcap() -> Iterator[imitation.NextCap]:
 @pytest.fixture
 def arena(nextcap: imitation.NextCap) -> Iterator[NextCapArena]:
     nextcap.reset()
-    made = NextCapArena(nextcap)
-    yield made
-    made.wire.wire.close()
+    with closing(NextCapArena(nextcap)) as made:
+        yield made

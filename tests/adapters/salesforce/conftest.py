@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -12,10 +13,8 @@ from connector.sandbox.salesforce import Salesforce as Imitation
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Imitation]:
-    imitation = Imitation()
-    imitation.start()
-    yield imitation
-    imitation.stop()
+    with Imitation() as running:
+        yield running
 
 
 @pytest.fixture
@@ -28,9 +27,8 @@ def org(served: Imitation) -> Imitation:
 @pytest.fixture
 def blank(org: Imitation) -> Iterator[SalesforceArena]:
     """An adapter and an org in which nothing of ours exists."""
-    arena = SalesforceArena(org)
-    yield arena
-    arena.wire.wire.close()
+    with closing(SalesforceArena(org)) as arena:
+        yield arena
 
 
 @pytest.fixture

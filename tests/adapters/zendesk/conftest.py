@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -12,10 +13,8 @@ from connector.sandbox.zendesk import Zendesk as Imitation
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Imitation]:
-    imitation = Imitation()
-    imitation.start()
-    yield imitation
-    imitation.stop()
+    with Imitation() as running:
+        yield running
 
 
 @pytest.fixture
@@ -29,9 +28,8 @@ def account(served: Imitation) -> Imitation:
 @pytest.fixture
 def blank(account: Imitation) -> Iterator[ZendeskArena]:
     """An adapter and an account in which nothing of ours exists."""
-    arena = ZendeskArena(account)
-    yield arena
-    arena.wire.wire.close()
+    with closing(ZendeskArena(account)) as arena:
+        yield arena
 
 
 @pytest.fixture

@@ -14,10 +14,8 @@ from .support import Receiver, refreshed
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Capsule]:
-    imitation = Capsule()
-    imitation.start()
-    yield imitation
-    imitation.stop()
+    with Capsule() as running:
+        yield running
 
 
 @pytest.fixture

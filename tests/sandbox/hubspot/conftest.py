@@ -14,10 +14,8 @@ from .support import SET_UP, Receiver
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[HubSpot]:
-    imitation = HubSpot()
-    imitation.start()
-    yield imitation
-    imitation.stop()
+    with HubSpot() as running:
+        yield running
 
 
 @pytest.fixture

@@ -56,10 +56,8 @@ def code(answer: httpx.Response) -> tuple[int, str]:
 
 @pytest.fixture(scope="session")
 def org_served() -> Iterator[Salesforce]:
-    imitation = Salesforce()
-    imitation.start()
-    yield imitation
-    imitation.stop()
+    with Salesforce() as running:
+        yield running
 
 
 @pytest.fixture

@@ -20,10 +20,8 @@ AGENT = 9002
 
 @pytest.fixture(scope="module")
 def imitation() -> Iterator[Zendesk]:
-    made = Zendesk()
-    made.start()
-    yield made
-    made.stop()
+    with Zendesk() as running:
+        yield running
 
 
 @pytest.fixture
