@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-import sqlalchemy as sa
-
 from connector.adapters.base import Adapter
 from connector.domain.errors import ConnectorError, Gone, NeedsReview, Refused, RetryLater
 from connector.domain.rules import TicketMapping
 from connector.domain.ticket import Record
+from connector.engine import sharing
 from connector.engine.context import Engine
 from connector.engine.work import Work, moved_moments, reading_from_json, reading_to_json
 from connector.store import links
@@ -140,9 +139,10 @@ def _blame(problem: ConnectorError, works: Mapping[str, Work], ids: Sequence[str
 def _gone(engine: Engine, name: str, work: Work, fate: Gone) -> None:
     """The record is not there: follow a merge, else the link is over and the mapping's delete policy decides."""
     if fate.survivor:
-        if not _follow(engine, work, fate.survivor):
-            text = f"the record was merged into {fate.survivor}, which belongs to another ticket; a person chooses"
-            work.fail(NeedsReview(text, code="merged_into_another", candidates=(fate.survivor,)))
+        try:
+            sharing.follow(engine, work.link, fate.survivor)
+        except NeedsReview as problem:
+            work.fail(problem)
             return
         unread = dict.fromkeys(("crm_read_at", "crm_version", "echo_version", "moved_from"))
         work.changes |= {"record_id": fate.survivor, **unread}
@@ -153,14 +153,3 @@ def _gone(engine: Engine, name: str, work: Work, fate: Gone) -> None:
     work.changes["state"] = links.GONE
     label = engine.label(name)
     work.end("gone", f"{label} does not have this record any more; nothing is written until it is restored")
-
-
-def _follow(engine: Engine, work: Work, survivor: str) -> bool:
-    """Take the record that ours was merged into; False where another link holds it."""
-    try:
-        with engine.db.write() as connection:
-            links.check_fence(connection, work.link)
-            links.follow(connection, work.link, survivor)
-    except sa.exc.IntegrityError:
-        return False
-    return True

@@ -18,13 +18,35 @@ def attach(engine: Engine, connection: sa.Connection, link: LinkRow, record_id: 
     Two connections of one account that carried a ticket in the same record would each take what the other wrote for
     a person's words, for ever.
     """
-    other = links.sharer(connection, link, record_id, engine.neighbours.get(link.connection, ()))
-    if other is not None:
-        text = f"record {record_id} carries this ticket for the connection {other} already, in the same account: "
-        text += "let the mappings of the two carry different tickets (`carry`), or keep one of them"
-        raise NeedsReview(text, code="record_shared", candidates=(record_id,))
+    _check_alone(engine, connection, link, record_id)
     try:
         links.attach_record(connection, link, record_id, engine.now(), **changes)
     except sa.exc.IntegrityError as error:
         text = f"the record {record_id} is linked to another ticket already"
         raise NeedsReview(text, code="record_taken", candidates=(record_id,)) from error
+
+
+def follow(engine: Engine, link: LinkRow, record_id: str) -> None:
+    """Lead the link to the record that its own was merged into. Raises NeedsReview where that is a person's to settle:
+    another ticket's link holds it, of this connection or of another one of the same account.
+    """
+    text = f"the record was merged into {record_id}, which belongs to another ticket; a person chooses"
+    taken = NeedsReview(text, code="merged_into_another", candidates=(record_id,))
+    with engine.db.write() as connection:
+        links.check_fence(connection, link)
+        _check_alone(engine, connection, link, record_id)
+        for name in (link.connection, *engine.neighbours.get(link.connection, ())):
+            if links.by_record(connection, name, [record_id]):
+                raise taken
+        try:
+            links.follow(connection, link, record_id)
+        except sa.exc.IntegrityError as error:
+            raise taken from error
+
+
+def _check_alone(engine: Engine, connection: sa.Connection, link: LinkRow, record_id: str) -> None:
+    other = links.sharer(connection, link, record_id, engine.neighbours.get(link.connection, ()))
+    if other is not None:
+        text = f"record {record_id} carries this ticket for the connection {other} already, in the same account: "
+        text += "let the mappings of the two carry different tickets (`carry`), or keep one of them"
+        raise NeedsReview(text, code="record_shared", candidates=(record_id,))
