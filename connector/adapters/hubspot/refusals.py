@@ -64,10 +64,11 @@ def refusal(body: Mapping[str, Any], *, told: str, status: int) -> Refused:
 
 
 def rate(response: Response) -> Rate | None:
-    """The limits as the answer tells them; places of the rolling one come free again within a second."""
+    """The limits as the answer tells them (none of searches); places of the rolling one are free again in a second."""
     names = ("max", "remaining", "daily", "daily-remaining")
     limit, remaining, daily, left = (number_in(response, f"x-hubspot-ratelimit-{name}") for name in names)
-    if limit is None and remaining is None:
+    is_search = response.request is not None and response.request.bucket == "search"
+    if is_search or (limit is None and remaining is None):
         return None
     return Rate(limit, remaining, reset_in=1.0, day_limit=daily, day_remaining=left)
 

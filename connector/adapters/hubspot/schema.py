@@ -29,10 +29,8 @@ def _ours(name: str, label: str, kind: str = "string", field: str = "text", **mo
     return {"name": name, "label": label, "groupName": GROUP["name"], "type": kind, "fieldType": field, **more}
 
 
-STATUSES: Final = [
-    {"label": one.replace("_", " ").capitalize(), "value": str(one), "hidden": False, "displayOrder": place}
-    for place, one in enumerate(Status)
-]
+WORDS: Final = [{"label": one.replace("_", " ").capitalize(), "value": str(one)} for one in Status]
+STATUSES: Final = [{**one, "hidden": False, "displayOrder": place} for place, one in enumerate(WORDS)]
 OURS: Final[Sequence[Mapping[str, Any]]] = (
     _ours(OUR_ID, "Next Cap ticket id", hasUniqueValue=True),
     _ours("nextcap_status", "Next Cap status", "enumeration", "select", options=STATUSES),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -350,3 +351,9 @@ def test_the_limit_is_learned_from_the_answer() -> None:
     assert (learned.limit, learned.remaining) == (190, 3)
     assert rate(answer(200)) is None
     assert rate(answer(200, x_hubspot_ratelimit_max="many")) is None
+
+
+def test_the_limit_of_searches_is_no_other_answers() -> None:
+    searched = Request("POST", "/crm/objects/2026-09/tickets/search", "/search", bucket="search")
+
+    assert rate(replace(answer(200, x_hubspot_ratelimit_max="190"), request=searched)) is None
