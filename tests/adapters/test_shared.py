@@ -11,12 +11,14 @@ import pytest
 from connector.adapters.base import Change, ChangeKind, NewComment, Step, Written
 from connector.adapters.calls import Outcome, halved
 from connector.adapters.checks import clock_told, ensured
-from connector.adapters.reading import by_value, place_in, place_text
+from connector.adapters.reading import by_value, place_in, place_text, places_in, places_text
+from connector.adapters.splitting import put_together, split
 from connector.adapters.times import iso, moment
 from connector.adapters.transport import Response, retry_after
 from connector.adapters.turns import add_in_order, one_by_one, write_changes
+from connector.adapters.values import shortened, worded
 from connector.domain.errors import ConnectorError, NeedsReview, NotSupported, Refused, RetryLater, UnknownOutcome
-from connector.domain.ticket import CommentKind, Record
+from connector.domain.ticket import Comment, CommentKind, Record
 
 BUSY = RetryLater("busy", code="busy", scope="record")
 LIMIT = RetryLater("no more calls", code="rate_limited")
@@ -281,3 +283,45 @@ def test_records_are_found_in_whatever_case_and_among_several() -> None:
         "jo@x.example": ["1", "2"],
         "none": [],
     }
+
+
+def test_a_text_of_several_entries_is_read_as_one_and_other_entries_are_left_alone() -> None:
+    parts = split("wört 漢字 " * 100, 400)
+    texts = ["before", *parts, "a list\n(2/3)", "after\n(1/2)"]
+    entries = [
+        Comment(str(place), CommentKind.NOTE, text, datetime(2026, 11, 28, tzinfo=UTC))
+        for place, text in enumerate(texts)
+    ]
+
+    whole = put_together(entries)
+
+    assert len(parts) > 2
+    assert all(len(one.encode()) <= 400 for one in parts)
+    assert [one.id for one in whole] == ["0", "1", str(len(parts) + 1), str(len(parts) + 2)]
+    assert whole[1].text.split() == ["wört", "漢字"] * 100
+    assert split("short", 400) == ["short"]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [(True, "true"), (False, "false"), (3.0, "3"), (2.5, "2.5"), ("x", "x"), (None, None)],
+)
+def test_booleans_and_numbers_in_words(told: object, expected: object) -> None:
+    assert worded(told) == expected
+
+
+def test_a_text_is_shortened_visibly_and_never_within_a_character() -> None:
+    assert shortened("😀" * 5, 5) == "😀😀…"
+    assert shortened("whole", 5) == "whole"
+    assert shortened("of any length", 0) == "of any length"
+
+
+def test_a_sweep_of_several_lists_goes_on_where_each_was() -> None:
+    after = places_text({"tickets": "/p2", "gone": "/p7"})
+
+    assert places_in(after, lists={"tickets", "gone"}, system="crm") == {"tickets": "/p2", "gone": "/p7"}
+    assert places_in(after, lists={"tickets"}, system="crm") == {"tickets": "/p2"}
+    assert places_text({}) == ""
+    for wrong in ("x", "[1]", "7"):
+        with pytest.raises(Refused):
+            places_in(wrong, lists={"tickets"}, system="crm")
