@@ -79,8 +79,16 @@ class Comments:
         return add_in_order(comments, self._make, size=BATCH)
 
     def _make(self, comments: Sequence[NewComment]) -> list[Written]:
+        """All at once; those again that were refused only because a feed has no visibility here."""
+        hidden, outcomes = self._hidden, self._written(comments)
+        again = [one for one in comments if not hidden and _lacks_visibility(one, outcomes[one.key])]
+        self._hidden = VISIBILITY if again else self._hidden
+        written = [written_of(one.key, outcomes[one.key]) for one in comments if one not in again]
+        return written + (self._make(again) if again else [])
+
+    def _written(self, comments: Sequence[NewComment]) -> dict[str, Outcome]:
         """Comments before posts, so that a call holds each kind once; those in parts have a call each."""
-        hidden, never = self._hidden, NotSupported("salesforce takes comments and posts of ours", code="not_supported")
+        never = NotSupported("salesforce takes comments and posts of ours", code="not_supported")
         outcomes: dict[str, Outcome] = {one.key: never for one in comments if one.form not in ("", POST)}
         mine = sorted((one for one in comments if one.key not in outcomes), key=lambda one: one.form)
         inputs = {one.key: [self._input(one, text) for text in split(_body(one), LONGEST)] for one in mine}
@@ -90,10 +98,7 @@ class Comments:
                 numbered = {str(place): part for place, part in enumerate(parts)}
                 made = list(self._api.write("POST", COLLECTION, numbered, all_or_none=True).values())
                 outcomes[key] = next((one for one in made if isinstance(one, ConnectorError)), made[0])
-        again = [one for one in comments if not hidden and _lacks_visibility(one, outcomes[one.key])]
-        self._hidden = VISIBILITY if again else self._hidden
-        written = [written_of(one.key, outcomes[one.key]) for one in comments if one not in again]
-        return written + (self._make(again) if again else [])
+        return outcomes
 
     def recognise(
         self, comment: NewComment, timeline: Sequence[Comment], *, sent_at: datetime, taken: frozenset[str]

@@ -64,7 +64,7 @@ class Settings(AppSettings):
         return super().missing()
 
 
-def grant(settings: Settings, clock: Callable[[], datetime]) -> oauth.Grant:
+def grant(settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> oauth.Grant:
     """How this org gives sessions."""
     is_test = settings.host.startswith("test.") or ".sandbox." in settings.host
     audience = settings.audience or f"https://{'test' if is_test else 'login'}.salesforce.com"
@@ -96,8 +96,7 @@ def build(parts: Parts, settings: Settings) -> Salesforce:
         sort=sort,
         rate=rate,
     )
-    granted = grant(settings, lambda: datetime.now(UTC))
-    tokens = oauth.OAuthCredentials(over(oauth.Anonymous()), granted, store=parts.token_store)
+    tokens = oauth.OAuthCredentials(over(oauth.Anonymous()), grant(settings), store=parts.token_store)
     return Salesforce(
         over(tokens),
         webhook_secrets=[shown(secret) for secret in settings.webhook_secrets],

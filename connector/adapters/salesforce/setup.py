@@ -59,22 +59,23 @@ class Fields:
         """Whether our fields can serve; what is missing is made, or told to a person where our user lacks the right."""
         seen = self._seen()
         lacks = self._lacking_rights() if FIELDS.keys() - seen.keys() else []
-        make, steps = partial(self._make, our_set=cache(self._permission_set)), []
-        for name in FIELDS:
-            what = f"Case field {name}"
-            step = Step(what, "manual", BY_HAND + ", ".join(lacks))
-            if name in seen or not lacks:
-                look, judge = partial(self._look, name), partial(_problem, name)
-                step = ensured(what, seen.get(name), make=partial(make, name), look=look, judge=judge, dry_run=dry_run)
-            is_optional = name not in seen and name != OUR_ID and step.state != "done"
-            steps.append(replace(step, advice=OPTIONAL + step.advice) if is_optional else step)
-        return self._verified(steps)
+        make = partial(self._make, our_set=cache(self._permission_set))
+        steps = {name: self._step(name, seen.get(name), lacks, make, dry_run=dry_run) for name in FIELDS}
+        made = {name for name, step in steps.items() if step.state == "done"}
+        hidden = made - self._seen().keys() if made else made
+        return [Step(step.what, "problem", HIDDEN) if name in hidden else step for name, step in steps.items()]
 
-    def _verified(self, steps: Sequence[Step]) -> list[Step]:
-        """The steps; what was made and is still hidden from our user is a problem."""
-        made = {one.what for one in steps if one.state == "done"}
-        hidden = made - {f"Case field {name}" for name in self._seen()} if made else made
-        return [Step(one.what, "problem", HIDDEN) if one.what in hidden else one for one in steps]
+    def _step(
+        self, name: str, present: Json, lacks: Sequence[str], make: Callable[[str], None], *, dry_run: bool
+    ) -> Step:
+        what = f"Case field {name}"
+        if present is None and lacks:
+            step = Step(what, "manual", BY_HAND + ", ".join(lacks))
+        else:
+            look, judge = partial(self._look, name), partial(_problem, name)
+            step = ensured(what, present, make=partial(make, name), look=look, judge=judge, dry_run=dry_run)
+        is_optional = present is None and step.state != "done" and name != OUR_ID
+        return replace(step, advice=OPTIONAL + step.advice) if is_optional else step
 
     def _look(self, name: str) -> Json:
         return self._seen().get(name)
@@ -100,7 +101,7 @@ class Fields:
             self._api.send("POST", TOOLING, json=body)
         except (Refused, UnknownOutcome) as error:
             if isinstance(error, Refused) and error.code != "duplicate_developer_name":
-                raise
+                raise  # Otherwise it is there and hidden, or may be there: it is, if it can be shown.
         shown = {"ParentId": our_set(), "SobjectType": "Case", "Field": f"Case.{name}"}
         self._made_once("FieldPermissions", shown, PermissionsRead=True, PermissionsEdit=True)
 
