@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import httpx
 
 from connector.sandbox.capsule import Capsule
-from connector.sandbox.kernel import Answer, Environ, HttpServer
+from tests.sandbox import receiver
 
 LONG_AGO = "2020-01-01T00:00:00Z"
 
@@ -88,33 +87,12 @@ def refused(answer: httpx.Response) -> tuple[str, str]:
     return error["field"], error["message"]
 
 
-class Receiver:
-    """A hook's target that keeps what it gets and answers as told, 200 at first."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[dict[str, str], bytes]] = []
-        self.statuses: list[int] = []
-        self._server = HttpServer(self._take)
-
-    @property
-    def url(self) -> str:
-        return f"{self._server.url}/hook/secret"
-
-    def start(self) -> None:
-        self._server.start()
-
-    def stop(self) -> None:
-        self._server.stop()
+class Receiver(receiver.Receiver):
+    path = "/hook/secret"
 
     def events(self, capsule: Capsule) -> list[dict[str, Any]]:
         """All deliveries once nothing is under way any more."""
-        assert capsule.deliveries.wait_idle(5)
-        return [json.loads(body) for _, body in self.got]
-
-    def _take(self, environ: Environ) -> Answer:
-        headers = {key: str(value) for key, value in environ.items() if key.startswith("HTTP_")}
-        self.got.append((headers, environ["wsgi.input"].getvalue()))
-        return Answer(self.statuses.pop(0) if self.statuses else 200)
+        return self.bodies(capsule)
 
 
 def subscribe(app: httpx.Client, url: str, event: str, **more: Any) -> httpx.Response:

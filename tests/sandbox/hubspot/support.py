@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import httpx
 
 from connector.sandbox.hubspot import HubSpot
-from connector.sandbox.kernel import Answer, Environ, HttpServer
+from tests.sandbox import receiver
 
 TICKETS = "/crm/objects/2026-09/tickets"
 CONTACTS = "/crm/objects/2026-09/contacts"
@@ -69,30 +68,9 @@ def codes(answer: httpx.Response) -> list[str]:
     return [error["code"] for error in refused(answer, 400, "VALIDATION_ERROR")["errors"]]
 
 
-class Receiver:
-    """A webhook target that keeps what it gets and answers as told, 200 at first."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[dict[str, str], bytes]] = []
-        self.statuses: list[int] = []
-        self._server = HttpServer(self._take)
-
-    @property
-    def url(self) -> str:
-        return f"{self._server.url}/webhooks/hubspot"
-
-    def start(self) -> None:
-        self._server.start()
-
-    def stop(self) -> None:
-        self._server.stop()
+class Receiver(receiver.Receiver):
+    path = "/webhooks/hubspot"
 
     def events(self, hubspot: HubSpot) -> list[dict[str, Any]]:
         """All events received once nothing is under way any more."""
-        assert hubspot.deliveries.wait_idle(5)
-        return [event for _, body in self.got for event in json.loads(body)]
-
-    def _take(self, environ: Environ) -> Answer:
-        headers = {key: value for key, value in environ.items() if key.startswith("HTTP_")}
-        self.got.append((headers, environ["wsgi.input"].getvalue()))
-        return Answer(self.statuses.pop(0) if self.statuses else 200)
+        return [event for body in self.bodies(hubspot) for event in body]
