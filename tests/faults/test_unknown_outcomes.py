@@ -16,6 +16,7 @@ from connector.engine.points import Point, passed
 from tests.engine.losses import LOST
 
 from .crms import CrmWorld
+from .desks import DESKS
 from .writes import WRITES, Write
 
 SWEEP, IN_DOUBT = 5, 60
@@ -62,7 +63,7 @@ def test_it_stands_once(worlds: Callable[..., CrmWorld], write: Write, trouble: 
         assert [one for one in side.faults.view() if not one["fired"]] == []
 
 
-@pytest.mark.parametrize("crm", ["zendesk", "capsule", "example"])
+@pytest.mark.parametrize("crm", DESKS)
 def test_what_people_change_on_a_record_before_its_maker_knows_of_it(worlds: Callable[..., CrmWorld], crm: str) -> None:
     """The answer to our create was lost. What the record shows otherwise when it is found again is a change."""
     world, words = worlds(crm), f"Word {next(_numbers)} of many"

@@ -137,11 +137,11 @@ WRITES = (
     *_to_nextcap(),
     *_to_crm(
         "hubspot",
-        ticket=(("POST", "tickets/batch/upsert$"), ("POST", "tickets/batch/upsert$")),
+        ticket=(("POST", "tickets/batch/upsert$"), ("POST", "/tickets/batch/read$")),
         comment=(("POST", "objects/[0-9-]+/notes$"), ("POST", "tickets/notes/batch/read$")),
     ),
     _customer("hubspot", ("POST", "contacts/batch/upsert$"), ("POST", "contacts/batch/read$")),
-    *_to_crm("salesforce", ticket=(UPSERT, UPSERT), comment=(COLLECTION, QUERY)),
+    *_to_crm("salesforce", ticket=(UPSERT, QUERY), comment=(COLLECTION, QUERY)),
     _customer("salesforce", COLLECTION, QUERY),
     *_to_crm(
         "zendesk",
@@ -155,6 +155,6 @@ WRITES = (
         comment=(("POST", "/entries$"), ("GET", r"/kases/\d+/entries$")),
     ),
     _customer("capsule", ("POST", "/parties$"), ("POST", "/parties/filters/results$")),
-    *_to_crm("example", ticket=(TICKETS, TICKETS), comment=(("POST", "/notes$"), ("GET", "/notes$"))),
+    *_to_crm("example", ticket=(TICKETS, ("GET", "/tickets$")), comment=(("POST", "/notes$"), ("GET", "/notes$"))),
 )
 assert {write.crm for write in WRITES} == set(DESKS)
