@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 WRONG, MISCONFIGURED = 1, 2
 """Exit codes beside 0: something is wrong; the configuration or the command line is."""
 
+NO_ACCESS = frozenset({"unauthorized", "forbidden", "disconnected", "unreachable", "redirected"})
+"""Codes of a vendor that does not let us in: what to do depends on its settings, which `doctor` goes through."""
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
@@ -36,7 +39,8 @@ class Commands(click.Group):
         except ConfigError as problem:
             code, told = MISCONFIGURED, str(problem)
         except (ConnectorError, StoreAway) as problem:
-            code, told = WRONG, str(problem)
+            is_access = problem.code in NO_ACCESS
+            code, told = WRONG, f"{problem}{'; `connector doctor` says what to look at' if is_access else ''}"
         click.echo(told, err=True)
         raise click.exceptions.Exit(code)
 

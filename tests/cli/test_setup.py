@@ -53,6 +53,17 @@ def test_a_step_that_fails_is_exit_code_1(connector: Connector, installation: In
     assert result.exit_code == 1
 
 
+def test_a_vendor_that_does_not_let_us_in_sends_to_the_doctor(connector: Connector, installation: Installation) -> None:
+    installation.write(connections__hubspot__access_token="pat-na1-wrong")
+    connector("db", "upgrade")
+
+    result = connector("setup", "hubspot")
+
+    assert result.exit_code == 1
+    assert "401" in result.stderr
+    assert "`connector doctor`" in result.stderr
+
+
 def test_the_data_key_registers_the_webhook_and_keeps_its_secret(
     connector: Connector, installation: Installation
 ) -> None:
