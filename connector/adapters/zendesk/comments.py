@@ -34,13 +34,11 @@ class Comments:
         self._api = api
         self._records = records
 
-    def comments(
-        self,
-        ids: Sequence[str],
-        *,
-        since: datetime | None = None,  # noqa: ARG002 - the first comment must be told from the others
-    ) -> dict[str, list[Comment]]:
-        """All comments of these tickets but the first, oldest first; none of a ticket that is not there."""
+    def comments(self, ids: Sequence[str], *, since: datetime | None = None) -> dict[str, list[Comment]]:  # noqa: ARG002
+        """All comments of these tickets but the first, oldest first; none of a ticket that is not there.
+
+        `since` cannot serve: the first comment must be told from the others.
+        """
         return {ticket: self._timeline(ticket) for ticket in ids}
 
     def add(self, comments: Sequence[NewComment]) -> list[Written]:

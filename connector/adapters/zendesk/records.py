@@ -76,11 +76,10 @@ class Records:
 
     def fate(self, record_id: str) -> Gone:
         """What became of a ticket that `read` left out. Raises RetryLater where it is there after all."""
-        try:
-            ticket = self._api.send("GET", "/tickets/:ticket", ids={"ticket": record_id}).json["ticket"]
-        except Gone:
+        found = self._api.found("/tickets/:ticket", ids={"ticket": record_id})
+        if found is None:
             return Gone(f"zendesk ticket {record_id} is deleted or out of the user's sight")
-        if not self._is_gone(ticket):
+        if not self._is_gone(found["ticket"]):
             raise still_there("zendesk", f"ticket {record_id}")
         survivor = self._survivors.get(record_id)
         return Gone(f"zendesk ticket {record_id} is over: {survivor or 'deleted'}", survivor=survivor)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from connector.adapters.answers import LONGEST_WAIT, about, mapping_of, number_in
 from connector.adapters.budget import Limit
 from connector.adapters.transport import Rate, Request, Response, retry_after, vendor_message
 from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
 
-LONGEST_WAIT: Final = 3600.0
 LIMITS: Final = {
     "default": Limit(200, 60.0),
     "updates": Limit(100, 60.0),
@@ -25,8 +25,7 @@ CONFLICT: Final = "UpdateConflict"
 
 def sort(request: Request, response: Response) -> ConnectorError | None:
     """The error that an answer of 400 or more stands for; None leaves it to the transport."""
-    body = response.maybe_json if isinstance(response.maybe_json, dict) else {}
-    status, told = response.status, f"zendesk {request.method} {request.route}: {response.status}"
+    body, status, told = mapping_of(response.maybe_json), response.status, about("zendesk", request, response)
     wait = retry_after(response)
     if status == 429 or (status == 503 and wait and request.is_read):
         return RetryLater(told, code="rate_limited", after=min(wait, LONGEST_WAIT) if wait else None)
@@ -64,9 +63,7 @@ def refusal(body: Mapping[str, Any], *, told: str, status: int) -> Refused:
 def rate(response: Response) -> Rate | None:
     """The account's limit as the answer tells it."""
     names = ("x-rate-limit", "x-rate-limit-remaining", "ratelimit-reset")
-    limit, remaining, reset = (
-        int(text) if (text := response.headers.get(one, "")).isdecimal() else None for one in names
-    )
+    limit, remaining, reset = (number_in(response, one) for one in names)
     if response.request is None or response.request.bucket != "default" or limit is None:
         return None
     return Rate(limit, remaining, reset_in=float(reset) if reset is not None else None)
