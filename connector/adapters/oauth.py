@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -16,7 +17,6 @@ from connector.adapters.transport import HeaderCredentials, Request, Response, i
 from connector.domain.errors import Refused, RetryLater, UnknownOutcome
 
 AHEAD: Final = timedelta(minutes=5)
-FRESH: Final = timedelta(seconds=10)
 DISCONNECTED_WAIT: Final = 300.0
 ASSERTION_LASTS: Final = 180
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -184,10 +184,12 @@ class OAuthCredentials:
         self._store = store
         self._clock = clock
         self._token: Token | None = None
+        self._sent = threading.local()
 
     def headers(self) -> Mapping[str, str]:
         """The bearer header. Raises RetryLater where no token can be had."""
-        return {"Authorization": f"Bearer {self.token().access}"}
+        self._sent.token = token = self.token()
+        return {"Authorization": f"Bearer {token.access}"}
 
     def token(self) -> Token:
         """The token in force, renewed where it ends soon. Raises RetryLater where none can be had."""
@@ -206,9 +208,9 @@ class OAuthCredentials:
         return self._grant.account or (kept.home.account if kept else "")
 
     def renew(self) -> bool:
-        """A newer token is in force: somebody else's, one of the last seconds, or one asked for now."""
-        used = self._token
-        self._renewed(lambda stored: stored != used or self._clock() < stored.obtained_at + FRESH)
+        """Another token is in force than the one that this thread sent: somebody else's, or one asked for now."""
+        sent = getattr(self._sent, "token", None)
+        self._renewed(lambda stored: stored != sent)
         return True
 
     def _ends_soon(self, token: Token) -> bool:

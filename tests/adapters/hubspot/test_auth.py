@@ -139,15 +139,36 @@ def test_a_refusal_renews_unless_somebody_just_did(portal: Imitation, make: Make
     assert portal.tokens.refreshes == 2
 
 
-def test_a_token_of_this_second_is_not_renewed_for_every_refusal(portal: Imitation, make: Make) -> None:
-    """Many calls in flight with the old token are refused at once: one renewal is enough."""
+def test_many_calls_that_are_refused_at_once_renew_once(portal: Imitation, make: Make) -> None:
+    """They were in flight with the old token, each in its own thread."""
     credentials = make()
-    credentials.headers()
-    portal.clock.advance(60)
+    sent = threading.Barrier(5)
+    seen: list[str] = []
 
-    for _ in range(5):
+    def call() -> None:
+        credentials.headers()
+        sent.wait(10)
         credentials.renew()
+        seen.append(credentials.headers()["Authorization"])
 
+    threads = [threading.Thread(target=call) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    assert len(set(seen)) == 1
+    assert portal.tokens.refreshes == 2
+
+
+def test_a_token_that_is_refused_as_soon_as_it_was_given_is_renewed(portal: Imitation, make: Make) -> None:
+    """Somebody ended it: to send it again would look as if our credentials were wrong."""
+    credentials = make()
+    used = credentials.headers()
+
+    assert credentials.renew()
+
+    assert credentials.headers() != used
     assert portal.tokens.refreshes == 2
 
 
