@@ -216,7 +216,7 @@ class Zendesk(Desk):
         "export_limit": 1000,
         "job_seconds": 0.0,
     }
-    configured: ClassVar = {"calls_per_minute": 100_000, "sweep_seconds": 60}
+    configured: ClassVar = {"calls_per_minute": 100_000, "updates_per_minute": 100_000, "sweep_seconds": 60}
     statuses: ClassVar = {
         "new": "new",
         **dict.fromkeys(("open", "in_progress", "waiting_internal", "reopened"), "open"),

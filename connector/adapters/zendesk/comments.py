@@ -55,9 +55,8 @@ class Comments:
         if requester := self._records.requester_id(comment.ticket_id) if is_theirs else "":
             body["author_id"] = int(requester)
         told = {"ticket": {"comment": body, "metadata": {"nextcap_event": comment.key}}}
-        answer = self._api.send(
-            "PUT", "/tickets/:ticket", ids={"ticket": comment.ticket_id}, json=told, bucket="updates"
-        ).json
+        ids = {"ticket": comment.ticket_id}
+        answer = self._api.send("PUT", "/tickets/:ticket", ids=ids, json=told, bucket="updates").json
         events = (answer.get("audit") or {}).get("events") or ()
         made = [str(one["id"]) for one in events if one.get("type") == "Comment"]
         if not made:

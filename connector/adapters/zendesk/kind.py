@@ -27,6 +27,7 @@ class Settings(TokenSettings):
 
     api_url: str
     calls_per_minute: int = Field(default=200, ge=1)
+    updates_per_minute: int = Field(default=100, ge=1)
     scope: str = "read write"
 
     def counted_by(self) -> tuple[object, ...]:
@@ -67,7 +68,8 @@ def grant(settings: Settings) -> Grant:
 def build(parts: Parts, settings: Settings) -> Zendesk:
     """The adapter of one account."""
     wire = parts.keep(HttpxWire())
-    limits = {**LIMITS, "default": Limit(settings.calls_per_minute, 60.0)}
+    told = {"default": settings.calls_per_minute, "updates": settings.updates_per_minute}
+    limits = {**LIMITS, **{bucket: Limit(calls, 60.0) for bucket, calls in told.items()}}
 
     def transport(credentials: Credentials) -> Transport:
         return parts.transport(credentials, base_url=settings.api_url, wire=wire, limits=limits, sort=sort, rate=rate)

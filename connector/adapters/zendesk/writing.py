@@ -113,9 +113,8 @@ class Writing:
 
     def _update(self, change: Change) -> Written:
         told = {"ticket": {**_update_body(change), "metadata": _origin(change)}}
-        answer = self._api.send(
-            "PUT", "/tickets/:ticket", ids={"ticket": str(change.record_id)}, json=told, bucket="updates"
-        )
+        ids = {"ticket": str(change.record_id)}
+        answer = self._api.send("PUT", "/tickets/:ticket", ids=ids, json=told, bucket="updates")
         return self._written(change, answer.json["ticket"])
 
     def _written(self, change: Change, shown: Json, *, created: bool = True) -> Written:
