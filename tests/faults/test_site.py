@@ -105,6 +105,8 @@ def test_nobodys_words_and_no_key_leave_the_store(site: Site, spy: Spy) -> None:
     eventually(lambda: all(any(one in entry for entry in site.desk.of(ticket)[0].entries) for one in crossed[:2]))
     eventually(lambda: all(one in str(site.nextcap.timeline(ticket)) for one in crossed[2:]))
     eventually(lambda: "zqopened" in [one["subject"] for one in site.nextcap.state()["tickets"]])
+    eventually(lambda: [fault["fired"] for fault in site.desk.account.faults.view()] == [1], what="a quoting refusal")
+    eventually(site.is_idle)
     figures = spy.asked("/metrics", {"Authorization": f"Bearer {METRICS_TOKEN}"})
     places = {**spy.logs(), "the queue": spy.queue(), "figures": figures.lower()}
 
@@ -112,7 +114,6 @@ def test_nobodys_words_and_no_key_leave_the_store(site: Site, spy: Spy) -> None:
     assert "connector_vendor_calls" in figures
     assert "drain" in places["the queue"]
     assert len(keys) >= 7
-    assert [fault["fired"] for fault in site.desk.account.faults.view()] == [1]
     assert [(place, word) for place, text in places.items() for word in (*MARKED, *keys) if word in text] == []
     assert spy.asked("/metrics") == "401"
 
