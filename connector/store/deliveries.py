@@ -58,20 +58,6 @@ def body_of(connection: sa.Connection, delivery_id: int) -> tuple[str, bytes] | 
     return (row.connection, bytes(row.body)) if row and row.body is not None else None
 
 
-def events_of(connection: sa.Connection, ticket_id: int, limit: int = 200) -> list[Mapping[str, Any]]:
-    """What arrived about a ticket, newest first."""
-    query = (
-        sa.select(
-            events.c.at, events.c.connection, events.c.name, events.c.subject, events.c.outcome, deliveries.c.seen
-        )
-        .join(deliveries, deliveries.c.id == events.c.delivery_id, isouter=True)
-        .where(events.c.ticket_id == ticket_id)
-        .order_by(events.c.id.desc())
-        .limit(limit)
-    )
-    return [row._asdict() for row in connection.execute(query)]
-
-
 def _unplacing(new: bulk.New) -> bulk.Insert:
     insert = new.into(unplaced)
     again = {"due_at": insert.excluded.due_at, "tries": 0}

@@ -18,7 +18,7 @@ from connector.adapters.transport import Request, Response
 from connector.domain.conversation import Crossing, plan_comments
 from connector.domain.rules import CommentPolicy
 from connector.domain.ticket import Comment, CommentKind, Side
-from connector.engine.comments import key_of
+from connector.store.effects import comment_key
 
 NOON = datetime(2026, 4, 7, 12, tzinfo=UTC)
 NAMES = ("is_internal", "isInternal", "internal", "is_private", "isPrivate", "private", "visibility")
@@ -91,7 +91,7 @@ def test_a_note_reaches_next_cap_as_a_note_only(
     writes = Writes(Api(post), web_url="", widget_id=None, seat_id=None)  # type: ignore[arg-type]  # not a transport
 
     for one in crossings:
-        writes.add_comments([NewComment(key_of(source, one.comment.id), "7", one.kind, one.text, "Ben", NOON)])
+        writes.add_comments([NewComment(comment_key(source, one.comment.id), "7", one.kind, one.text, "Ben", NOON)])
 
     origin = {one.comment.id: one for one in crossings}
     posted = [one for one in crossings if one.kind is not CommentKind.CUSTOMER_REPLY]
