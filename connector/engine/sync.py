@@ -280,7 +280,7 @@ def plan(engine: Engine, work: Work, directory: Directories) -> None:
     """Decide every field by what has been read so far. Where a reading showed nothing new, the plan is what it was."""
     work.planned_at = engine.now()
     nextcap, crm = work.values(Side.NEXTCAP), work.values(Side.CRM)
-    basis = (nextcap, crm, work.signals, work.writes)
+    basis = (nextcap, crm, work.signals, dict(work.shadows))
     if work.plan is not None and work.basis == basis:
         return
     work.basis = basis

@@ -74,8 +74,8 @@ class Work:
     crm_fresh: bool = False
     plan: Plan | None = None
     planned_at: datetime | None = None
-    basis: tuple[Values, Values, Signals, int] | None = None
-    """What the plan was made from: both sides' values, the signals, and how many writes there had been."""
+    basis: tuple[Values, Values, Signals, dict[str, Shadow]] | None = None
+    """What the plan was made from: both sides' values, the signals and the shadows."""
     signals: Signals = field(default_factory=Signals)
     lines: list[dict[str, Any]] = field(default_factory=list)
     parkings: list[Parking] = field(default_factory=list)
