@@ -151,6 +151,7 @@ def test_a_ticket_merged_into_that_of_another_ticket_asks_a_person(world: Zendes
 def test_a_write_that_was_decided_unread_overwrites_nobody(world: ZendeskWorld) -> None:
     """A person was faster, and no webhook told of it: Zendesk refuses, the ticket is read, all is decided anew."""
     ticket, record = opened(world, priority="low", tags=["a"])
+    assert world.zendesk.deliveries.wait_idle(5)
     eventually(world.is_idle)
     time.sleep(1.1)  # Zendesk counts versions in seconds.
     world.zendesk.deliveries.pause()

@@ -321,10 +321,10 @@ MUTANTS: Mapping[str, Mutant] = {
     "an answer that is a page is not believed": blind("read", {}),
     "an answer that makes no sense is not believed": blind("read", {}),
     "a sweep and a timeline that break are only late": blind("changes", Sweep()),
-    "a create that is answered with an error of theirs is unknown": result("write", meaning(LATE)),
     "a create that is sent again takes nothing back": result(
         "write", lambda written: [replace(one, created=True) for one in written]
     ),
+    "a create that is answered with an error of theirs is unknown": result("write", meaning(LATE)),
     "nothing secret is shown": talks,
     "only the configured address is called": wanders,
     "no address and no log line holds a secret": call("check", logs),
