@@ -17,7 +17,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MOST = 64
-GATHER = 0.008
+GATHER = 0.004
 """Seconds for which a batch waits for as many as there were lately: about what it costs to serve one."""
 
 
@@ -85,7 +85,7 @@ class Together(Generic[T, R]):
             with suppress(sa.exc.StatementError):
                 self._serve(batch)
         finally:
-            self._pass_on(len(batch))
+            self._pass_on()
             for slot in batch:
                 slot.gate.release()
 
@@ -93,19 +93,16 @@ class Together(Generic[T, R]):
         self._enough.wait(GATHER)
         with self._lock:
             batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
-            self._usual -= 1
+            self._usual = max(len(batch), self._usual - 1)
             if len(self._waiting) < self._usual:
                 self._enough.clear()
         for slot in batch:
             slot.is_tried = True
         return batch
 
-    def _pass_on(self, served: int) -> None:
-        """The first of those who came meanwhile serves them, with as many as were served now: they often come again."""
+    def _pass_on(self) -> None:
+        """The first of those who came meanwhile serves them."""
         with self._lock:
-            self._usual = max(self._usual, min(MOST, served + len(self._waiting)))
-            if len(self._waiting) < self._usual:
-                self._enough.clear()
             self._is_served = bool(self._waiting)
             if self._waiting:
                 self._waiting[0].gate.release()
