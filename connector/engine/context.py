@@ -31,8 +31,8 @@ class ActiveMappings(Protocol):
     def those_active(self, connection: sa.Connection, names: Sequence[str]) -> Mapping[str, TicketMapping]:
         """Those of several connections, by name; one that has none that passes is left out."""
 
-    def lately(self, connection: sa.Connection, names: Sequence[str]) -> Mapping[str, TicketMapping]:
-        """The same, as they were at most a second ago."""
+    def lately(self, connection: sa.Connection) -> Mapping[str, TicketMapping]:
+        """Those of all connections, as they were at most a second ago."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,7 @@ class _Known:
 def _from_nextcap(engine: Engine, connection: sa.Connection, held: Held, now: datetime) -> list[str]:
     """Store what these events bring; the connections that have work by it and must be told."""
     known = _known_tickets(engine, connection, {event.ticket_id for _, event in held if event.ticket_id})
-    needs = list(engine.mappings.lately(connection, engine.names).values()) if known else []
+    needs = list(engine.mappings.lately(connection).values()) if known else []
     outcomes: Outcomes = []
     for _, event in held:
         if not event.ticket_id:

@@ -68,15 +68,15 @@ class Mappings:
             if row.version is not None
         }
 
-    def lately(self, connection: sa.Connection, names: Sequence[str]) -> dict[str, TicketMapping]:
-        """Those that were active within the last second, for the door, which asks by far the most often.
+    def lately(self, connection: sa.Connection) -> dict[str, TicketMapping]:
+        """Those of all connections that were active within the last second, for the door, which asks most often.
 
         It asks whether a payload names all that they carry. Should it go wrong in that second, the next event of
         the ticket mends it, or the rotation.
         """
         asked, found = self._lately
         if time.monotonic() - asked > LATELY:
-            found = self.those_active(connection, names)
+            found = self.those_active(connection, sorted(self.files))
             self._lately = time.monotonic(), found
         return found
 
