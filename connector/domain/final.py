@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from connector.domain.decision import STATUS, Decision, Outcome, Signals
+from connector.domain.comparison import Comparison
+from connector.domain.decision import Decision, Outcome, Signals
 from connector.domain.lifecycle import FINAL, Status
 from connector.domain.rules import AfterFinal, Direction, StatusRule
 from connector.domain.ticket import Value
@@ -15,23 +16,18 @@ FOLLOW_UP = "follow_up"
 """Codes of decisions about a status."""
 
 
-def decide_final(
-    rule: StatusRule, present: Status, theirs: Value, *, ours_changed: bool, signals: Signals
-) -> Decision | None:
+def decide_final(rule: StatusRule, seen: Comparison, present: Status, signals: Signals) -> Decision | None:
     """The decision where a status or a reply in Next Cap cannot reach a record that is closed for good; else None."""
-    if not rule.is_final(theirs):
+    if not rule.is_final(seen.theirs):
         return None
-    asks = ours_changed and present not in FINAL and rule.direction is not Direction.TO_NEXTCAP
+    asks = seen.ours_changed and present not in FINAL and rule.direction is not Direction.TO_NEXTCAP
     what = f"the ticket is {present}" if asks else "there is a reply"
-    reason = f"{what}, but the CRM has closed the record for good ({rule.label(theirs)})"
+    reason = f"{what}, but the CRM has closed the record for good ({rule.label(seen.theirs)})"
     if rule.after_final is AfterFinal.PARK or not (asks or signals.unseen_reply):
-        outcome = Outcome.REFUSED
-        return Decision(STATUS, outcome, CLOSED, f"{reason}; a person decides", present.value, theirs) if asks else None
+        return seen.decided(Outcome.REFUSED, CLOSED, f"{reason}; a person decides") if asks else None
     if rule.after_final is AfterFinal.NOTE:
-        told = f"{reason}; an internal note in Next Cap tells agents"
-        return Decision(STATUS, Outcome.LEFT, NOTED, told, present.value, theirs)
-    told = f"{reason}; a follow-up record continues it"
-    return Decision(STATUS, Outcome.FOLLOW_UP, FOLLOW_UP, told, present.value, theirs)
+        return seen.decided(Outcome.LEFT, NOTED, f"{reason}; an internal note in Next Cap tells agents")
+    return seen.decided(Outcome.FOLLOW_UP, FOLLOW_UP, f"{reason}; a follow-up record continues it")
 
 
 def without_final(rule: StatusRule, status: Value, decision: Decision) -> Decision:

@@ -7,12 +7,12 @@ the value translated. So a lossy table, our own write coming back or an edited m
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from connector.domain.comparison import Comparison, Winner, first_taken
 from connector.domain.decision import (
     INCOMPLETE,
-    QUARANTINED,
     QUIET,
     STATUS,
     Decision,
@@ -22,19 +22,9 @@ from connector.domain.decision import (
     Shadow,
     Signals,
     Values,
-    newer_side,
 )
 from connector.domain.final import without_final
-from connector.domain.rules import (
-    Direction,
-    Directories,
-    First,
-    Owner,
-    Rule,
-    TicketMapping,
-    Translate,
-    Untranslatable,
-)
+from connector.domain.rules import Direction, Directories, First, Rule, TicketMapping, Translate, Untranslatable
 from connector.domain.status import decide_status
 from connector.domain.ticket import Side, Value, normal
 
@@ -55,8 +45,10 @@ def plan_sync(
     """
     status = decide_status(mapping.status, link, nextcap=nextcap, crm=crm, now=now, signals=signals)
     shown = crm.get(STATUS, status.crm)
-    decided = (_decide(rule, link, nextcap, crm, people, now) for rule in mapping.rules)
-    fields = [without_final(mapping.status, shown, one) for one in decided]
+    fields = []
+    for rule in mapping.rules:
+        field = _Field(rule, Comparison.of(rule.name, link, nextcap, crm), people)
+        fields.append(without_final(mapping.status, shown, _decide(field, link, nextcap, crm, now)))
     return Plan((_complete(status, mapping, fields, crm), *fields))
 
 
@@ -74,48 +66,67 @@ def _gives(translate: Translate, source: Value, target: Value, people: Directori
         return False
 
 
-def _decide(rule: Rule, link: LinkState, nextcap: Values, crm: Values, people: Directories, now: datetime) -> Decision:
-    shadow = link.shadows.get(rule.name)
-    ours = nextcap.get(rule.name, shadow.nextcap if shadow else None)
-    theirs = crm.get(rule.name, shadow.crm if shadow else None)
-    if rule.name in link.quarantined:
-        return _decision(rule, Outcome.HELD, "quarantined", QUARANTINED, ours, theirs)
-    if link.held.get(rule.name) == (ours, theirs):
-        return _decision(rule, Outcome.HELD, "waits", "still waits for a person", ours, theirs)
-    if shadow is None:
-        first = _first_contact(rule, ours, theirs, people)
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One field of a link: its rule, what both sides say of it, and the people whom their ids mean."""
+
+    rule: Rule
+    seen: Comparison
+    people: Directories
+
+    def to_crm(self, value: Value) -> Value:
+        """Raises `Untranslatable`."""
+        return normal(self.rule.to_crm(value, self.people))
+
+    def to_nextcap(self, value: Value) -> Value:
+        """Raises `Untranslatable`."""
+        return normal(self.rule.to_nextcap(value, self.people))
+
+    def agrees(self) -> bool:
+        """Whether both sides say the same."""
+        return agrees(self.rule, self.seen.ours, self.seen.theirs, self.people)
+
+    def refused(self, problem: Untranslatable) -> Decision:
+        """A value has no counterpart."""
+        return self.seen.decided(Outcome.REFUSED, problem.code, str(problem))
+
+
+def _decide(field: _Field, link: LinkState, nextcap: Values, crm: Values, now: datetime) -> Decision:
+    seen, rule = field.seen, field.rule
+    waiting = seen.waiting(link)
+    if waiting is not None:
+        return waiting
+    if seen.shadow is None:
+        first = _first_contact(field)
         if _is_founded(first, nextcap, crm):
             return first
-        return _decision(rule, Outcome.UNCHANGED, "unobserved", "a side has not been read yet", ours, theirs)
-    ours_changed, theirs_changed = ours != shadow.nextcap, theirs != shadow.crm
-    if not (ours_changed or theirs_changed):
-        return _decision(rule, Outcome.UNCHANGED, "unchanged", "neither side changed", ours, theirs)
-    if agrees(rule, ours, theirs, people):
-        return _decision(rule, Outcome.AGREED, "agreed", "both sides say the same", ours, theirs)
+        return seen.decided(Outcome.UNCHANGED, "unobserved", "a side has not been read yet")
+    if not (seen.ours_changed or seen.theirs_changed):
+        return seen.unchanged()
+    if field.agrees():
+        return seen.agreed()
     if rule.only_on_create:
-        return _decision(rule, Outcome.LEFT, "only_on_create", "written only when created", ours, theirs)
-    if ours_changed and theirs_changed:
-        return _both_changed(rule, link, shadow, ours, theirs, people, now)
-    if ours_changed:
-        return _carry(rule, Side.NEXTCAP, "Next Cap changed", ours, theirs, people)
-    return _carry(rule, Side.CRM, "the CRM changed", ours, theirs, people)
+        return seen.decided(Outcome.LEFT, "only_on_create", "written only when created")
+    if rule.is_set and rule.direction is Direction.BOTH and seen.ours_changed and seen.theirs_changed:
+        return _merge(field, seen.shadow)
+    winner = seen.winner(rule, link, now)
+    return seen.asking() if winner is None else _carry(field, winner)
 
 
-def _first_contact(rule: Rule, ours: Value, theirs: Value, people: Directories) -> Decision:
+def _first_contact(field: _Field) -> Decision:
     """A field without a shadow: new in the mapping, or the link joined two records that were there before."""
-    fills = rule.first is First.FILL_EMPTY
-    one_is_empty = (ours is None) != (theirs is None)
-    if not (fills and one_is_empty) and agrees(rule, ours, theirs, people):
-        return _decision(rule, Outcome.AGREED, "first_agreed", "both sides already say the same", ours, theirs)
-    if rule.first is First.NEXTCAP or (fills and theirs is None):
-        return _carry(rule, Side.NEXTCAP, "first contact: Next Cap's value is taken", ours, theirs, people)
-    if rule.first is First.CRM or (fills and ours is None):
-        return _carry(rule, Side.CRM, "first contact: the CRM's value is taken", ours, theirs, people)
-    if rule.first is First.ASK:
-        return _decision(rule, Outcome.HELD, "first_ask", "first contact: a person chooses", ours, theirs)
-    return _decision(
-        rule, Outcome.LEFT, "first_kept", "first contact: both sides had a value, both are kept", ours, theirs
-    )
+    seen, first = field.seen, field.rule.first
+    fills = first is First.FILL_EMPTY
+    one_is_empty = (seen.ours is None) != (seen.theirs is None)
+    if not (fills and one_is_empty) and field.agrees():
+        return seen.decided(Outcome.AGREED, "first_agreed", "both sides already say the same")
+    if first is First.NEXTCAP or (fills and seen.theirs is None):
+        return _carry(field, first_taken(Side.NEXTCAP))
+    if first is First.CRM or (fills and seen.ours is None):
+        return _carry(field, first_taken(Side.CRM))
+    if first is First.ASK:
+        return seen.asking()
+    return seen.decided(Outcome.LEFT, "first_kept", "first contact: both sides had a value, both are kept")
 
 
 def _is_founded(first: Decision, nextcap: Values, crm: Values) -> bool:
@@ -127,67 +138,34 @@ def _is_founded(first: Decision, nextcap: Values, crm: Values) -> bool:
     return first.name in nextcap and first.name in crm
 
 
-def _both_changed(
-    rule: Rule,
-    link: LinkState,
-    shadow: Shadow,
-    ours: Value,
-    theirs: Value,
-    people: Directories,
-    now: datetime,
-) -> Decision:
-    if rule.direction is Direction.TO_CRM:
-        return _carry(rule, Side.NEXTCAP, "both changed; the field travels only to the CRM", ours, theirs, people)
-    if rule.direction is Direction.TO_NEXTCAP:
-        return _carry(rule, Side.CRM, "both changed; the field travels only to Next Cap", ours, theirs, people)
-    if rule.is_set:
-        return _merge(rule, shadow, ours, theirs, people)
-    if rule.owner is Owner.ASK:
-        return _decision(rule, Outcome.HELD, "conflict", "both sides changed; a person chooses", ours, theirs)
-    if rule.owner is Owner.NEWEST:
-        winner, reason = newer_side(link, rule.name, now)
-    else:
-        winner = Side.NEXTCAP if rule.owner is Owner.NEXTCAP else Side.CRM
-        reason = f"both sides changed; the mapping names {winner} as the owner"
-    return _carry(rule, winner, reason, ours, theirs, people)
-
-
-def _merge(rule: Rule, shadow: Shadow, ours: Value, theirs: Value, people: Directories) -> Decision:
+def _merge(field: _Field, shadow: Shadow) -> Decision:
     """Element by element against the shadow: what either side added is in, what either side removed is out.
 
     Elements of ours that become one in the CRM stay apart: they are in as long as the CRM's one is.
     """
     try:
-        ours_now, ours_then = _elements(ours), _elements(shadow.nextcap)
-        theirs_now, theirs_then = (_elements(rule.to_nextcap(value, people)) for value in (theirs, shadow.crm))
-        images = {item: _image(rule, item, people) for item in ours_now | ours_then}
+        ours_now, ours_then = _elements(field.seen.ours), _elements(shadow.nextcap)
+        theirs_now, theirs_then = (_elements(field.to_nextcap(value)) for value in (field.seen.theirs, shadow.crm))
+        images = {item: _image(field, item) for item in ours_now | ours_then}
         gone = theirs_then - theirs_now
         kept = {item for item in ours_now if item not in ours_then or not images[item] & gone}
         shown = _joined(images[item] for item in kept)
         dropped = _joined(images[item] for item in ours_then - ours_now) & theirs_then
         merged = normal(kept | (theirs_now - shown - dropped))
-        return _decision(
-            rule,
-            Outcome.MERGED,
-            "merged",
-            "both sides changed the set; their additions and removals are both kept",
-            ours,
-            theirs,
-            write_nextcap=merged,
-            write_crm=normal(rule.to_crm(merged, people)),
-        )
+        told = "both sides changed the set; their additions and removals are both kept"
+        return field.seen.decided(Outcome.MERGED, "merged", told, write_nextcap=merged, write_crm=field.to_crm(merged))
     except Untranslatable as problem:
-        return _decision(rule, Outcome.REFUSED, problem.code, str(problem), ours, theirs)
+        return field.refused(problem)
 
 
 def _joined(parts: Iterable[frozenset[str]]) -> frozenset[str]:
     return frozenset().union(*parts)
 
 
-def _image(rule: Rule, item: str, people: Directories) -> frozenset[str]:
+def _image(field: _Field, item: str) -> frozenset[str]:
     """One element of Next Cap's set as it comes back from the CRM; itself where the CRM has no word for it."""
     try:
-        return _elements(rule.to_nextcap(rule.to_crm((item,), people), people))
+        return _elements(field.to_nextcap(field.to_crm((item,))))
     except Untranslatable:
         return frozenset({item})
 
@@ -198,28 +176,27 @@ def _elements(value: Value) -> frozenset[str]:
     return frozenset(value if isinstance(value, tuple) else (str(value),))
 
 
-def _carry(rule: Rule, source: Side, reason: str, ours: Value, theirs: Value, people: Directories) -> Decision:
-    """Write the source's value on the other side, if the field travels that way and has a counterpart.
+def _carry(field: _Field, winner: Winner) -> Decision:
+    """Write the winner's value on the other side, if the field travels that way and has a counterpart.
 
     Where the other side shows that counterpart already, nothing is left to write and the field is settled.
     """
-    towards = Direction.TO_CRM if source is Side.NEXTCAP else Direction.TO_NEXTCAP
-    if rule.direction not in (Direction.BOTH, towards):
-        return _decision(
-            rule, Outcome.LEFT, "one_way", f"{reason}, and the field does not travel that way", ours, theirs
-        )
+    source, reason = winner
+    seen = field.seen
+    if not field.rule.direction.carries(source):
+        return seen.one_way(reason)
     try:
         if source is Side.NEXTCAP:
-            value, shown = normal(rule.to_crm(ours, people)), theirs
+            value, shown = field.to_crm(seen.ours), seen.theirs
         else:
-            value, shown = normal(rule.to_nextcap(theirs, people)), ours
+            value, shown = field.to_nextcap(seen.theirs), seen.ours
     except Untranslatable as problem:
-        return _decision(rule, Outcome.REFUSED, problem.code, str(problem), ours, theirs)
+        return field.refused(problem)
     if value == shown:
-        return _decision(rule, Outcome.AGREED, "agreed", "both sides say the same", ours, theirs)
+        return seen.agreed()
     if source is Side.NEXTCAP:
-        return _decision(rule, Outcome.TO_CRM, "carried", reason, ours, theirs, write_crm=value)
-    return _decision(rule, Outcome.TO_NEXTCAP, "carried", reason, ours, theirs, write_nextcap=value)
+        return seen.decided(Outcome.TO_CRM, "carried", reason, write_crm=value)
+    return seen.decided(Outcome.TO_NEXTCAP, "carried", reason, write_nextcap=value)
 
 
 def _complete(status: Decision, mapping: TicketMapping, fields: list[Decision], crm: Values) -> Decision:
@@ -242,20 +219,3 @@ def _complete(status: Decision, mapping: TicketMapping, fields: list[Decision], 
                 write_crm=None,
             )
     return status
-
-
-def _decision(
-    rule: Rule,
-    outcome: Outcome,
-    code: str,
-    reason: str,
-    ours: Value,
-    theirs: Value,
-    *,
-    write_crm: Value = None,
-    write_nextcap: Value = None,
-) -> Decision:
-    return Decision(rule.name, outcome, code, reason, ours, theirs, write_crm=write_crm, write_nextcap=write_nextcap)
-
-
-__all__ = ["STATUS", "agrees", "plan_sync"]

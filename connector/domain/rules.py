@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from connector.domain.lifecycle import PathPolicy, Status
-from connector.domain.ticket import MISSING, CommentKind, Missing, Person, Record, Value
+from connector.domain.ticket import MISSING, CommentKind, Missing, Person, Record, Side, Value
 
 
 class Direction(StrEnum):
@@ -20,6 +20,10 @@ class Direction(StrEnum):
     BOTH = "both"
     TO_CRM = "to_crm"
     TO_NEXTCAP = "to_nextcap"
+
+    def carries(self, source: Side) -> bool:
+        """Whether what this side says is written on the other."""
+        return self is not (Direction.TO_NEXTCAP if source is Side.NEXTCAP else Direction.TO_CRM)
 
 
 class Owner(StrEnum):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from connector.domain.lifecycle import Status, shortest_path
 from connector.domain.rules import AfterFinal, Direction, StatusRule
-from connector.domain.status import status_agrees
+from connector.domain.status import route, status_agrees
 from connector.domain.ticket import Value
 from connector.mapping.context import Context
 from connector.mapping.labels import options_of
@@ -55,14 +55,6 @@ def asked(rule: StatusRule) -> Iterator[Asked]:
             wanted = rule.status_for(stage, present=present)
             if wanted is not None and rule.to_crm.get(present) != stage and stage not in rule.ignore:
                 yield Asked(stage, present, wanted)
-
-
-def landing(rule: StatusRule, question: Asked) -> Status | None:
-    """The status that Next Cap is walked to: the wanted one, else the first substitute in reach; None for neither."""
-    for target in (question.wanted, *rule.substitutes.get(question.wanted, ())):
-        if shortest_path(question.present, target, rule.policy) is not None:
-            return target
-    return None
 
 
 def _total_to_crm(context: Context, rule: StatusRule) -> None:
@@ -110,7 +102,7 @@ def _reachable(context: Context, rule: StatusRule, rows: Mapping[str, str]) -> N
     """From wherever a CRM value can be set, Next Cap can be walked to what it asks for, or to a substitute."""
     stuck: dict[tuple[str, Status], list[str]] = {}
     for question in asked(rule):
-        if landing(rule, question) is None:
+        if route(rule, question.present, question.wanted) is None:
             stuck.setdefault((question.stage, question.wanted), []).append(question.present.value)
     for (stage, wanted), presents in stuck.items():
         message = (
@@ -142,9 +134,10 @@ def bounces(rule: StatusRule, question: Asked) -> bool:
     Either neither table calls the two the same, or the CRM value is one that Next Cap's statuses are written as and
     this status is written as another. A substitute is at odds by design: the journal remembers it as settled.
     """
-    reached = landing(rule, question)
-    if reached is not question.wanted:
+    way = route(rule, question.present, question.wanted)
+    if way is None or way[0] is not question.wanted:
         return False
+    reached = question.wanted
     if not status_agrees(rule, reached, question.stage, NO_SUBSTITUTES):
         return True
     is_written = question.stage in rule.to_crm.values()

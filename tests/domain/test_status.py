@@ -253,6 +253,7 @@ def test_a_first_contact_of_statuses_is_settled_as_the_mapping_says(first: First
     decision = decide_status("waiting_customer", CLOSED, shadow=None, rule=changed(first=first))
 
     assert decision.outcome is outcome
+    assert decision.code == ("first_ask" if first is First.ASK else "carried")
 
 
 @pytest.mark.parametrize("first", First)
