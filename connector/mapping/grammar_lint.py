@@ -111,6 +111,10 @@ def _check_creation(grammar: Grammar, report: Report) -> None:
     if not create.is_repeatable and grammar.find is None:
         told = "a create whose answer is lost could be made twice: say is_repeatable, or declare 'find'"
         report.add_at_key("M707", told, "adapter", "create")
+    if create.is_repeatable and grammar.find is None:
+        told = "a create whose answer is lost is sent again, unseen: if it is an upsert, that takes back what people "
+        told += "changed meanwhile; if by a key, the CRM may have forgotten it by then. Declare 'find'"
+        report.add("M708", told, "adapter", "create", "is_repeatable")
     if create.item is None and create.id is None:
         report.add_at_key("M704", "say where the answer shows the new ticket: item, or id", "adapter", "create")
 

@@ -66,9 +66,10 @@ CODES: Mapping[str, str] = {
     "M705": "a field is not declared",
     "M706": "a list may leave something out",
     "M707": "a ticket could be made twice",
+    "M708": "a person's change could be taken back",
 }
 GUESSES = 100
-WARNINGS = frozenset({"M208", "M212", "M306", "M407", "M706"})
+WARNINGS = frozenset({"M208", "M212", "M306", "M407", "M706", "M708"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from .kernel import Delivery as Sent
 TOKEN = "example-token-5f0c2a"
 SECRET = "whsec_" + base64.b64encode(b"example-crm-webhook-secret").decode()
 RETRIES = (1.0, 5.0, 30.0, 120.0)
-SETTINGS: Mapping[str, Any] = {"webhook_url": "", "calls": 600, "retry_factor": 1.0, "rule": {}}
+SETTINGS: Mapping[str, Any] = {"webhook_url": "", "calls": 600, "retry_factor": 1.0, "rule": {}, "replays": False}
 
 
 def sign(secret: str, message_id: str, seconds: int, body: bytes) -> dict[str, str]:
@@ -66,12 +66,13 @@ class Example(Imitation):
 
     def configure(self, **changes: Any) -> None:
         """`webhook_url`, `calls` a minute, `retry_factor` of the webhooks' waits; `rule`: fields that the CRM itself
-        gives each ticket when it has been made by a call.
+        gives each ticket when it has been made by a call; `replays`: a repeated create is answered as the first was.
         """
         if unknown := changes.keys() - SETTINGS.keys():
             raise ValueError(f"there is no setting {', '.join(sorted(unknown))}")
         self.settings |= changes
         self.desk.rule = self.desk.checked(self.settings["rule"])
+        self.desk.replays = bool(self.settings["replays"])
         self.limit.limit = int(self.settings["calls"])
         self.deliveries.retry_factor = float(self.settings["retry_factor"])
 

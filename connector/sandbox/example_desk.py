@@ -80,6 +80,8 @@ class Desk:
         self.now, self.announce = now, announce
         self.tickets: dict[int, Ticket] = {}
         self.by_key: dict[str, int] = {}
+        self.first: dict[int, dict[str, Any]] = {}
+        self.replays = False
         self.rule: Mapping[str, Any] = {}
         self._notes = 0
 
@@ -126,6 +128,7 @@ class Desk:
         who = {name: (customer or {}).get(name) for name in ("email", "name", "phone")}
         made = Ticket(len(self.tickets) + 1, blank | dict(values), who, self.now())
         self.tickets[made.id] = made
+        self.first[made.id] = made.view()
         if key:
             self.by_key[key] = made.id
         self.announce("ticket.created", made, None)

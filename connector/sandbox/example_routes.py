@@ -98,10 +98,11 @@ def _add_writing(app: Flask, desk: Callable[[], Desk]) -> None:
         body = _body("ticket", "customer")
         values = desk().checked(body.get("ticket"))
         made, is_new = desk().create(values, body.get("customer"), request.headers.get("Idempotency-Key", ""))
-        answer = jsonify({"data": made.view()})
+        as_first = is_new or desk().replays
+        answer = jsonify({"data": desk().first[made.id] if as_first else made.view()})
         if is_new:
             desk().update(made, desk().rule)
-        return answer, 201 if is_new else 200
+        return answer, 201 if as_first else 200
 
     @app.patch("/api/tickets/<ticket>")
     def update(ticket: str) -> Response:

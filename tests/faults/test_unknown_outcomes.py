@@ -80,6 +80,32 @@ def test_what_people_change_on_a_record_before_its_maker_knows_of_it(worlds: Cal
     assert [one.subject for one in world.desk.of(ticket)] == [f"{words}, edited"]
 
 
+def test_a_create_that_is_sent_again_unseen_takes_nothing_back(worlds: Callable[..., CrmWorld]) -> None:
+    """A declared CRM without `find` answers a repeat as it did the first time: what was changed since is read."""
+    world, words = worlds("example"), f"Word {next(_numbers)} of many"
+    file = world.site.mapping_file
+    with_find = file.read_text()
+    file.write_text(with_find[: with_find.index("  find:\n")] + with_find[with_find.index("  create:\n") :])
+    take_over(world)
+    world.account.configure(replays=True)
+    world.account.faults.add("lost_answer", method="POST", path="/api/tickets$")
+    ticket = world.ticket(subject=words, priority="low")
+    world.deliver()
+    world.drain()
+
+    world.desk.edit(world.record_id(ticket), "subject", f"{words}, edited")
+    world.mail("example")
+    world.nextcap.set_fields(ticket, {"priority": "urgent"})
+    rest(world)
+    world.account.configure(replays=False)
+    file.write_text(with_find)
+    take_over(world)
+
+    assert world.nextcap.ticket(ticket)["subject"] == f"{words}, edited"
+    assert world.nextcap.ticket(ticket)["priority"] == "urgent"
+    assert [(one.subject, one.priority) for one in world.desk.of(ticket)] == [(f"{words}, edited", "urgent")]
+
+
 def test_what_people_change_on_a_ticket_before_its_maker_knows_of_it(worlds: Callable[..., CrmWorld]) -> None:
     """The same in Next Cap, while the record that it was made from is changed too."""
     world, words = worlds("hubspot"), f"Word {next(_numbers)} of many"
@@ -98,6 +124,12 @@ def test_what_people_change_on_a_ticket_before_its_maker_knows_of_it(worlds: Cal
     assert world.desk.record(record).subject == world.nextcap.ticket(ticket)["subject"] == f"{words}, edited"
     assert world.desk.record(record).priority == "HIGH"
     assert world.nextcap.ticket(ticket)["priority"] == "high"
+
+
+def take_over(world: CrmWorld) -> None:
+    """Activate the mapping file, and go on in a process that knows no other."""
+    world.process.runtime.import_mappings()
+    world.restart()
 
 
 def rest(world: CrmWorld) -> None:

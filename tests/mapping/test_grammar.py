@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "mappings" / "custom-example.yaml").read_text()
 PAGE = (ROOT / "docs" / "crm" / "custom.md").read_text()
 
+FIND = EXAMPLE[EXAMPLE.index("  find:\n") : EXAMPLE.index("  create:\n")]
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -53,6 +55,7 @@ CASES = [
     Case("M705", "    crm: description\n", "    crm: «desciption\n", "description"),
     Case("M706", "paging: {kind: cursor, next: next, param: cursor}", "paging: {kind: «page, param: page}"),
     Case("M707", "    external_id: nextcap_ticket_id\n", ""),
+    Case("M708", FIND, ""),
     Case("M707", 'headers: {Idempotency-Key: "nextcap-{external_id}"}', "headers: {}"),
 ]
 
@@ -96,9 +99,8 @@ def test_the_example_has_no_mistake() -> None:
 
 def test_a_create_that_can_neither_be_repeated_nor_found_is_refused() -> None:
     text = EXAMPLE.replace("    is_repeatable: true           # the same key makes no second ticket\n", "")
-    start, end = text.index("  find:\n"), text.index("  create:\n")
 
-    (problem,) = found(text[:start] + text[end:])
+    (problem,) = found(text.replace(FIND, ""))
 
     assert problem.code == "M707"
 

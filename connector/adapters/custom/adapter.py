@@ -26,7 +26,7 @@ LATELY = timedelta(days=7)
 MISSED = "`changes` lists a ticket that `read` does not find: is `record: id` what `read` asks for?"
 PRIVATE = "PrivateAddress"
 LACKS: Mapping[str, str] = {
-    "find": "existing tickets are not found before a new one is made",
+    "find": "existing tickets are not found before a new one is made, nor what a create made whose answer was lost",
     "create": "no ticket is made in this CRM",
     "changes": "what no webhook told of is found by a slow rotation only",
     "deleted": "a deleted ticket is noticed when it is next read",
