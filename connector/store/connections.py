@@ -61,6 +61,11 @@ def ring(connection: sa.Connection, names: Sequence[str], now: datetime) -> list
     return sorted(row.name for row in connection.execute(_ring, {"names": list(names), **ring_times(now)}))
 
 
+def lock(connection: sa.Connection, name: str) -> None:
+    """Let nobody else lock or change this connection's row before the transaction ends. Tickets are locked before."""
+    connection.execute(sa.select(connections.c.name).where(connections.c.name == name).with_for_update())
+
+
 def acquire(connection: sa.Connection, name: str, *, owner: str, now: datetime, until: datetime) -> Lease | None:
     """Become the one who drains this connection, unless somebody is, or it is paused. Answers the bell."""
     free = sa.or_(connections.c.lease_until.is_(None), connections.c.lease_until <= now)

@@ -250,13 +250,6 @@ def attach_record(connection: sa.Connection, link: LinkRow, record_id: str, now:
     )
 
 
-def sharer(connection: sa.Connection, link: LinkRow, record_id: str, names: Sequence[str]) -> str | None:
-    """The connection among these whose link of the same ticket holds this record."""
-    same = (links.c.ticket_id == link.ticket.id) & (links.c.id != link.id) & (links.c.record_id == record_id)
-    found = connection.execute(sa.select(links.c.connection).where(same, among(links.c.connection, names)))
-    return found.scalars().first()
-
-
 def follow(connection: sa.Connection, link: LinkRow, record_id: str) -> None:
     """The record was merged into this one. One that another link holds raises IntegrityError."""
     connection.execute(links.update().where(links.c.id == link.id).values(record_id=record_id))

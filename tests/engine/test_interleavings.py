@@ -9,14 +9,16 @@ import pytest
 import sqlalchemy as sa
 
 from connector.adapters.base import Event, EventKind
+from connector.domain.errors import NeedsReview
 from connector.domain.ticket import Person
+from connector.engine import sharing
 from connector.engine.context import NEXTCAP
 from connector.engine.intake import Arrival, take
 from connector.store import claims, links, rotation, small, tables
-from connector.store.links import Look
+from connector.store.links import LinkRow, Look
 
 from .harness import World
-from .process import HUBSPOT, everywhere
+from .process import HUBSPOT, SECOND, everywhere
 
 READ, UPDATE, UPSERT = "POST /tickets/batch/read", "POST /tickets/batch/update", "POST /tickets/batch/upsert"
 
@@ -317,3 +319,33 @@ def test_a_sweep_and_the_end_of_a_pass_do_not_wait_for_each_other(world: World) 
     sweeping.join(10)
 
     assert [world.due_in(ticket) for ticket, _ in pairs] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("db_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("name", [HUBSPOT, SECOND])
+def test_of_two_links_that_follow_a_merge_into_one_record_at_once_one_does(wide_world: World, name: str) -> None:
+    """Of two tickets and one account: the other, of the same connection or another, is left to a person."""
+    account = (HUBSPOT, SECOND)
+    engine = wide_world.new_process(neighbours=dict.fromkeys(account, account)).engine
+    tickets = [wide_world.linked(subject=subject)[0] for subject in ("One", "Two")]
+    pair = wide_world.link(tickets[0], HUBSPOT), wide_world.link(tickets[1], name)
+    outcomes: list[str] = []
+
+    def lead(link: LinkRow) -> None:
+        try:
+            sharing.follow(engine, link, "the survivor")
+            outcomes.append("followed")
+        except NeedsReview as problem:
+            outcomes.append(problem.code)
+
+    threads = [threading.Thread(target=lead, args=(one,)) for one in pair]
+    with engine.db.write() as connection:
+        connection.execute(sa.select(tables.links.c.id).where(tables.links.c.id == pair[0].id).with_for_update())
+        for thread in threads:  # The first has looked, and waits to write; then the other looks.
+            thread.start()
+            thread.join(0.3)
+    for thread in threads:
+        thread.join(10)
+
+    assert sorted(outcomes) == ["followed", "merged_into_another"]
+    assert [row.record_id for row in wide_world.rows(tables.links)].count("the survivor") == 1
