@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from connector.adapters.base import Change, ChangeKind, NewComment, Written
 from connector.adapters.calls import Outcome, chunks
-from connector.domain.errors import ConnectorError, NotSupported, Refused, RetryLater
+from connector.domain.errors import ConnectorError, NeedsReview, NotSupported, Refused, RetryLater
 from connector.domain.ticket import Record
 
 W = TypeVar("W", Change, NewComment)
@@ -71,21 +71,13 @@ def add_in_order(
     return _in_turns(parts, send, stops=lambda _: True)
 
 
-def made_before(changes: Sequence[Change], records: Finds, our_id: str) -> dict[str, Written]:
-    """Of these CREATEs, by key, those that were sent before and whose record is there, as it is shown now.
-
-    To upsert them again would take back what people have changed since.
-    """
-    before = [one for one in changes if one.repeated]
-    if not before:
-        return {}
-    fields = sorted({name for one in before for name in one.values})
-    found = records.find(our_id, [str(one.external_id) for one in before], fields)
-    return {
-        one.key: Written(one.key, id=record.id, record=record, created=False)
-        for one in before
-        for record in found[str(one.external_id)][:1]
-    }
+def only_one(found: Sequence[Record]) -> Record | None:
+    """The record that carries our id, if there is one. Raises NeedsReview where there are several."""
+    if len(found) > 1:
+        ids = tuple(one.id for one in found)
+        told = f"{len(ids)} records carry our id ({', '.join(ids)}): a person chooses one"
+        raise NeedsReview(told, code="ambiguous", candidates=ids)
+    return found[0] if found else None
 
 
 def one_by_one(act: Callable[[W], Written]) -> Callable[[Sequence[W]], list[Written]]:

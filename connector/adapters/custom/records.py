@@ -14,7 +14,7 @@ from connector.adapters.custom.client import Client, Page, judged
 from connector.adapters.custom.shapes import at, filled, is_true, listed, native, text_at, written
 from connector.adapters.people import requester_of
 from connector.adapters.times import EPOCH, iso, moment
-from connector.adapters.turns import one_by_one, write_changes
+from connector.adapters.turns import one_by_one, only_one, write_changes
 from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.ticket import Record, Requester, Value
 from connector.mapping.grammar import Changes, FieldDeclaration, UpdateMany
@@ -116,12 +116,12 @@ class Records:
         return write_changes(changes, create=create, update=self._update_all, size=size, system=self._system)
 
     def probe(self, change: Change) -> Record | None:
-        """The ticket that a CREATE left behind, found by our id."""
+        """The ticket that a CREATE left behind, found by our id. Raises NeedsReview where there are several."""
         our_id = self._client.grammar.record.external_id
         if not our_id or self._client.grammar.find is None:
             return None
-        found = self.find(our_id, [str(change.external_id)], tuple(change.values))
-        return next(iter(found[str(change.external_id)]), None)
+        ours = str(change.external_id)
+        return only_one(self.find(our_id, [ours], tuple(change.values))[ours])
 
     def _create(self, change: Change) -> Written:
         """Make the ticket. What a repeat names may be what the first try made, whatever its answer says of that: so

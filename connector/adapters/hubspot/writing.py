@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Change, Json, Written
@@ -14,9 +13,9 @@ from connector.adapters.hubspot.api import BATCH, Api, by
 from connector.adapters.hubspot.records import Records
 from connector.adapters.hubspot.schema import OUR_ID, Catalogue, as_text
 from connector.adapters.people import Contacts, Found, first_and_last
-from connector.adapters.turns import made_before, write_changes
+from connector.adapters.upserts import Upserts
 from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater, UnknownOutcome
-from connector.domain.ticket import Record, Requester, Value
+from connector.domain.ticket import Requester, Value
 
 UPSERT: Final = "/crm/objects/{objects}/tickets/batch/upsert"
 UPDATE: Final = "/crm/objects/{objects}/tickets/batch/update"
@@ -61,39 +60,25 @@ class Customers(Contacts):
         return {address: _made(outcome) for address, outcome in outcomes.items()}
 
 
-class Writing:
+class Writing(Upserts):
     """Creates and changes tickets."""
 
+    system, our_id, size = "hubspot", OUR_ID, BATCH
+
     def __init__(self, api: Api, catalogue: Catalogue, records: Records, contacts: Contacts) -> None:
-        self._api, self._catalogue, self._records, self._contacts = api, catalogue, records, contacts
+        super().__init__(catalogue, records, contacts)
+        self._api, self._records = api, records
 
-    def write(self, changes: Sequence[Change]) -> list[Written]:
-        """One outcome for each, a hundred a call; a ticket's changes go in order."""
-        acts = {"create": self._create, "update": self._update}
-        return write_changes(changes, **acts, size=BATCH, system="hubspot", expect=self._catalogue.expect)
-
-    def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:  # noqa: ARG002 - our id says it all
-        """The ticket that a CREATE left behind, found by our id; its contact may not be joined."""
-        found = self._records.find(OUR_ID, [str(change.external_id)], tuple(change.values))
-        return next(iter(found[str(change.external_id)]), None)
-
-    def _create(self, changes: Sequence[Change]) -> list[Written]:
-        """Upsert on our id what is not there yet, then join the contacts. Repeating it is harmless."""
-        try:
-            made = made_before(changes, self._records, OUR_ID)
-            contacts = self._contacts.resolve([one.requester for one in changes])
-        except RetryLater as error:
-            return [Written(one.key, error=error) for one in changes]
+    def upsert(self, changes: Sequence[Change], contacts: Found) -> dict[str, Written]:  # noqa: ARG002 - joined later
+        """What became of each CREATE, without its contact."""
         inputs: dict[str, Json] = {
-            one.key: {"id": one.external_id, "idProperty": OUR_ID, "properties": _texts(one.values)}
-            for one in changes
-            if one.key not in made
+            one.key: {"id": one.external_id, "idProperty": OUR_ID, "properties": _texts(one.values)} for one in changes
         }
         outcomes = self._api.batch_write(UPSERT, inputs, by(OUR_ID))
-        made |= {one.key: self._written(one, outcomes[one.key]) for one in changes if one.key in inputs}
-        return self._join(changes, made, contacts)
+        return {one.key: self._written(one, outcomes[one.key]) for one in changes}
 
-    def _update(self, changes: Sequence[Change]) -> list[Written]:
+    def update(self, changes: Sequence[Change]) -> list[Written]:
+        """What became of each UPDATE."""
         inputs: dict[str, Json] = {one.key: {"id": one.record_id, "properties": _texts(one.values)} for one in changes}
         outcomes = self._api.batch_write(UPDATE, inputs)
         return [self._written(one, outcomes[one.key]) for one in changes]
@@ -109,7 +94,7 @@ class Writing:
         record = self._records.record({**outcome, "properties": dict.fromkeys(cleared) | shown}, told)
         return Written(change.key, id=record.id, record=record, created=bool(outcome.get("new")))
 
-    def _join(self, changes: Sequence[Change], made: Mapping[str, Written], contacts: Found) -> list[Written]:
+    def joined(self, changes: Sequence[Change], made: Mapping[str, Written], contacts: Found) -> list[Written]:
         """Join each new ticket to its contact: all in one call, or where that is refused in part each alone."""
         ready = {one.key: one for one in changes if made[one.key].error is None and contacts.of(one.requester)}
         pairs = [(made[key].id, contacts.of(one.requester)) for key, one in ready.items()]

@@ -97,9 +97,11 @@ def _outcomes(told: Json, records: Mapping[str, Json], about: str) -> dict[str, 
     """The items of an answer come in the order of the request."""
     if not isinstance(told, list) or len(told) != len(records):
         return dict.fromkeys(records, lost("salesforce", f"the answer to {about} does not fit"))
-    about = f"salesforce {about}"
+    others = [error for item in told for error in item.get("errors") or ()]
     return {
-        key: item if item.get("success") else refusal(cause_of(item.get("errors") or ()), told=about, status=200)
+        key: item
+        if item.get("success")
+        else refusal(cause_of([*(item.get("errors") or [{}]), *others]), told=f"salesforce {about}", status=200)
         for key, item in zip(records, told, strict=True)
     }
 
@@ -112,14 +114,15 @@ def next_path(told: object) -> str:
 
 
 def is_id(told: object) -> bool:
-    """Whether a text has the form of a record id."""
-    return ID.fullmatch(str(told)) is not None
+    """Whether a text can be a record's id; of eighteen characters, the last three must fit the others."""
+    text = str(told)
+    return ID.fullmatch(text) is not None and long_id(text).startswith(text)
 
 
 def long_id(told: object) -> str:
     """The eighteen characters of an id: the last three say which of the others are capitals. Empty of nothing."""
     text = str(told or "")
-    if not is_id(text):
+    if not ID.fullmatch(text):
         return text
     groups = (text[start : start + 5] for start in range(0, 15, 5))
     return text[:15] + "".join(

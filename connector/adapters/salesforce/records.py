@@ -10,17 +10,16 @@ from typing import Final
 from simple_salesforce.format import format_soql
 
 from connector.adapters.base import Commented, Json, Sweep
-from connector.adapters.calls import chunks, still_there
+from connector.adapters.calls import still_there
 from connector.adapters.people import requester_of
 from connector.adapters.reading import by_value, places_in, places_text
-from connector.adapters.salesforce.api import BATCH, Api, is_id, long_id, next_path
+from connector.adapters.salesforce.api import Api, is_id, long_id, next_path
 from connector.adapters.salesforce.forms import COMMENTS, PREFIX, SHAPES, in_force
-from connector.adapters.salesforce.schema import Catalogue
+from connector.adapters.salesforce.schema import STAMP, Catalogue
 from connector.adapters.times import iso, moment
 from connector.domain.errors import ConnectorError, Gone, Refused
 from connector.domain.ticket import Record, Requester
 
-STAMP: Final = "SystemModstamp"
 CASE, GONE = "Case", "gone"
 FATE: Final = "SELECT Id, IsDeleted, MasterRecordId FROM Case WHERE Id = {id}"
 CUSTOMERS: Final = (
@@ -38,33 +37,27 @@ class Records:
 
     def read(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Record]:
         """The live cases by id, two hundred a call. Deleted, merged away and unknown ones are left out."""
-        found: dict[str, Record] = {}
-        for part in chunks([one for one in dict.fromkeys(ids) if is_id(one)], BATCH):
-            for asked, row in zip(part, self._retrieve(part, fields), strict=False):
-                if row and not row.get("IsDeleted"):
-                    found[asked] = self.record(row, fields)
-        return found
-
-    def _retrieve(self, ids: Sequence[str], fields: Sequence[str], *, anew: bool = False) -> list[Json]:
-        self._catalogue.expect(fields, anew=anew)
-        known = [*self._catalogue.known(fields), STAMP, "IsDeleted"]
-        body = {"ids": list(ids), "fields": list(dict.fromkeys(["Id", *known]))}
-        try:
-            return list(self._api.send("POST", "/composite/sobjects/Case", json=body, reads=True, shape=list).json)
-        except Refused as error:
-            if error.code != "invalid_field" or anew:
-                raise
-            return self._retrieve(ids, fields, anew=True)
+        found = {one.id: one for one in self._held("Id", list(filter(is_id, ids)), fields)}
+        return {one: found[long_id(one)] for one in ids if long_id(one) in found}
 
     def find(self, field: str, values: Sequence[str], fields: Sequence[str]) -> dict[str, list[Record]]:
         """The live cases whose field holds one of the values."""
-        self._catalogue.expect([field, *fields])
-        wanted = self._catalogue.known([field, *fields])
-        if field not in wanted:
+        return by_value(self._held(field, values, [field, *fields]), field, values)
+
+    def _held(self, field: str, values: Sequence[str], fields: Sequence[str], *, anew: bool = False) -> list[Record]:
+        """The live cases whose field holds one of the values; fields that were hidden meanwhile are left out."""
+        if not values:
+            return []
+        columns = self._catalogue.columns([field, *fields], anew=anew)
+        if field not in columns:
             raise Refused(f"salesforce: Case has no field {field}", code="invalid_field", field=field)
-        soql = f"SELECT {self._columns(wanted)} FROM Case WHERE {field} IN {{ids}}"  # noqa: S608 - names of the schema
-        found = [self.record(row, [field, *fields]) for row in self._api.rows_of(soql, values)]
-        return by_value(found, field, values)
+        soql = f"SELECT {', '.join(columns)} FROM Case WHERE {field} IN {{ids}}"  # noqa: S608 - names of the schema
+        try:
+            return [self.record(row, fields) for row in self._api.rows_of(soql, values)]
+        except Refused as error:
+            if error.code != "invalid_field" or anew:
+                raise
+            return self._held(field, values, fields, anew=True)
 
     def changes(self, since: datetime, fields: Sequence[str], after: str = "") -> Sweep:
         """One page each of changed cases, changed entries of every form and deleted cases, in one call.
@@ -91,8 +84,7 @@ class Records:
         )
 
     def _places(self, since: datetime, fields: Sequence[str]) -> dict[str, str]:
-        self._catalogue.expect(fields)
-        columns, url = self._columns(self._catalogue.known(fields)), self._api.query_url
+        columns, url = ", ".join(self._catalogue.columns(fields)), self._api.query_url
         cases = f"SELECT {columns} FROM Case WHERE {STAMP} >= {iso(since)} ORDER BY {STAMP}, Id"  # noqa: S608 - names of the schema
         entries = {one.name: url(one.since(iso(since))) for one in in_force(self._forms())}
         return {CASE: url(cases), **entries, GONE: url(_deleted(since), deleted=True)}
@@ -120,9 +112,6 @@ class Records:
         """A case as Salesforce shows it. What is not in the row is left out, not empty. Makes no call."""
         values = {name: self._catalogue.native(name, row[name]) for name in fields if name in row}
         return Record(long_id(row["Id"]), values, version=moment(row.get(STAMP)))
-
-    def _columns(self, fields: Sequence[str]) -> str:
-        return ", ".join(dict.fromkeys(["Id", *fields, STAMP]))
 
 
 def _deleted(since: datetime) -> str:

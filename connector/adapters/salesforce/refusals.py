@@ -69,8 +69,8 @@ def first_of(told: Any) -> Mapping[str, Any]:
 
 
 def cause_of(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Of a record's errors the one that is to blame."""
-    return next((one for one in errors if one.get("statusCode") != ROLLED_BACK), errors[0] if errors else {})
+    """The first of these errors that is to blame, not that of a record which was rolled back for another's sake."""
+    return next((one for one in errors if one.get("statusCode") != ROLLED_BACK), {})
 
 
 def refusal(error: Mapping[str, Any], *, told: str, status: int) -> ConnectorError:

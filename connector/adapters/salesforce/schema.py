@@ -17,6 +17,7 @@ from connector.domain.errors import Refused
 from connector.domain.schema import FieldSchema, Option, Schema
 from connector.domain.ticket import Value, normal
 
+STAMP: Final = "SystemModstamp"
 RECORD_TYPE: Final = "RecordTypeId"
 STATUS: Final = "Status"
 OWNER: Final = "OwnerId"
@@ -49,9 +50,11 @@ class Catalogue(FieldCatalogue):
         """The fields; their values are read right without the statuses of each record type."""
         return self._read(self._api.send("GET", DESCRIBE).json, [])
 
-    def known(self, names: Iterable[str]) -> list[str]:
-        """Those of the names that Case has and our user may see. Makes no call."""
-        return [one for one in dict.fromkeys(names) if one in self._fields]
+    def columns(self, names: Iterable[str], *, anew: bool = False) -> list[str]:
+        """What to ask for: the id, the version, and those of the names that Case has and our user may see."""
+        asked = dict.fromkeys(["Id", *names, STAMP])
+        self.expect(asked, anew=anew)
+        return [one for one in asked if one in self._fields]
 
     def native(self, name: str, raw: object) -> Value:
         """A value as read, in normal form: words, digits, moments with Z, sets. Makes no call."""
@@ -86,7 +89,7 @@ class Catalogue(FieldCatalogue):
         return shortened(text.rstrip() if kind == "textarea" else text.strip(), self._lengths.get(name, 0))
 
     def _read(self, told: Json, types: list[tuple[str, str]]) -> Schema:
-        listed, statuses = told.get("fields") or (), self._statuses(types)
+        listed, statuses = told["fields"], self._statuses(types)
         self._lengths = {
             str(one["name"]): int(one.get("length") or 0)
             for one in listed

@@ -82,7 +82,7 @@ class Fields:
 
     def _seen(self) -> dict[str, Json]:
         """Our fields that are there and that our user may see."""
-        listed = self._api.send("GET", DESCRIBE).json.get("fields") or ()
+        listed = self._api.send("GET", DESCRIBE).json["fields"]
         return {str(one["name"]): one for one in listed if one["name"] in FIELDS}
 
     def _lacking_rights(self) -> list[str]:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Final
 
 from connector.adapters.base import Change, Json, Written
 from connector.adapters.calls import Outcome, conflict
-from connector.adapters.people import Contacts, address_of, is_address
+from connector.adapters.people import Contacts, Found, address_of, first_and_last, is_address
 from connector.adapters.salesforce.api import BATCH, COLLECTION, Api, long_id
 from connector.adapters.salesforce.records import Records
 from connector.adapters.salesforce.schema import Catalogue
 from connector.adapters.salesforce.setup import OUR_ID
-from connector.adapters.turns import made_before, write_changes
-from connector.domain.errors import ConnectorError, Refused, RetryLater
+from connector.adapters.upserts import Upserts
+from connector.domain.errors import ConnectorError, Refused
 from connector.domain.ticket import Record, Requester
 
 UPSERT: Final = f"{COLLECTION}/Case/{OUR_ID}"
@@ -45,52 +44,38 @@ class SalesforceContacts(Contacts):
         return {key: one if isinstance(one, ConnectorError) else long_id(one["id"]) for key, one in outcomes.items()}
 
 
-class Writing:
+class Writing(Upserts):
     """Writes. Assignment rules of the org do not touch what we write, unless `auto_assign` lets them."""
 
+    system, our_id, size = "salesforce", OUR_ID, BATCH
+
     def __init__(self, api: Api, records: Records, catalogue: Catalogue, *, auto_assign: bool) -> None:
-        self._api, self._records, self._catalogue = api, records, catalogue
-        self._contacts = SalesforceContacts(api)
+        super().__init__(catalogue, records, SalesforceContacts(api))
+        self._api, self._values = api, catalogue
         self._headers = {"Sforce-Auto-Assign": "TRUE" if auto_assign else "FALSE"}
 
-    def write(self, changes: Sequence[Change]) -> list[Written]:
-        """One outcome for each, two hundred a call; a case's changes go in order."""
-        acts = {"create": self._create, "update": self._update}
-        return write_changes(changes, **acts, size=BATCH, system="salesforce", expect=self._catalogue.expect)
-
-    def probe_create(self, change: Change, *, sent_at: datetime) -> Record | None:  # noqa: ARG002 - our id says it all
-        """The case that a CREATE of unknown outcome left behind; repeating the CREATE is as safe."""
-        our_id = str(change.external_id)
-        return next(iter(self._records.find(OUR_ID, [our_id], tuple(change.values))[our_id]), None)
-
-    def _create(self, changes: Sequence[Change]) -> list[Written]:
-        """Upsert on our id what is not there yet. Repeating it is harmless."""
-        try:
-            made = made_before(changes, self._records, OUR_ID)
-            contacts = self._contacts.resolve([one.requester for one in changes])
-        except RetryLater as error:
-            return [Written(one.key, error=error) for one in changes]
+    def upsert(self, changes: Sequence[Change], contacts: Found) -> dict[str, Written]:
+        """What became of each CREATE. One whose contact is gone is made again with another."""
         inputs: dict[str, Json] = {}
-        fresh = [one for one in changes if one.key not in made]
-        for one in fresh:
+        for one in changes:
             asks = _supplied(one.requester, contacts.of(one.requester))
             inputs[one.key] = _case({**asks, **self._raw(one), OUR_ID: one.external_id})
         outcomes = self._api.write("PATCH", UPSERT, inputs, headers=self._headers)
-        for one in fresh:
+        for one in changes:
             outcome = outcomes[one.key]
             if isinstance(outcome, Refused) and outcome.field == CONTACT:
                 self._contacts.forget(contacts.of(one.requester) or "")
                 outcomes[one.key] = conflict("salesforce", outcome)
-        made |= {one.key: self._written(one, outcomes[one.key], contacts.warning(one.requester)) for one in fresh}
-        return [made[one.key] for one in changes]
+        return {one.key: self._written(one, outcomes[one.key], contacts.warning(one.requester)) for one in changes}
 
-    def _update(self, changes: Sequence[Change]) -> list[Written]:
+    def update(self, changes: Sequence[Change]) -> list[Written]:
+        """What became of each UPDATE."""
         inputs = {one.key: _case({"id": one.record_id, **self._raw(one)}) for one in changes}
         outcomes = self._api.write("PATCH", COLLECTION, inputs, headers=self._headers)
         return [self._written(one, outcomes[one.key]) for one in changes]
 
     def _raw(self, change: Change) -> dict[str, Json]:
-        return {name: self._catalogue.raw(name, value) for name, value in change.values.items()}
+        return {name: self._values.raw(name, value) for name, value in change.values.items()}
 
     def _written(self, change: Change, outcome: Outcome, warnings: tuple[str, ...] = ()) -> Written:
         """The answer names no values: what we sent, in Salesforce's form, is what it shows."""
@@ -99,7 +84,7 @@ class Writing:
         if isinstance(outcome, ConnectorError):
             return Written(change.key, id=change.record_id or "", error=outcome)
         record_id = long_id(outcome.get("id") or change.record_id)
-        shown = {name: self._catalogue.native(name, raw) for name, raw in self._raw(change).items()}
+        shown = {name: self._values.native(name, raw) for name, raw in self._raw(change).items()}
         created = bool(outcome.get("created", False))
         return Written(change.key, record_id, Record(record_id, shown), created=created, warnings=warnings)
 
@@ -109,8 +94,8 @@ def _case(fields: Mapping[str, Json]) -> Json:
 
 
 def _contact(address: str, requester: Requester) -> Json:
-    first, _, last = (requester.name or "").strip().rpartition(" ")
-    names = {"FirstName": first[:40] or None, "LastName": (last or address)[:80]}
+    first, last = first_and_last(requester)
+    names = {"FirstName": first[:40] if last else None, "LastName": (last or first or address)[:80]}
     return {"attributes": {"type": "Contact"}, "Email": address, **names, "Phone": (requester.phone or "")[:40] or None}
 
 

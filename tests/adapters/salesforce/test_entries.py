@@ -164,7 +164,7 @@ def test_a_thousand_changes_of_two_hundred_cases_with_their_conversations_are_fi
 
     assert not [one for one in (*written.values(), *said.values()) if one.error]
     assert arena.calls() == [
-        "POST /composite/sobjects/Case",
+        "GET /query",
         "POST /composite",
         "PATCH /composite/sobjects",
         "POST /composite/sobjects",

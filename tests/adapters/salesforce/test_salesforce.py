@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from connector.adapters.base import Change, ChangeKind, Commented, NewComment
+from connector.adapters.base import Change, ChangeKind, Commented, EventKind, NewComment
 from connector.adapters.salesforce.api import long_id
 from connector.adapters.salesforce.comments import LONGEST
 from connector.adapters.salesforce.refusals import rate, refusal
@@ -36,7 +36,7 @@ def test_a_burst_costs_one_call_for_two_hundred_writes(arena: SalesforceArena) -
     written = arena.write(*(Change(ChangeKind.UPDATE, one, {"Subject": "New"}, one) for one in cases))
 
     assert all(one.error is None for one in written.values())
-    assert arena.calls() == ["POST /composite/sobjects/Case", "PATCH /composite/sobjects"]
+    assert arena.calls() == ["GET /query", "PATCH /composite/sobjects"]
 
 
 def test_the_days_count_reaches_the_budget(arena: SalesforceArena) -> None:
@@ -237,6 +237,27 @@ def test_a_part_that_fails_takes_the_whole_comment_back(arena: SalesforceArena) 
     long = NewComment("key", arena.gone_ticket(), CommentKind.NOTE, "word " * 2000)
 
     assert arena.add(long)["key"].error is not None
+
+
+def test_what_is_to_blame_for_a_part_is_told_and_not_that_the_others_were_rolled_back(arena: SalesforceArena) -> None:
+    """A lock heals: the comment is written later, and no person is asked."""
+    codes = ["ALL_OR_NONE_OPERATION_ROLLED_BACK", "UNABLE_TO_LOCK_ROW", "ALL_OR_NONE_OPERATION_ROLLED_BACK"]
+    items = [{"success": False, "errors": [{"statusCode": one, "message": "", "fields": []}]} for one in codes]
+    arena.fault("status", **arena.comment_call, status=200, body=items)
+    long = NewComment("key", arena.new_ticket(), CommentKind.NOTE, "word " * 2000)
+
+    error = arena.add(long)["key"].error
+
+    assert isinstance(error, RetryLater)
+    assert error.code == "unable_to_lock_row"
+
+
+def test_an_id_whose_end_does_not_fit_is_nobodys_and_spoils_no_batch(arena: SalesforceArena) -> None:
+    case = arena.new_ticket()
+    wrong = "500Hs0000000001ZZZ"
+
+    assert list(arena.salesforce.read([wrong, case], arena.fields)) == [case]
+    assert arena.salesforce.parse(arena.signed({"ids": [wrong]}))[0].kind is EventKind.OTHER
 
 
 def test_a_sweep_is_one_call_for_cases_comments_and_deletions(arena: SalesforceArena) -> None:
