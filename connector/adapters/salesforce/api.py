@@ -45,8 +45,6 @@ class Api(calls.Api):
 
     def rows_together(self, queries: Sequence[str]) -> list[list[Json]]:
         """Every row of at most five queries, the first pages of all in one call. Raises what one is refused with."""
-        if len(queries) == 1:
-            return [self.rows(queries[0])]
         pages = self.together([self.query_url(one) for one in queries])
         if refused := next((one for one in pages if isinstance(one, ConnectorError)), None):
             raise refused

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 from simple_salesforce.format import format_soql
@@ -16,10 +17,10 @@ from connector.adapters.base import Json, NewComment, Written
 from connector.adapters.calls import Outcome, chunks
 from connector.adapters.entries import files_named, heading, in_order, recognise_words
 from connector.adapters.salesforce.api import BATCH, COLLECTION, Api, is_id, long_id
-from connector.adapters.salesforce.forms import POST, VISIBILITY, Shape, in_force
+from connector.adapters.salesforce.forms import POST, VISIBILITY, in_force
 from connector.adapters.splitting import put_together, split
 from connector.adapters.turns import add_in_order, written_of
-from connector.domain.errors import ConnectorError, NotSupported, Refused
+from connector.domain.errors import ConnectorError, NotSupported
 from connector.domain.ticket import Comment, CommentKind
 
 LONGEST: Final = 4_000
@@ -36,8 +37,6 @@ class Comments:
 
     def __init__(self, api: Api, forms: Callable[[], frozenset[str]]) -> None:
         self._api, self._forms = api, forms
-        self._hidden = ""
-        """The column that no query may name: a feed has no visibility where no outsider can enter."""
 
     def comments(
         self,
@@ -48,30 +47,30 @@ class Comments:
         """All entries of these cases, oldest first."""
         found: dict[str, list[Comment]] = {one: [] for one in ids}
         asked = {long_id(one): one for one in ids if is_id(one)}
+        shapes = in_force(self._forms())
         for part in chunks(list(asked), BATCH):
-            for shape, row in self._rows(part):
-                if row.get("Status") not in UNSEEN:
-                    found[asked[long_id(row["ParentId"])]].append(shape.comment(row))
+            queries = [format_soql(one.timeline(self._has), ids=list(part)) for one in shapes]
+            for shape, rows in zip(shapes, self._api.rows_together(queries), strict=True):
+                for row in rows:
+                    if row.get("Status") not in UNSEEN:
+                        found[asked[long_id(row["ParentId"])]].append(shape.comment(row))
         return {one: put_together(in_order(each)) for one, each in found.items()}
 
-    def _rows(self, ids: Sequence[str]) -> list[tuple[Shape, Json]]:
-        shapes = in_force(self._forms())
-        queries = [format_soql(one.timeline(without=self._hidden), ids=list(ids)) for one in shapes]
-        try:
-            found = self._api.rows_together(queries)
-        except Refused as error:
-            if error.field != VISIBILITY or self._hidden:
-                raise
-            self._hidden = VISIBILITY
-            return self._rows(ids)
-        return [(shape, row) for shape, rows in zip(shapes, found, strict=True) for row in rows]
+    def _has(self, column: str) -> bool:
+        """Whether this org has the column: a post has no visibility where no outsider can enter."""
+        return column != VISIBILITY or self._has_visibility
+
+    @cached_property
+    def _has_visibility(self) -> bool:
+        told = self._api.found("/sobjects/FeedItem/describe", ids={}) or {"fields": []}
+        return any(one["name"] == VISIBILITY for one in told["fields"])
 
     def tickets_of(self, comment_ids: Sequence[str]) -> dict[str, list[str]]:
         """The case of each entry, of those forms that are read."""
         rows: list[Json] = []
         for shape in in_force(self._forms()):
-            if named := [one for one in comment_ids if is_id(one) and one.startswith(shape.prefix)]:
-                rows += self._api.rows_of(shape.parents(), named)
+            named = [one for one in comment_ids if is_id(one) and one.startswith(shape.prefix)]
+            rows += self._api.rows_of(shape.parents(), named)
         return {long_id(row["Id"]): [long_id(row["ParentId"])] for row in rows}
 
     def add_comments(self, comments: Sequence[NewComment]) -> list[Written]:
@@ -79,26 +78,20 @@ class Comments:
         return add_in_order(comments, self._make, size=BATCH)
 
     def _make(self, comments: Sequence[NewComment]) -> list[Written]:
-        """All at once; those again that were refused only because a feed has no visibility here."""
-        hidden, outcomes = self._hidden, self._written(comments)
-        again = [one for one in comments if not hidden and _lacks_visibility(one, outcomes[one.key])]
-        self._hidden = VISIBILITY if again else self._hidden
-        written = [written_of(one.key, outcomes[one.key]) for one in comments if one not in again]
-        return written + (self._make(again) if again else [])
-
-    def _written(self, comments: Sequence[NewComment]) -> dict[str, Outcome]:
         """Comments before posts, so that a call holds each kind once; those in parts have a call each."""
         never = NotSupported("salesforce takes comments and posts of ours", code="not_supported")
         outcomes: dict[str, Outcome] = {one.key: never for one in comments if one.form not in ("", POST)}
         mine = sorted((one for one in comments if one.key not in outcomes), key=lambda one: one.form)
-        inputs = {one.key: [self._input(one, text) for text in split(_body(one), LONGEST)] for one in mine}
+        try:
+            inputs = {one.key: [self._input(one, text) for text in split(_body(one), LONGEST)] for one in mine}
+        except ConnectorError as error:
+            return [Written(one.key, error=error) for one in comments]
         outcomes |= self._api.write("POST", COLLECTION, {key: of[0] for key, of in inputs.items() if len(of) == 1})
         for key, parts in inputs.items():
             if len(parts) > 1:
                 numbered = {str(place): part for place, part in enumerate(parts)}
-                made = list(self._api.write("POST", COLLECTION, numbered, all_or_none=True).values())
-                outcomes[key] = next((one for one in made if isinstance(one, ConnectorError)), made[0])
-        return outcomes
+                outcomes[key] = self._api.write("POST", COLLECTION, numbered, all_or_none=True)["0"]
+        return [written_of(one.key, outcomes[one.key]) for one in comments]
 
     def recognise(
         self, comment: NewComment, timeline: Sequence[Comment], *, sent_at: datetime, taken: frozenset[str]
@@ -113,14 +106,9 @@ class Comments:
         told: Json = {"attributes": {"type": "CaseComment"}, "CommentBody": text, "IsPublished": not is_note}
         if comment.form == POST:
             told = {"attributes": {"type": "FeedItem"}, "Type": "TextPost", "Body": text}
-            told |= {} if is_note and self._hidden else {VISIBILITY: "InternalUsers" if is_note else "AllUsers"}
+            seen_by = {VISIBILITY: "InternalUsers" if is_note else "AllUsers"}
+            told |= {} if is_note and not self._has_visibility else seen_by
         return {**told, "ParentId": comment.ticket_id}
-
-
-def _lacks_visibility(comment: NewComment, outcome: Outcome) -> bool:
-    """Whether a note was refused only because there is nobody outside from whom to keep it."""
-    is_note = comment.kind is CommentKind.NOTE
-    return is_note and isinstance(outcome, Refused) and outcome.field == VISIBILITY
 
 
 def _body(comment: NewComment) -> str:

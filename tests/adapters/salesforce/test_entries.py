@@ -11,7 +11,7 @@ import pytest
 from connector.adapters.base import Change, ChangeKind, Commented, EventKind, NewComment
 from connector.adapters.salesforce.forms import FORMS
 from connector.adapters.testing.salesforce import SalesforceArena
-from connector.domain.errors import NotSupported, Refused, UnknownOutcome
+from connector.domain.errors import NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.ticket import CommentKind
 from connector.sandbox.salesforce import Salesforce as Imitation
 from connector.sandbox.salesforce_stock import RIGHTS
@@ -23,9 +23,10 @@ JO = "jo@customer.example"
 
 @pytest.fixture
 def arena(arena: SalesforceArena) -> SalesforceArena:
-    """A mapping that names every form, and a user who may read a feed."""
+    """A mapping that names every form, a user who may read a feed, and an org that was looked at once."""
     arena.sandbox.configure(rights=list(RIGHTS))
     arena.adapter = arena.salesforce = arena.new_adapter(forms=lambda: ALL)
+    arena.timeline(arena.gone_ticket())
     return arena
 
 
@@ -198,6 +199,7 @@ def test_a_long_post_is_split_and_read_as_one(arena: SalesforceArena) -> None:
 def test_an_org_without_outsiders_keeps_notes_as_posts_and_refuses_public_ones(arena: SalesforceArena) -> None:
     """FeedItem has no Visibility there."""
     arena.sandbox.configure(experiences=False)
+    arena.adapter = arena.salesforce = arena.new_adapter(forms=lambda: ALL)
     case = arena.new_ticket()
 
     written = arena.add(
@@ -209,8 +211,18 @@ def test_an_org_without_outsiders_keeps_notes_as_posts_and_refuses_public_ones(a
     assert (written["k"].error, written["k3"].error) == (None, None)
     assert isinstance(written["k2"].error, Refused)
     assert written["k2"].error.field == "Visibility"
-    arena.adapter = arena.salesforce = arena.new_adapter(forms=lambda: ALL)
     assert [one.kind for one in arena.timeline(case)] == [NOTE]
+
+
+def test_a_note_waits_where_nobody_knows_whether_it_can_be_kept_from_outsiders(arena: SalesforceArena) -> None:
+    arena.adapter = arena.salesforce = arena.new_adapter(forms=lambda: ALL)
+    case = arena.new_ticket()
+    arena.fault("status", method="GET", path="FeedItem/describe", status=503, times=None)
+
+    written = arena.add(as_post(arena, case))["k"]
+
+    assert isinstance(written.error, RetryLater)
+    assert posts(arena.sandbox) == []
 
 
 def test_an_email_is_never_written(arena: SalesforceArena) -> None:
