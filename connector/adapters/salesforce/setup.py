@@ -45,7 +45,6 @@ BY_HAND: Final = (
     "an administrator deploys docs/crm/salesforce/metadata with `sf project deploy start`, makes it by hand, or gives "
     "our user for this one time the rights "
 )
-HIDDEN: Final = "it is there, but hidden from our user"
 OPTIONAL: Final = "optional, used by the shipped mapping: "
 
 
@@ -57,28 +56,22 @@ class Fields:
 
     def ensure(self, *, dry_run: bool) -> list[Step]:
         """Whether our fields can serve; what is missing is made, or told to a person where our user lacks the right."""
-        seen = self._seen()
+        seen, our_set = self._seen(), cache(self._permission_set)
         lacks = self._lacking_rights() if FIELDS.keys() - seen.keys() else []
-        make = partial(self._make, our_set=cache(self._permission_set))
-        steps = {name: self._step(name, seen.get(name), lacks, make, dry_run=dry_run) for name in FIELDS}
-        made = {name for name, step in steps.items() if step.state == "done"}
-        hidden = made - self._seen().keys() if made else made
-        return [Step(step.what, "problem", HIDDEN) if name in hidden else step for name, step in steps.items()]
+        makes = {name: partial(self._make, name, our_set) for name in FIELDS}
+        return [self._ensured(name, seen.get(name), lacks, make, dry_run=dry_run) for name, make in makes.items()]
 
-    def _step(
-        self, name: str, present: Json, lacks: Sequence[str], make: Callable[[str], None], *, dry_run: bool
+    def _ensured(
+        self, name: str, present: Json, lacks: Sequence[str], make: Callable[[], None], *, dry_run: bool
     ) -> Step:
         what = f"Case field {name}"
         if present is None and lacks:
             step = Step(what, "manual", BY_HAND + ", ".join(lacks))
         else:
-            look, judge = partial(self._look, name), partial(_problem, name)
-            step = ensured(what, present, make=partial(make, name), look=look, judge=judge, dry_run=dry_run)
+            look, judge = (lambda: self._seen().get(name)), partial(_problem, name)
+            step = ensured(what, present, make=make, look=look, judge=judge, dry_run=dry_run)
         is_optional = present is None and step.state != "done" and name != OUR_ID
         return replace(step, advice=OPTIONAL + step.advice) if is_optional else step
-
-    def _look(self, name: str) -> Json:
-        return self._seen().get(name)
 
     def _seen(self) -> dict[str, Json]:
         """Our fields that are there and that our user may see."""
@@ -94,7 +87,7 @@ class Fields:
         return [right for name, right in RIGHTS.items() if not held or not held[0].get(name)]
 
     def _make(self, name: str, our_set: Callable[[], str]) -> None:
-        """Make a field, unless it is there and hidden, and let our permission set show it."""
+        """Make a field, unless it is there and hidden, and let our permission set show it. Raises Refused otherwise."""
         label = name.removesuffix("__c").replace("NextCap", "Next Cap").replace("_", " ")
         body = {"FullName": f"Case.{name}", "Metadata": {"label": label, **FIELDS[name]}}
         try:
@@ -104,6 +97,8 @@ class Fields:
                 raise  # Otherwise it is there and hidden, or may be there: it is, if it can be shown.
         shown = {"ParentId": our_set(), "SobjectType": "Case", "Field": f"Case.{name}"}
         self._made_once("FieldPermissions", shown, PermissionsRead=True, PermissionsEdit=True)
+        if name not in self._seen():
+            raise Refused("it is there, but hidden from our user", code="hidden")
 
     def _permission_set(self) -> str:
         """The id of our permission set, given to our user."""
