@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from connector.adapters.base import Adapter, Capabilities, Describes, Listens, Reads, Talks, Tells, Writes
@@ -37,11 +38,17 @@ class Parts:
     watched: Callable[[], tuple[str, ...]]
     mapping_text: Callable[[], str]
     forms: Callable[[], frozenset[str]]
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @property
     def path(self) -> str:
         """Where our hook is, below `public_url`."""
         return f"/webhooks/{self.name}"
+
+    @property
+    def target(self) -> str:
+        """The whole address of our hook."""
+        return self.public_url.rstrip("/") + self.path
 
     def transport(
         self,
@@ -72,7 +79,8 @@ class Parts:
             )
 
         if isinstance(login, Grant):
-            login = OAuthCredentials(over(Anonymous(), login.base_url or base_url), login, store=self.token_store)
+            asks = over(Anonymous(), login.base_url or base_url)
+            login = OAuthCredentials(asks, login, store=self.token_store, clock=self.clock)
         return over(login)
 
 

@@ -141,7 +141,7 @@ WRITES = (
         comment=(("POST", "objects/[0-9-]+/notes$"), ("POST", "tickets/notes/batch/read$")),
     ),
     _customer("hubspot", ("POST", "contacts/batch/upsert$"), ("POST", "contacts/batch/read$")),
-    *_to_crm("salesforce", ticket=(UPSERT, QUERY), comment=(COLLECTION, QUERY)),
+    *_to_crm("salesforce", ticket=(UPSERT, QUERY), comment=(COLLECTION, ("POST", "/composite$"))),
     _customer("salesforce", COLLECTION, QUERY),
     *_to_crm(
         "zendesk",

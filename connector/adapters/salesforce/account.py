@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from connector.adapters.base import Check
+from connector.adapters.building import Parts
 from connector.adapters.checks import judged, looked_at, readable, used
 from connector.adapters.people import person_of
 from connector.adapters.salesforce.api import Api, long_id
@@ -24,20 +25,8 @@ SHARED: Final = "all programs of the org share this number: see Setup > Company 
 class Account:
     """The people and the checks of one connection. `org` tells the org, from the token in force."""
 
-    def __init__(
-        self,
-        api: Api,
-        catalogue: Catalogue,
-        org: Callable[[], str],
-        forms: Callable[[], frozenset[str]],
-        *,
-        target: str,
-        has_secret: bool,
-    ) -> None:
-        self._api, self._catalogue, self._org, self._forms = api, catalogue, org, forms
-        trigger = f"a trigger must call {target}" if has_secret else "no trigger's secret is set, so none is heard"
-        detail = f"{trigger}; an Outbound Message the address that `connector setup` prints; polling needs neither"
-        self._webhooks = Check("webhooks", ok=True, detail=detail)
+    def __init__(self, api: Api, catalogue: Catalogue, org: Callable[[], str], parts: Parts) -> None:
+        self._api, self._catalogue, self._org, self._parts = api, catalogue, org, parts
 
     def people(self) -> list[Person]:
         """Whose a case can be: users, those who have left as inactive, and queues, which may have a name alone."""
@@ -50,10 +39,16 @@ class Account:
 
     def check(self) -> list[Check]:
         """One line each. A check that cannot be made is a line that is not well."""
-        lines = looked_at({"org": self._usage, "fields": self._fields, "rights": self._rights})
-        kinds = ["Case", *(one.name for one in in_force(self._forms())), "Contact", "User"]
+        looks = {"webhooks": self._webhooks, "org": self._usage, "fields": self._fields, "rights": self._rights}
+        kinds = ["Case", *(one.name for one in in_force(self._parts.forms())), "Contact", "User"]
         probes = {one: partial(self._api.rows, f"SELECT Id FROM {one} LIMIT 1") for one in kinds}  # noqa: S608 - our words
-        return [self._webhooks, *lines, *readable(probes, advise=lambda _: "give our user the right to read them")]
+        return [*looked_at(looks), *readable(probes, advise=lambda _: "give our user the right to read them")]
+
+    def _webhooks(self) -> Iterator[Check]:
+        called = f"a trigger must call {self._parts.target}"
+        trigger = called if any(self._parts.webhook_secrets) else "no trigger's secret is set, so none is heard"
+        detail = f"{trigger}; an Outbound Message the address that `connector setup` prints; polling needs neither"
+        yield Check("webhooks", ok=True, detail=detail)
 
     def _usage(self) -> Iterator[Check]:
         answer = self._api.send("GET", "")

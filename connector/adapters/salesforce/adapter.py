@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-
 from connector.adapters.base import Capabilities
-from connector.adapters.building import Assembled
+from connector.adapters.building import Assembled, Parts
 from connector.adapters.calls import Sender
+from connector.adapters.oauth import OAuthCredentials
 from connector.adapters.salesforce.account import Account
-from connector.adapters.salesforce.api import BATCH, VERSION, Api, long_id
+from connector.adapters.salesforce.api import BATCH, Api
 from connector.adapters.salesforce.comments import Comments
 from connector.adapters.salesforce.records import Records
 from connector.adapters.salesforce.schema import Catalogue
@@ -41,31 +39,25 @@ class Salesforce(Assembled):
     def __init__(
         self,
         transport: Sender,
+        tokens: OAuthCredentials,
+        parts: Parts,
         *,
-        webhook_secrets: Sequence[str],
-        path_tokens: Callable[[], Sequence[str]],
-        org: Callable[[], str],
-        user: Callable[[], str],
-        target: str,
-        nobody: str | None = None,
-        version: str = VERSION,
-        auto_assign: bool = False,
-        forms: Callable[[], frozenset[str]] = frozenset,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        version: str,
+        nobody: str | None,
+        auto_assign: bool,
     ) -> None:
-        """`org` gives the id of our org from the token that was last granted, without a call, and `user` our own.
+        """`nobody` is the id of the user or queue whose cases count as unassigned: our own user, where none is given.
 
-        `target` is our webhook's address. `nobody` is the id of the user or queue whose cases count as unassigned: our
-        own user, where none is given. `forms` gives what the mapping in force reads or writes beside comments.
+        `tokens` tell our org and our user.
         """
         api = Api(transport, version)
-        catalogue = Catalogue(api, clock, user, lambda: long_id(nobody or user()))
-        records = Records(api, catalogue, forms)
+        catalogue = Catalogue(api, parts.clock, lambda: tokens.token().home.user, nobody)
+        records = Records(api, catalogue, parts.forms)
         super().__init__(
-            webhooks=Webhooks(webhook_secrets, path_tokens, org),
+            webhooks=Webhooks(parts.webhook_secrets, parts.path_tokens, tokens.account),
             records=records,
             writing=Writing(api, records, catalogue, auto_assign=auto_assign),
-            comments=Comments(api, forms),
+            comments=Comments(api, parts.forms),
             catalogue=catalogue,
-            account=Account(api, catalogue, org, forms, target=target, has_secret=any(webhook_secrets)),
+            account=Account(api, catalogue, tokens.account, parts),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from connector.adapters.salesforce.api import VERSION, long_id
 from connector.adapters.salesforce.forms import FORMS
 from connector.adapters.salesforce.refusals import rate, sort
 from connector.adapters.salesforce.wire import SalesforceWire
-from connector.adapters.settings import AppSettings, shown
+from connector.adapters.settings import AppSettings
 
 TOKEN: Final = "/services/oauth2/token"  # noqa: S105 - an address
 OF_ALL_ORGS: Final = ("login.salesforce.com", "test.salesforce.com")
@@ -64,7 +64,7 @@ class Settings(AppSettings):
         return super().missing()
 
 
-def grant(settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> oauth.Grant:
+def grant(settings: Settings, clock: Callable[[], datetime]) -> oauth.Grant:
     """How this org gives sessions."""
     is_test = settings.host.startswith("test.") or ".sandbox." in settings.host
     audience = settings.audience or f"https://{'test' if is_test else 'login'}.salesforce.com"
@@ -96,18 +96,15 @@ def build(parts: Parts, settings: Settings) -> Salesforce:
         sort=sort,
         rate=rate,
     )
-    tokens = oauth.OAuthCredentials(over(oauth.Anonymous()), grant(settings), store=parts.token_store)
+    granted = grant(settings, parts.clock)
+    tokens = oauth.OAuthCredentials(over(oauth.Anonymous()), granted, store=parts.token_store, clock=parts.clock)
     return Salesforce(
         over(tokens),
-        webhook_secrets=[shown(secret) for secret in settings.webhook_secrets],
-        path_tokens=parts.path_tokens,
-        org=tokens.account,
-        user=lambda: tokens.token().home.user,
-        nobody=settings.unassigned_owner,
-        target=parts.public_url.rstrip("/") + parts.path,
+        tokens,
+        parts,
         version=settings.api_version,
+        nobody=settings.unassigned_owner,
         auto_assign=settings.auto_assign,
-        forms=parts.forms,
     )
 
 

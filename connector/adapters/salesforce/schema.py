@@ -28,12 +28,10 @@ TEXTS: Final = frozenset({"string", "textarea", "url", "phone"})
 class Catalogue(FieldCatalogue):
     """What is known of Case, so that only fields that are there are asked for, and values have their type."""
 
-    def __init__(
-        self, api: Api, clock: Callable[[], datetime], user: Callable[[], str], nobody: Callable[[], str]
-    ) -> None:
-        """`user` gives our own user's id, `nobody` that of the owner who stands for none: a case always has one."""
+    def __init__(self, api: Api, clock: Callable[[], datetime], user: Callable[[], str], nobody: str | None) -> None:
+        """`user` gives our own user's id; `nobody` is that of the owner who stands for none, if it is another's."""
         super().__init__(clock)
-        self._api, self._nobody = api, nobody
+        self._api, self._nobody = api, lambda: long_id(nobody or user())
         self.ensure_schema = Fields(api, user).ensure
         self._lengths: Mapping[str, int] = {}
 

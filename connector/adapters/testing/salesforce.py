@@ -8,19 +8,18 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from connector.adapters.base import Change, ChangeKind, Delivery
 from connector.adapters.budget import MemoryBudget
-from connector.adapters.oauth import Anonymous, OAuthCredentials, Token
+from connector.adapters.building import Parts
+from connector.adapters.oauth import Token
 from connector.adapters.salesforce.adapter import Salesforce
-from connector.adapters.salesforce.kind import Settings, grant
-from connector.adapters.salesforce.refusals import rate, sort
+from connector.adapters.salesforce.kind import Settings, build
 from connector.adapters.salesforce.wire import SalesforceWire
 from connector.adapters.testing.arena import Arena, RecordingWire
-from connector.adapters.transport import Transport
 from connector.domain.ticket import Requester
 from connector.sandbox import salesforce as imitation
 from connector.sandbox.kernel import iso
@@ -72,6 +71,21 @@ class SalesforceArena(Arena):
         self.wire = RecordingWire()
         self.budget = MemoryBudget()
         self.store = KeptToken()
+        self.parts = Parts(
+            name="salesforce",
+            public_url=PUBLIC_URL,
+            keep=self.keep,
+            budget=lambda _: self.budget,
+            observe=lambda _: None,
+            token_store=self.store,
+            webhook_secrets=[sandbox.settings.trigger_secret],
+            keep_webhook_secret=lambda _: None,
+            path_tokens=lambda: [PATH_TOKEN],
+            watched=tuple,
+            mapping_text=str,
+            forms=frozenset,
+            clock=self.now,
+        )
         self.adapter = self.salesforce = self.new_adapter(**options)
 
     def settings(self, **changes: Any) -> Settings:
@@ -80,34 +94,17 @@ class SalesforceArena(Arena):
         return Settings(**{**told, **changes})
 
     def new_adapter(self, settings: Settings | None = None, **options: Any) -> Salesforce:
-        """An adapter that knows nothing yet, as a new process has it."""
-        settings = settings or self.settings()
+        """An adapter that knows nothing yet, as a new process has it. `options` are other parts than usual."""
+        return build(replace(self.parts, **options), settings or self.settings())
+
+    def keep(self, wire: SalesforceWire) -> RecordingWire:
         self.wire.wire.close()
-        self.wire.wire = SalesforceWire()
-        over = partial(
-            Transport,
-            system="salesforce",
-            base_url=self.base_url,
-            wire=self.wire,
-            budget=self.budget,
-            sort=sort,
-            rate=rate,
-        )
-        granted, asks = grant(settings, self.now), over(credentials=Anonymous())
-        self.credentials = OAuthCredentials(asks, granted, store=self.store, clock=self.now)
-        known = {
-            "webhook_secrets": [self.sandbox.settings.trigger_secret],
-            "path_tokens": lambda: [PATH_TOKEN],
-            "org": self.credentials.account,
-            "user": lambda: self.credentials.token().home.user,
-            "target": PUBLIC_URL + PATH,
-            "clock": self.now,
-        }
-        return Salesforce(over(credentials=self.credentials, address=self.credentials.address), **{**known, **options})
+        self.wire.wire = wire
+        return self.wire
 
     def set_up(self) -> None:
         self.sandbox.install_fields()
-        self.credentials.headers()
+        self.salesforce.people()
         self.forget_calls()
 
     def forget_calls(self) -> None:

@@ -82,7 +82,7 @@ def build(parts: Parts, settings: Settings) -> Zendesk:
         transport(credentials),
         webhook_secrets=parts.webhook_secrets,
         keep_webhook_secret=parts.keep_webhook_secret,
-        target=parts.public_url.rstrip("/") + parts.path,
+        target=parts.target,
     )
 
 
