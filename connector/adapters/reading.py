@@ -35,7 +35,9 @@ def places_in(after: str, *, lists: Container[str], system: str) -> dict[str, st
         told = dict(json.loads(after))
     except (ValueError, TypeError, RecursionError) as error:
         raise bad_place(system, after) from error
-    return {str(name): str(place) for name, place in told.items() if name in lists}
+    if not (places := {str(name): str(place) for name, place in told.items() if name in lists}):
+        raise bad_place(system, after)
+    return places
 
 
 def places_text(places: Mapping[str, str]) -> str:

@@ -16,7 +16,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class FieldSchema:
-    """One native field. An empty `options` means free values; `parent` is the field that groups the options."""
+    """One native field. An empty `options` means free values; `parent` is the field that groups the options.
+
+    `longest` is how many UTF-16 units of text it takes; 0 where that is not known.
+    """
 
     name: str
     label: str = ""
@@ -26,6 +29,7 @@ class FieldSchema:
     writable: bool = True
     required: bool = False
     parent: str = ""
+    longest: int = 0
 
 
 @dataclass(frozen=True, slots=True)

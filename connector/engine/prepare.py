@@ -53,6 +53,7 @@ def schema_to_json(schema: Schema) -> list[dict[str, Any]]:
             "writable": field.writable,
             "required": field.required,
             "parent": field.parent,
+            "longest": field.longest,
         }
         for field in schema.fields
     ]

@@ -14,13 +14,12 @@ from connector.adapters.base import Json
 from connector.adapters.calls import Outcome, Sender, chunks, halved, lost
 from connector.adapters.salesforce.refusals import cause_of, first_of, refusal
 from connector.adapters.transport import Request
-from connector.domain.errors import ConnectorError, Refused
+from connector.domain.errors import ConnectorError
 
 BATCH: Final = 200
 COLLECTION: Final = "/composite/sobjects"
 CHECK: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?", re.ASCII)
-NEXT = re.compile(r"/services/data/v\d+\.0/query/[\w-]+", re.ASCII)
 VERSION: Final = "62.0"
 
 
@@ -53,7 +52,7 @@ class Api(calls.Api):
     def _whole(self, page: Json) -> list[Json]:
         found = list(page.get("records") or ())
         while not page.get("done", True):
-            page = self._transport.send(Request("GET", next_path(page["nextRecordsUrl"]), "/query/:locator")).json
+            page = self._transport.send(Request("GET", page["nextRecordsUrl"], "/query/:locator")).json
             found += page.get("records") or ()
         return found
 
@@ -102,13 +101,6 @@ def _outcomes(told: Json, records: Mapping[str, Json], about: str) -> dict[str, 
         else refusal(cause_of([*(item.get("errors") or [{}]), *others]), told=f"salesforce {about}", status=200)
         for key, item in zip(records, told, strict=True)
     }
-
-
-def next_path(told: object) -> str:
-    """The address of a further page. Raises Refused for what cannot be one."""
-    if not NEXT.fullmatch(str(told)):
-        raise Refused(f"salesforce: {str(told)[:60]!r} is no place in a query", code="bad_place")
-    return str(told)
 
 
 def is_id(told: object) -> bool:

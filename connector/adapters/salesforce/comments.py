@@ -70,7 +70,7 @@ class Comments:
         rows: list[Json] = []
         for shape in in_force(self._forms()):
             named = [one for one in comment_ids if is_id(one) and one.startswith(shape.prefix)]
-            rows += self._api.rows_of(shape.parents(), named)
+            rows += self._api.rows_of(f"SELECT Id, ParentId FROM {shape.name} WHERE Id IN {{ids}}", named)  # noqa: S608 - our words
         return {long_id(row["Id"]): [long_id(row["ParentId"])] for row in rows}
 
     def add_comments(self, comments: Sequence[NewComment]) -> list[Written]:

@@ -54,10 +54,6 @@ class Shape:
         columns = ", ".join([COMMON, *filter(has, self.columns)])
         return f"SELECT {columns} FROM {self.name} WHERE ParentId IN {{ids}}{self.only} ORDER BY CreatedDate, Id"  # noqa: S608 - our own words
 
-    def parents(self) -> str:
-        """The query for the cases of some entries, `{ids}`."""
-        return f"SELECT Id, ParentId FROM {self.name} WHERE Id IN {{ids}}"  # noqa: S608 - as above
-
     def since(self, moment: str) -> str:
         """The query for what was changed since then: a literal of SOQL."""
         where = f"{self.stamp} >= {moment}{self.only} ORDER BY {self.stamp}, Id"

@@ -13,7 +13,7 @@ from connector.adapters.base import Commented, Json, Sweep
 from connector.adapters.calls import still_there
 from connector.adapters.people import requester_of
 from connector.adapters.reading import by_value, places_in, places_text
-from connector.adapters.salesforce.api import Api, is_id, long_id, next_path
+from connector.adapters.salesforce.api import Api, is_id, long_id
 from connector.adapters.salesforce.forms import COMMENTS, PREFIX, SHAPES, in_force
 from connector.adapters.salesforce.schema import STAMP, Catalogue
 from connector.adapters.times import iso, moment
@@ -64,7 +64,8 @@ class Records:
 
         A further form that our user may not read is left out: reading the timeline of a case tells of it.
         """
-        places = _places_after(after) if after else self._places(since, fields)
+        lists = {CASE, GONE, *(one.name for one in SHAPES)}
+        places = places_in(after, lists=lists, system="salesforce") if after else self._places(since, fields)
         rows, going_on = defaultdict[str, list[Json]](list), dict[str, str]()
         for name, page in zip(places, self._api.together(list(places.values())), strict=True):
             if isinstance(page, ConnectorError):
@@ -74,7 +75,7 @@ class Records:
                 continue
             rows[name] = list(page.get("records") or ())
             if not page.get("done", True):
-                going_on[name] = next_path(page["nextRecordsUrl"])
+                going_on[name] = page["nextRecordsUrl"]
         entries = [(str(row["ParentId"]), str(row["Id"])) for one in SHAPES for row in rows[one.name]]
         return Sweep(
             [self.record(one, fields) for one in rows[CASE]],
@@ -116,11 +117,6 @@ class Records:
 
 def _deleted(since: datetime) -> str:
     return f"SELECT Id FROM Case WHERE IsDeleted = true AND {STAMP} >= {iso(since)}"  # noqa: S608 - a moment
-
-
-def _places_after(after: str) -> dict[str, str]:
-    lists = {CASE, GONE, *(one.name for one in SHAPES)}
-    return {name: next_path(url) for name, url in places_in(after, lists=lists, system="salesforce").items()}
 
 
 def _requester(row: Mapping[str, Json]) -> Requester:
