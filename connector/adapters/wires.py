@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -107,6 +108,19 @@ class HttpxWire:
                     self._retired.close()
                 self._retired, self._pool = self._pool, self._new_pool()
                 self._pool_timeouts = 0
+
+
+class ClientWire(HttpxWire, ABC):
+    """The httpx wire with calls built by a vendor's client; forms and uploads, which none can build so, as ever."""
+
+    @abstractmethod
+    def built(self, request: Request, url: str, headers: Mapping[str, str]) -> httpx.Request:
+        """The request as the client makes it."""
+
+    def encoded(self, request: Request, url: str, headers: Mapping[str, str]) -> httpx.Request:
+        if request.form is not None or request.files:
+            return super().encoded(request, url, headers)
+        return self.built(request, url, {"Accept": "application/json", **headers})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,15 @@ import httpx
 from hubspot.utils.requests.http_request_builder import Request as HubSpotRequest
 
 from connector.adapters.transport import Request
-from connector.adapters.wires import USER_AGENT, HttpxWire
+from connector.adapters.wires import USER_AGENT, ClientWire
 
 
-class HubSpotWire(HttpxWire):
-    """The httpx wire with calls built by `hubspot-api-client`; uploads, which it cannot build, as ever."""
+class HubSpotWire(ClientWire):
+    """Calls as `hubspot-api-client` builds them."""
 
-    def encoded(self, request: Request, url: str, headers: Mapping[str, str]) -> httpx.Request:
-        if request.files or request.form is not None:
-            return super().encoded(request, url, headers)
+    def built(self, request: Request, url: str, headers: Mapping[str, str]) -> httpx.Request:
         options = {"method": request.method, "path": url, "qs": dict(request.query), "default_json": False}
-        options |= {"headers": {"Accept": "application/json", "Accept-Encoding": "gzip", **headers}}
+        options |= {"headers": {"Accept-Encoding": "gzip", **headers}}
         if request.json is not None:
             options |= {"default_json": True, "body": request.json}
         built = HubSpotRequest({"base_url": "", "user_agent": USER_AGENT}, options)

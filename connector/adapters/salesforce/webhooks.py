@@ -21,10 +21,11 @@ from connector.domain.errors import BadDelivery
 KINDS: Final = {PREFIX: EventKind.TICKET} | {one.prefix: EventKind.COMMENT for one in SHAPES}
 """How the ids of cases and of the entries of their conversations begin."""
 
-SOAP: Final = "{http://schemas.xmlsoap.org/soap/envelope/}"
-OUTBOUND: Final = "{http://soap.sforce.com/2005/09/outbound}"
-OBJECT: Final = "{urn:sobject.enterprise.soap.sforce.com}"
-TYPE: Final = "{http://www.w3.org/2001/XMLSchema-instance}type"
+NAMES: Final = {
+    "soap": "http://schemas.xmlsoap.org/soap/envelope/",
+    "out": "http://soap.sforce.com/2005/09/outbound",
+    "object": "urn:sobject.enterprise.soap.sforce.com",
+}
 ACK: Final = Answer(
     200,
     b'<?xml version="1.0" encoding="UTF-8"?>'
@@ -54,14 +55,11 @@ class Webhooks:
     def verify(self, delivery: Delivery, *, now: datetime) -> None:
         """Raises BadDelivery unless it is our trigger's, or a message of our org at our secret address."""
         signing.check_size(delivery.body)
-        if is_soap(delivery):
-            self._verify_soap(delivery)
+        if not is_soap(delivery):
+            doorbell.verify(delivery, self._secrets, now=now)
             return
-        doorbell.verify(delivery, self._secrets, now=now)
-
-    def _verify_soap(self, delivery: Delivery) -> None:
         signing.check_path_token(delivery.path, self._path_tokens())
-        theirs, ours = _id(_notifications(delivery.body), f"{OUTBOUND}OrganizationId"), long_id(self._org())
+        theirs, ours = _id(_notifications(delivery.body), "out:OrganizationId"), long_id(self._org())
         if not ours:
             raise BadDelivery("our org is not known before the first log-in", code="org_unknown")
         if not hmac.compare_digest(theirs.encode(), ours.encode()):
@@ -95,27 +93,25 @@ def _of(told: str) -> tuple[EventKind, str]:
 
 
 def _from_soap(body: bytes) -> Iterator[Event]:
-    notifications = _notifications(body).findall(f"{OUTBOUND}Notification")
+    notifications = _notifications(body).findall("out:Notification", NAMES)
     if len(notifications) > doorbell.MOST:
         raise BadDelivery("the message holds more notifications than Salesforce sends", code="unreadable")
     for one in notifications:
-        what = one.find(f"{OUTBOUND}sObject")
-        name = what.get(TYPE, "").rpartition(":")[2] if what is not None else ""
-        subject, parent = _id(what, f"{OBJECT}Id"), _id(what, f"{OBJECT}ParentId")
+        subject, parent = (_id(one, f"out:sObject/object:{name}") for name in ("Id", "ParentId"))
         kind, _ = _of(subject)
         case = {EventKind.TICKET: subject, EventKind.COMMENT: parent}.get(kind)
-        key = f"outbound:{_id(one, f'{OUTBOUND}Id')}"
-        yield Event(f"outbound.{name or 'unknown'}", kind, subject, key, ticket_id=case if is_id(case) else None)
+        key = f"outbound:{_id(one, 'out:Id')}"
+        yield Event(f"outbound.{kind}", kind, subject, key, ticket_id=case if is_id(case) else None)
 
 
-def _id(element: Element | None, path: str) -> str:
-    return long_id((element.findtext(path) or "").strip()) if element is not None else ""
+def _id(element: Element, path: str) -> str:
+    return long_id(element.findtext(path, "", NAMES).strip())
 
 
 def _notifications(body: bytes) -> Element:
     """The one element of an Outbound Message. Raises BadDelivery for any other document, DTDs included."""
     root = signing.xml_of(body)
-    found = root.find(f"{SOAP}Body/{OUTBOUND}notifications") if root.tag == f"{SOAP}Envelope" else None
+    found = root.find("soap:Body/out:notifications", NAMES) if root.tag == f"{{{NAMES['soap']}}}Envelope" else None
     if found is None:
         raise BadDelivery("the body is no Outbound Message", code="unreadable")
     return found

@@ -13,22 +13,19 @@ import httpx
 from simple_salesforce.api import Salesforce as Client
 
 from connector.adapters.transport import Request
-from connector.adapters.wires import USER_AGENT, HttpxWire
+from connector.adapters.wires import USER_AGENT, ClientWire
 from connector.adapters.wires_requests import Builder
 
 
-class SalesforceWire(HttpxWire):
-    """The httpx wire with calls built by `simple-salesforce`; token requests, which it cannot build so, as ever."""
+class SalesforceWire(ClientWire):
+    """Calls as `simple-salesforce` builds them."""
 
-    def encoded(self, request: Request, url: str, headers: Mapping[str, str]) -> httpx.Request:
-        if request.form is not None or request.files:
-            return super().encoded(request, url, headers)
-        builder = Builder()
-        token = headers.get("Authorization", "").removeprefix("Bearer ")
+    def built(self, request: Request, url: str, headers: Mapping[str, str]) -> httpx.Request:
+        builder, token = Builder(), headers.get("Authorization", "").removeprefix("Bearer ")
         Client(session_id=token, instance_url=url, session=builder)._call_salesforce(
             request.method,
             url,
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json", "X-PrettyPrint": "0", **headers},
+            headers={"User-Agent": USER_AGENT, "X-PrettyPrint": "0", **headers},
             params=dict(request.query) or None,
             json=request.json,
         )
