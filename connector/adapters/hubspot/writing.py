@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from connector.adapters.base import Change, Json, Written
-from connector.adapters.calls import conflict
+from connector.adapters.calls import Outcome
 from connector.adapters.hubspot.api import BATCH, Api, by
 from connector.adapters.hubspot.records import Records
 from connector.adapters.hubspot.schema import OUR_ID, Catalogue, as_text
@@ -69,30 +69,29 @@ class Writing(Upserts):
         super().__init__(catalogue, records, contacts)
         self._api, self._records = api, records
 
-    def upsert(self, changes: Sequence[Change], contacts: Found) -> dict[str, Written]:  # noqa: ARG002 - joined later
-        """What became of each CREATE, without its contact."""
-        inputs: dict[str, Json] = {
-            one.key: {"id": one.external_id, "idProperty": OUR_ID, "properties": _texts(one.values)} for one in changes
-        }
-        outcomes = self._api.batch_write(UPSERT, inputs, by(OUR_ID))
-        return {one.key: self._written(one, outcomes[one.key]) for one in changes}
+    def creation(self, change: Change, contact: str | None) -> Json:  # noqa: ARG002 - joined later
+        """The input of a CREATE."""
+        return {"id": change.external_id, "idProperty": OUR_ID, "properties": _texts(change.values)}
 
-    def update(self, changes: Sequence[Change]) -> list[Written]:
-        """What became of each UPDATE."""
-        inputs: dict[str, Json] = {one.key: {"id": one.record_id, "properties": _texts(one.values)} for one in changes}
-        outcomes = self._api.batch_write(UPDATE, inputs)
-        return [self._written(one, outcomes[one.key]) for one in changes]
+    def edit(self, change: Change) -> Json:
+        """The input of an UPDATE."""
+        return {"id": change.record_id, "properties": _texts(change.values)}
 
-    def _written(self, change: Change, outcome: Json | ConnectorError) -> Written:
-        if isinstance(outcome, Refused) and outcome.status == CONFLICT:
-            outcome = conflict("hubspot", outcome)
-        if isinstance(outcome, ConnectorError):
-            return Written(change.key, id=change.record_id or "", error=outcome)
-        shown = outcome.get("properties") or {}
+    def send(self, inputs: Mapping[str, Json], *, creates: bool) -> dict[str, Outcome]:
+        """What became of each input, by key."""
+        return self._api.batch_write(UPSERT, inputs, by(OUR_ID)) if creates else self._api.batch_write(UPDATE, inputs)
+
+    def is_conflict(self, error: Refused) -> bool:
+        """Whether somebody was faster."""
+        return error.status == CONFLICT
+
+    def shown(self, change: Change, told: Json) -> Written:
+        """What was written, as the answer shows it; what was cleared is not in it."""
+        shown = told.get("properties") or {}
         cleared = [name for name, value in change.values.items() if value is None]
-        told = [name for name in change.values if name in shown or name in cleared]
-        record = self._records.record({**outcome, "properties": dict.fromkeys(cleared) | shown}, told)
-        return Written(change.key, id=record.id, record=record, created=bool(outcome.get("new")))
+        names = [name for name in change.values if name in shown or name in cleared]
+        record = self._records.record({**told, "properties": dict.fromkeys(cleared) | shown}, names)
+        return Written(change.key, id=record.id, record=record, created=bool(told.get("new")))
 
     def joined(self, changes: Sequence[Change], made: Mapping[str, Written], contacts: Found) -> list[Written]:
         """Join each new ticket to its contact: all in one call, or where that is refused in part each alone."""

@@ -50,13 +50,13 @@ class Salesforce(Assembled):
 
         `tokens` tell our org and our user.
         """
-        api = Api(transport, version)
+        api = Api(transport, version, auto_assign=auto_assign)
         catalogue = Catalogue(api, parts.clock, lambda: tokens.token().home.user, nobody)
         records = Records(api, catalogue, parts.forms)
         super().__init__(
             webhooks=Webhooks(parts.webhook_secrets, parts.path_tokens, tokens.account),
             records=records,
-            writing=Writing(api, records, catalogue, auto_assign=auto_assign),
+            writing=Writing(api, catalogue, records),
             comments=Comments(api, parts.forms),
             catalogue=catalogue,
             account=Account(api, catalogue, tokens.account, parts),

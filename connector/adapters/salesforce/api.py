@@ -24,11 +24,14 @@ VERSION: Final = "62.0"
 
 
 class Api(calls.Api):
-    """Calls below one version's address."""
+    """Calls below one version's address.
 
-    def __init__(self, transport: Sender, version: str) -> None:
+    Assignment rules of the org do not touch the cases that we write, unless `auto_assign` lets them.
+    """
+
+    def __init__(self, transport: Sender, version: str, *, auto_assign: bool) -> None:
         super().__init__(transport, f"/services/data/v{version}")
-        self.version = version
+        self.version, self._rules = version, {"Sforce-Auto-Assign": "TRUE" if auto_assign else "FALSE"}
 
     def rows(self, soql: str, *, deleted: bool = False) -> list[Json]:
         """Every row of a query, page after page."""
@@ -71,23 +74,18 @@ class Api(calls.Api):
         """The address of a query, as a part of `together`."""
         return f"{self._base}/{'queryAll' if deleted else 'query'}?q={quote_plus(soql)}"
 
-    def write(
-        self,
-        method: str,
-        route: str,
-        records: Mapping[str, Json],
-        *,
-        all_or_none: bool = False,
-        headers: Mapping[str, str] | None = None,
-    ) -> dict[str, Outcome]:
-        """Write at most 200 records, each under a key of its own, and tell of every key what became of it."""
+    def write(self, method: str, route: str, records: Mapping[str, Json], *, whole: bool = False) -> dict[str, Outcome]:
+        """Write at most 200 records, each under a key of its own, and tell of every key what became of it.
+
+        With `whole` all are written or none.
+        """
 
         def send(part: Mapping[str, Json]) -> dict[str, Outcome]:
-            body = {"allOrNone": all_or_none, "records": list(part.values())}
-            told = self.send(method, route, json=body, headers=headers, shape=list).json
+            body = {"allOrNone": whole, "records": list(part.values())}
+            told = self.send(method, route, json=body, headers=self._rules, shape=list).json
             return _outcomes(told, part, f"{method} {route}")
 
-        return halved(records, send, splits=lambda error: error.status == 400 and not all_or_none)
+        return halved(records, send, splits=lambda error: error.status == 400 and not whole)
 
 
 def _outcomes(told: Json, records: Mapping[str, Json], about: str) -> dict[str, Outcome]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from connector.adapters.base import Change, Json, Written
-from connector.adapters.calls import Outcome, conflict
-from connector.adapters.people import Contacts, Found, address_of, first_and_last, is_address
+from connector.adapters.calls import Outcome
+from connector.adapters.people import Contacts, address_of, first_and_last, is_address
 from connector.adapters.salesforce.api import BATCH, COLLECTION, Api, long_id
 from connector.adapters.salesforce.records import Records
 from connector.adapters.salesforce.schema import Catalogue
@@ -45,48 +45,45 @@ class SalesforceContacts(Contacts):
 
 
 class Writing(Upserts):
-    """Writes. Assignment rules of the org do not touch what we write, unless `auto_assign` lets them."""
+    """Cases. The answer to a write names no values: what we sent, in Salesforce's form, is what it shows."""
 
     system, our_id, size = "salesforce", OUR_ID, BATCH
 
-    def __init__(self, api: Api, records: Records, catalogue: Catalogue, *, auto_assign: bool) -> None:
+    def __init__(self, api: Api, catalogue: Catalogue, records: Records) -> None:
         super().__init__(catalogue, records, SalesforceContacts(api))
-        self._api, self._values = api, catalogue
-        self._headers = {"Sforce-Auto-Assign": "TRUE" if auto_assign else "FALSE"}
+        self._api, self._catalogue = api, catalogue
 
-    def upsert(self, changes: Sequence[Change], contacts: Found) -> dict[str, Written]:
-        """What became of each CREATE. One whose contact is gone is made again with another."""
-        inputs: dict[str, Json] = {}
-        for one in changes:
-            asks = _supplied(one.requester, contacts.of(one.requester))
-            inputs[one.key] = _case({**asks, **self._raw(one), OUR_ID: one.external_id})
-        outcomes = self._api.write("PATCH", UPSERT, inputs, headers=self._headers)
-        for one in changes:
-            outcome = outcomes[one.key]
-            if isinstance(outcome, Refused) and outcome.field == CONTACT:
-                self._contacts.forget(contacts.of(one.requester) or "")
-                outcomes[one.key] = conflict("salesforce", outcome)
-        return {one.key: self._written(one, outcomes[one.key], contacts.warning(one.requester)) for one in changes}
+    def creation(self, change: Change, contact: str | None) -> Json:
+        """A new case with our id, and who asked for it."""
+        return _case({**self._supplied(change.requester, contact), **self._raw(change), OUR_ID: change.external_id})
 
-    def update(self, changes: Sequence[Change]) -> list[Written]:
-        """What became of each UPDATE."""
-        inputs = {one.key: _case({"id": one.record_id, **self._raw(one)}) for one in changes}
-        outcomes = self._api.write("PATCH", COLLECTION, inputs, headers=self._headers)
-        return [self._written(one, outcomes[one.key]) for one in changes]
+    def edit(self, change: Change) -> Json:
+        """A case's new values."""
+        return _case({"id": change.record_id, **self._raw(change)})
+
+    def send(self, inputs: Mapping[str, Json], *, creates: bool) -> dict[str, Outcome]:
+        """What became of each input, by key."""
+        return self._api.write("PATCH", UPSERT if creates else COLLECTION, inputs)
+
+    def is_conflict(self, error: Refused) -> bool:
+        """Whether another has made a case with our id, or the contact is gone."""
+        return error.field == CONTACT or (error.code, error.field) == ("duplicate_value", OUR_ID)
+
+    def shown(self, change: Change, told: Json) -> Written:
+        """The case with what was written."""
+        record_id = long_id(told.get("id") or change.record_id)
+        values = {name: self._catalogue.native(name, raw) for name, raw in self._raw(change).items()}
+        return Written(change.key, record_id, Record(record_id, values), created=bool(told.get("created", False)))
 
     def _raw(self, change: Change) -> dict[str, Json]:
-        return {name: self._values.raw(name, value) for name, value in change.values.items()}
+        return {name: self._catalogue.raw(name, value) for name, value in change.values.items()}
 
-    def _written(self, change: Change, outcome: Outcome, warnings: tuple[str, ...] = ()) -> Written:
-        """The answer names no values: what we sent, in Salesforce's form, is what it shows."""
-        if isinstance(outcome, Refused) and outcome.code == "duplicate_value" and outcome.field == OUR_ID:
-            outcome = conflict("salesforce", outcome)
-        if isinstance(outcome, ConnectorError):
-            return Written(change.key, id=change.record_id or "", error=outcome)
-        record_id = long_id(outcome.get("id") or change.record_id)
-        shown = {name: self._values.native(name, raw) for name, raw in self._raw(change).items()}
-        created = bool(outcome.get("created", False))
-        return Written(change.key, record_id, Record(record_id, shown), created=created, warnings=warnings)
+    def _supplied(self, requester: Requester, contact: str | None) -> dict[str, Json]:
+        """Who asked, as a new case holds it whether or not there is a contact."""
+        address = address_of(requester)
+        told = {"SuppliedEmail": address if len(address) <= 80 and is_address(address) else None}
+        told |= {"SuppliedName": requester.name, "SuppliedPhone": requester.phone, CONTACT: contact}
+        return {name: self._catalogue.raw(name, value) for name, value in told.items() if value}
 
 
 def _case(fields: Mapping[str, Json]) -> Json:
@@ -97,15 +94,3 @@ def _contact(address: str, requester: Requester) -> Json:
     first, last = first_and_last(requester)
     names = {"FirstName": first[:40] if last else None, "LastName": (last or first or address)[:80]}
     return {"attributes": {"type": "Contact"}, "Email": address, **names, "Phone": (requester.phone or "")[:40] or None}
-
-
-def _supplied(requester: Requester, contact: str | None) -> dict[str, Json]:
-    """Who asked, as a new case holds it whether or not there is a contact."""
-    address = address_of(requester)
-    told = {
-        "SuppliedEmail": address if len(address) <= 80 and is_address(address) else "",
-        "SuppliedName": (requester.name or "").strip()[:80],
-        "SuppliedPhone": (requester.phone or "").strip()[:40],
-        CONTACT: contact,
-    }
-    return {name: value for name, value in told.items() if value}
