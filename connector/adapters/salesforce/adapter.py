@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from connector.adapters.base import Capabilities
 from connector.adapters.building import Assembled, Parts
-from connector.adapters.calls import Sender
 from connector.adapters.oauth import OAuthCredentials
 from connector.adapters.salesforce.account import Account
 from connector.adapters.salesforce.api import BATCH, Api
@@ -36,21 +35,11 @@ class Salesforce(Assembled):
         },
     )
 
-    def __init__(
-        self,
-        transport: Sender,
-        tokens: OAuthCredentials,
-        parts: Parts,
-        *,
-        version: str,
-        nobody: str | None,
-        auto_assign: bool,
-    ) -> None:
+    def __init__(self, api: Api, tokens: OAuthCredentials, parts: Parts, nobody: str | None = None) -> None:
         """`nobody` is the id of the user or queue whose cases count as unassigned: our own user, where none is given.
 
         `tokens` tell our org and our user.
         """
-        api = Api(transport, version, auto_assign=auto_assign)
         catalogue = Catalogue(api, parts.clock, lambda: tokens.token().home.user, nobody)
         records = Records(api, catalogue, parts.forms)
         super().__init__(

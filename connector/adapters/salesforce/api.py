@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote_plus
 
 from simple_salesforce.format import format_soql
@@ -37,12 +37,12 @@ class Api(calls.Api):
         """Every row of a query, page after page."""
         return self._whole(self.send("GET", "/queryAll" if deleted else "/query", query={"q": soql}).json)
 
-    def rows_of(self, soql: str, ids: Iterable[str], **values: Any) -> list[Json]:
+    def rows_of(self, soql: str, ids: Iterable[str]) -> list[Json]:
         """Every row of a query that names `{ids}`, two hundred of them a call."""
         return [
             row
             for part in chunks(list(dict.fromkeys(ids)), BATCH)
-            for row in self.rows(format_soql(soql, ids=list(part), **values))
+            for row in self.rows(format_soql(soql, ids=list(part)))
         ]
 
     def rows_together(self, queries: Sequence[str]) -> list[list[Json]]:

@@ -14,7 +14,7 @@ from typing import Final
 from simple_salesforce.format import format_soql
 
 from connector.adapters.base import Json, NewComment, Written
-from connector.adapters.calls import Outcome, chunks
+from connector.adapters.calls import chunks
 from connector.adapters.entries import files_named, heading, in_order, recognise_words
 from connector.adapters.salesforce.api import BATCH, COLLECTION, Api, is_id, long_id
 from connector.adapters.salesforce.forms import POST, VISIBILITY, in_force
@@ -75,18 +75,17 @@ class Comments:
     def _make(self, comments: Sequence[NewComment]) -> list[Written]:
         """Comments before posts, so that a call holds each kind once; those in parts have a call each."""
         never = NotSupported("salesforce takes comments and posts of ours", code="not_supported")
-        outcomes: dict[str, Outcome] = {one.key: never for one in comments if one.form not in ("", POST)}
-        mine = sorted((one for one in comments if one.key not in outcomes), key=lambda one: one.form)
+        mine = sorted((one for one in comments if one.form in ("", POST)), key=lambda one: one.form)
         try:
             inputs = {one.key: [self._input(one, text) for text in split(_body(one), LONGEST)] for one in mine}
         except ConnectorError as error:
             return [Written(one.key, error=error) for one in comments]
-        outcomes |= self._api.write("POST", COLLECTION, {key: of[0] for key, of in inputs.items() if len(of) == 1})
+        outcomes = self._api.write("POST", COLLECTION, {key: of[0] for key, of in inputs.items() if len(of) == 1})
         for key, parts in inputs.items():
             if len(parts) > 1:
                 numbered = {str(place): part for place, part in enumerate(parts)}
                 outcomes[key] = self._api.write("POST", COLLECTION, numbered, whole=True)["0"]
-        return [written_of(one.key, outcomes[one.key]) for one in comments]
+        return [written_of(one.key, outcomes.get(one.key, never)) for one in comments]
 
     def recognise(
         self, comment: NewComment, timeline: Sequence[Comment], *, sent_at: datetime, taken: frozenset[str]

@@ -15,7 +15,7 @@ from connector.adapters import oauth
 from connector.adapters.budget import Limit
 from connector.adapters.building import Ask, Kind, Parts
 from connector.adapters.salesforce.adapter import Salesforce
-from connector.adapters.salesforce.api import VERSION, long_id
+from connector.adapters.salesforce.api import VERSION, Api, long_id
 from connector.adapters.salesforce.forms import FORMS
 from connector.adapters.salesforce.refusals import rate, sort
 from connector.adapters.salesforce.wire import SalesforceWire
@@ -98,14 +98,8 @@ def build(parts: Parts, settings: Settings) -> Salesforce:
     )
     granted = grant(settings, parts.clock)
     tokens = oauth.OAuthCredentials(over(oauth.Anonymous()), granted, store=parts.token_store, clock=parts.clock)
-    return Salesforce(
-        over(tokens),
-        tokens,
-        parts,
-        version=settings.api_version,
-        nobody=settings.unassigned_owner,
-        auto_assign=settings.auto_assign,
-    )
+    api = Api(over(tokens), settings.api_version, auto_assign=settings.auto_assign)
+    return Salesforce(api, tokens, parts, settings.unassigned_owner)
 
 
 KIND = Kind(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from connector.adapters.answers import about
+from connector.adapters.answers import about, first_mapping, mapping_of
 from connector.adapters.transport import Rate, Request, Response, vendor_message
 from connector.domain.errors import ConnectorError, Gone, NeedsReview, Refused, RetryLater, Scope
 
@@ -64,8 +64,7 @@ def rate(response: Response) -> Rate | None:
 
 def first_of(told: Any) -> Mapping[str, Any]:
     """The first error of a body: a list, one object, or the two words of OAuth; empty where there is none."""
-    first = told[0] if isinstance(told, list) and told else told
-    return first if isinstance(first, dict) and ("errorCode" in first or "error" in first) else {}
+    return first_mapping(told) or mapping_of(told)
 
 
 def cause_of(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
