@@ -97,10 +97,10 @@ class Response:
         try:
             told = jsonlib.loads(self.content)
         except (ValueError, RecursionError) as error:
-            raise self._unreadable() from error
+            raise self.unreadable() from error
         if self.request is not None and not isinstance(told, self.request.shape):
-            raise self._unreadable()
-        return Told(told, self._unreadable) if isinstance(told, dict) else told
+            raise self.unreadable()
+        return Told(told, self.unreadable) if isinstance(told, dict) else told
 
     @property
     def maybe_json(self) -> Any:
@@ -110,7 +110,8 @@ class Response:
         except (ValueError, RecursionError):
             return None
 
-    def _unreadable(self) -> ConnectorError:
+    def unreadable(self) -> ConnectorError:
+        """What is raised where the answer is not what was asked for."""
         told = f"{_about(self.system, self.request)}: the answer with status {self.status} is not what was asked for"
         if self.request is not None and not self.request.is_read:
             return UnknownOutcome(told, code="unreadable_answer", answered=True, system=self.system)

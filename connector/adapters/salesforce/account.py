@@ -8,12 +8,12 @@ from typing import Final
 
 from connector.adapters.base import Check
 from connector.adapters.building import Parts
-from connector.adapters.checks import judged, looked_at, readable, used
+from connector.adapters.checks import judged, looked_at, ours_exist, readable, used
 from connector.adapters.people import person_of
 from connector.adapters.salesforce.api import Api, long_id
 from connector.adapters.salesforce.forms import in_force
 from connector.adapters.salesforce.refusals import USAGE
-from connector.adapters.salesforce.schema import Catalogue
+from connector.adapters.salesforce.schema import OPTIONAL, Catalogue
 from connector.domain.ticket import Person
 
 USERS: Final = "SELECT Id, Name, Email, IsActive FROM User WHERE UserType = 'Standard'"
@@ -59,10 +59,8 @@ class Account:
             yield used("daily calls", int(found[1]), int(found[2]), nearly=NEARLY_USED, advice=SHARED)
 
     def _fields(self) -> Iterator[Check]:
-        lacking = [one for one in self._catalogue.ensure_schema(dry_run=True) if one.state != "ok"]
-        needed = [one for one in lacking if not one.advice.startswith("optional")]
-        detail = "; ".join(f"{one.what}: {one.advice}" for one in needed or lacking) or "ours exist"
-        yield judged("fields", not needed, detail, advice="run `connector setup`")
+        steps = self._catalogue.ensure_schema(dry_run=True)
+        yield ours_exist("fields", [one for one in steps if not one.advice.startswith(OPTIONAL)])
 
     def _rights(self) -> Iterator[Check]:
         for kind, needs in (("Case", ("createable", "updateable")), ("CaseComment", ("createable",))):

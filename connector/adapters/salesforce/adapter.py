@@ -9,8 +9,7 @@ from connector.adapters.salesforce.account import Account
 from connector.adapters.salesforce.api import BATCH, Api
 from connector.adapters.salesforce.comments import Comments
 from connector.adapters.salesforce.records import Records
-from connector.adapters.salesforce.schema import Catalogue
-from connector.adapters.salesforce.setup import OUR_ID
+from connector.adapters.salesforce.schema import OUR_ID, Catalogue
 from connector.adapters.salesforce.webhooks import Webhooks
 from connector.adapters.salesforce.writing import Writing
 

@@ -10,6 +10,7 @@ from urllib.parse import quote_plus
 from simple_salesforce.format import format_soql
 
 from connector.adapters import calls
+from connector.adapters.answers import mapping_of
 from connector.adapters.base import Json
 from connector.adapters.calls import Outcome, Sender, chunks, halved, lost
 from connector.adapters.salesforce.refusals import cause_of, first_of, refusal
@@ -20,6 +21,7 @@ BATCH: Final = 200
 COLLECTION: Final = "/composite/sobjects"
 CHECK: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?", re.ASCII)
+PAGE: Final = {"records", "done"}
 VERSION: Final = "62.0"
 
 
@@ -53,22 +55,27 @@ class Api(calls.Api):
         return [self._whole(one) for one in pages]
 
     def _whole(self, page: Json) -> list[Json]:
-        found = list(page.get("records") or ())
-        while not page.get("done", True):
+        found = list(page["records"])
+        while not page["done"]:
             page = self._transport.send(Request("GET", page["nextRecordsUrl"], "/query/:locator")).json
-            found += page.get("records") or ()
+            found += page["records"]
         return found
 
-    def together(self, parts: Sequence[str]) -> list[Outcome]:
-        """The answers to several GET addresses in one call, or what each was refused with."""
-        asked = [{"method": "GET", "url": url, "referenceId": f"part{place}"} for place, url in enumerate(parts)]
-        told = self.send("POST", "/composite", json={"allOrNone": False, "compositeRequest": asked}, reads=True).json
-        answers: list[Outcome] = []
-        for one in told["compositeResponse"]:
-            status, body = int(one["httpStatusCode"]), one["body"]
-            about = f"salesforce GET {one['referenceId']} of /composite: {status}"
-            answers.append(body if status < 300 else refusal(first_of(body), told=about, status=status))
-        return answers
+    def together(self, queries: Sequence[str]) -> list[Outcome]:
+        """The pages at several addresses of queries in one call, or what each was refused with."""
+        asked = [{"method": "GET", "url": url, "referenceId": f"part{place}"} for place, url in enumerate(queries)]
+        body = {"allOrNone": False, "compositeRequest": asked}
+        answer = self.send("POST", "/composite", json=body, reads=True)
+        pages: list[Outcome] = []
+        for one in answer.json["compositeResponse"]:
+            status, page = int(one["httpStatusCode"]), mapping_of(one["body"])
+            told = f"salesforce GET {one['referenceId']} of /composite: {status}"
+            pages.append(page if status < 300 else refusal(first_of(one["body"]), told=told, status=status))
+            if status < 300 and not page.keys() >= PAGE:
+                raise answer.unreadable()
+        if len(pages) != len(asked):
+            raise answer.unreadable()
+        return pages
 
     def query_url(self, soql: str, *, deleted: bool = False) -> str:
         """The address of a query, as a part of `together`."""

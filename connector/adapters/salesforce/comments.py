@@ -42,21 +42,19 @@ class Comments:
         """All entries of these cases, oldest first. `since` would save nothing: one call serves two hundred cases."""
         found: dict[str, list[Comment]] = {one: [] for one in ids}
         asked = {long_id(one): one for one in ids if is_id(one)}
-        shapes = in_force(self._forms())
+        forms = self._forms()
+        shapes, lacking = in_force(forms), "" if POST not in forms or self._has_visibility else VISIBILITY
         for part in chunks(list(asked), BATCH):
-            queries = [format_soql(one.timeline(self._has), ids=list(part)) for one in shapes]
+            queries = [format_soql(one.timeline(without=lacking), ids=list(part)) for one in shapes]
             for shape, rows in zip(shapes, self._api.rows_together(queries), strict=True):
                 for row in rows:
                     if row.get("Status") not in UNSEEN:
                         found[asked[long_id(row["ParentId"])]].append(shape.comment(row))
         return {one: put_together(in_order(each)) for one, each in found.items()}
 
-    def _has(self, column: str) -> bool:
-        """Whether this org has the column: a post has no visibility where no outsider can enter."""
-        return column != VISIBILITY or self._has_visibility
-
     @cached_property
     def _has_visibility(self) -> bool:
+        """Whether posts of this org tell outsiders from colleagues: there may be no outsiders."""
         told = self._api.found("/sobjects/FeedItem/describe", ids={}) or {"fields": []}
         return any(one["name"] == VISIBILITY for one in told["fields"])
 

@@ -49,9 +49,9 @@ class Shape:
     only: str = ""
     stamp: str = "SystemModstamp"
 
-    def timeline(self, has: Callable[[str], bool]) -> str:
-        """The query for the entries of some cases, `{ids}`; `has` tells whether the org has a column."""
-        columns = ", ".join([COMMON, *filter(has, self.columns)])
+    def timeline(self, *, without: str) -> str:
+        """The query for the entries of some cases, `{ids}`."""
+        columns = ", ".join([COMMON, *(one for one in self.columns if one != without)])
         return f"SELECT {columns} FROM {self.name} WHERE ParentId IN {{ids}}{self.only} ORDER BY CreatedDate, Id"  # noqa: S608 - our own words
 
     def since(self, moment: str) -> str:

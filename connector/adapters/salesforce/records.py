@@ -71,11 +71,9 @@ class Records:
             if isinstance(page, ConnectorError):
                 if name in (CASE, COMMENTS.name) or after or not isinstance(page, Refused):
                     raise page
-                rows[name] = self._api.rows(_deleted(since), deleted=True) if name == GONE else []
-                continue
-            rows[name] = list(page.get("records") or ())
-            if not page.get("done", True):
-                going_on[name] = page["nextRecordsUrl"]
+                page = {"records": self._api.rows(_deleted(since), deleted=True) if name == GONE else [], "done": True}
+            rows[name] = page["records"]
+            going_on |= {} if page["done"] else {name: page["nextRecordsUrl"]}
         entries = [(str(row["ParentId"]), str(row["Id"])) for one in SHAPES for row in rows[one.name]]
         return Sweep(
             [self.record(one, fields) for one in rows[CASE]],

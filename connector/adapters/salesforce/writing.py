@@ -11,8 +11,7 @@ from connector.adapters.calls import Outcome
 from connector.adapters.people import Contacts, address_of, first_and_last, is_address
 from connector.adapters.salesforce.api import BATCH, COLLECTION, Api, long_id
 from connector.adapters.salesforce.records import Records
-from connector.adapters.salesforce.schema import Catalogue
-from connector.adapters.salesforce.setup import OUR_ID
+from connector.adapters.salesforce.schema import OUR_ID, Catalogue
 from connector.adapters.upserts import Upserts
 from connector.domain.errors import ConnectorError, Refused
 from connector.domain.ticket import Record, Requester

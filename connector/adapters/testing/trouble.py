@@ -165,6 +165,7 @@ class TroublePromises:
     def test_an_answer_that_makes_no_sense_is_not_believed(self, arena: Arena, body: object) -> None:
         """Least of all is a record thought deleted because of it."""
         ticket = arena.new_ticket()
+        arena.read(ticket)
         arena.fault("status", status=200, times=None, headers={"Content-Type": "application/json"}, body=body)
 
         with pytest.raises(RetryLater):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from connector.adapters.times import moment
 from connector.adapters.transport import Response
 from connector.domain.errors import ConnectorError, Gone, NeedsReview, Refused, RetryLater
 from connector.domain.ticket import CommentKind, Requester
+from connector.engine.prepare import schema_from_json, schema_to_json
 
 
 def test_ids_and_times_in_every_form() -> None:
@@ -108,6 +110,32 @@ def test_a_text_that_is_too_long_is_cut_visibly(arena: SalesforceArena) -> None:
 
     assert arena.update(case, {"Subject": "😀" * 200}).error is None
     assert arena.read(case).fields["Subject"] == "😀" * 127 + "…"
+
+
+def test_it_is_cut_so_too_where_the_fields_are_known_from_the_store(arena: SalesforceArena) -> None:
+    """As a process knows them after a restart."""
+    case, stored = arena.new_ticket(), schema_to_json(arena.salesforce.schema())
+    arena.adapter = arena.salesforce = arena.new_adapter()
+    arena.salesforce.learn(schema_from_json(stored))
+
+    assert arena.update(case, {"Subject": "x" * 300}).error is None
+    assert arena.sandbox.case(case)["fields"]["Subject"] == "x" * 254 + "…"
+
+
+@pytest.mark.parametrize("page", [{}, {"done": True}, {"records": []}, [], None])
+def test_an_answer_that_is_no_page_of_a_query_is_not_taken_for_an_empty_one(arena: SalesforceArena, page: Any) -> None:
+    """Neither alone nor as a part of a composite call, nor where parts are missing."""
+    case, since = arena.new_ticket(), arena.now()
+    arena.read(case)
+    parts = [{"httpStatusCode": 200, "referenceId": "part0", "body": {"records": [], "done": True}}]
+    arena.fault("status", path="/query", status=200, body=page, times=1)
+    with pytest.raises(RetryLater):
+        arena.read(case)
+
+    for told in (parts, [*parts, *parts, {**parts[0], "body": page}]):
+        arena.fault("status", path="/composite", status=200, body={"compositeResponse": told}, times=1)
+        with pytest.raises(RetryLater):
+            arena.salesforce.changes(since, arena.fields)
 
 
 def test_a_field_that_is_hidden_is_left_out_and_holds_up_nothing(arena: SalesforceArena) -> None:

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 import pytest
 from defusedxml.ElementTree import parse
 
-from connector.adapters.salesforce.setup import FIELDS, RIGHTS
+from connector.adapters.salesforce.schema import FIELDS, RIGHTS
 from connector.adapters.testing.salesforce import SalesforceArena
 from connector.sandbox.salesforce_stock import RIGHTS as EVERY_RIGHT
 
