@@ -45,9 +45,8 @@ class Account:
         return [*looked_at(looks), *readable(probes, advise=lambda _: "give our user the right to read them")]
 
     def _webhooks(self) -> Iterator[Check]:
-        called = f"a trigger must call {self._parts.target}"
-        trigger = called if any(self._parts.webhook_secrets) else "no trigger's secret is set, so none is heard"
-        detail = f"{trigger}; an Outbound Message the address that `connector setup` prints; polling needs neither"
+        trigger = "must call" if any(self._parts.webhook_secrets) else "is not heard, as webhook_secrets is empty, at"
+        detail = f"a trigger {trigger} {self._parts.target}; `connector setup` prints the address of Outbound Messages"
         yield Check("webhooks", ok=True, detail=detail)
 
     def _usage(self) -> Iterator[Check]:

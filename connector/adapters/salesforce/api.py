@@ -64,8 +64,7 @@ class Api(calls.Api):
     def together(self, queries: Sequence[str]) -> list[Outcome]:
         """The pages at several addresses of queries in one call, or what each was refused with."""
         asked = [{"method": "GET", "url": url, "referenceId": f"part{place}"} for place, url in enumerate(queries)]
-        body = {"allOrNone": False, "compositeRequest": asked}
-        answer = self.send("POST", "/composite", json=body, reads=True)
+        answer = self.send("POST", "/composite", json={"allOrNone": False, "compositeRequest": asked}, reads=True)
         pages: list[Outcome] = []
         for one in answer.json["compositeResponse"]:
             status, page = int(one["httpStatusCode"]), mapping_of(one["body"])
@@ -97,13 +96,10 @@ class Api(calls.Api):
 
 def _outcomes(told: Json, records: Mapping[str, Json], about: str) -> dict[str, Outcome]:
     """The items of an answer come in the order of the request."""
-    if not isinstance(told, list) or len(told) != len(records):
+    if len(told) != len(records):
         return dict.fromkeys(records, lost("salesforce", f"the answer to {about} does not fit"))
-    others = [error for item in told for error in item.get("errors") or ()]
     return {
-        key: item
-        if item.get("success")
-        else refusal(cause_of([*(item.get("errors") or [{}]), *others]), told=f"salesforce {about}", status=200)
+        key: item if item.get("success") else refusal(cause_of(item, told), told=f"salesforce {about}", status=200)
         for key, item in zip(records, told, strict=True)
     }
 

@@ -67,8 +67,9 @@ def first_of(told: Any) -> Mapping[str, Any]:
     return first_mapping(told) or mapping_of(told)
 
 
-def cause_of(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The first of these errors that is to blame, not that of a record which was rolled back for another's sake."""
+def cause_of(item: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What a record of a collection was refused for; where it was rolled back for another's sake, that one's error."""
+    errors = [*(item.get("errors") or [{}]), *(error for one in items for error in one.get("errors") or ())]
     return next((one for one in errors if one.get("statusCode") != ROLLED_BACK), {})
 
 
