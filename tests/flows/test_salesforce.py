@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from connector.engine import operators
+from connector.store import tables
+
 from .salesforce_world import MAPPING, SalesforceWorld
 from .world import eventually
 
@@ -39,6 +42,16 @@ def forms_world(tmp_path: Path) -> Iterator[SalesforceWorld]:
     made.start()
     objects = ["Case", "CaseComment", "EmailMessage", "FeedItem"]
     made.salesforce.configure(rights=["ViewAllData"], trigger_objects=objects)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def typed_world(tmp_path: Path) -> Iterator[SalesforceWorld]:
+    """The org has two record types; the mapping has the statuses of the second."""
+    types = {"Sales": {"Status": ["New", "Won"]}, "Support": {"Status": ["New", "Working", "Escalated", "Closed"]}}
+    made = SalesforceWorld(tmp_path, record_types=types, picklists={"Status": [*types["Support"]["Status"], "Won"]})
+    made.start()
     yield made
     made.stop()
 
@@ -231,3 +244,48 @@ def feed(world: SalesforceWorld) -> list[dict[str, Any]]:
     """What was posted."""
     found = [one["fields"] for one in world.salesforce.state()["feed"]]
     return [one for one in found if one["Type"] == "TextPost"]
+
+
+def test_cases_of_one_record_type_are_carried_and_others_are_told(typed_world: SalesforceWorld) -> None:
+    world = typed_world
+    types = {one.values["Name"]: one.id for one in world.salesforce.org.live("RecordType")}
+
+    ticket, case = opened(world)
+    world.salesforce.create_case("Of sales", fields={"RecordTypeId": types["Sales"]})
+    world.salesforce.create_case("Of support", fields={"RecordTypeId": types["Support"]})
+    world.nextcap.move(ticket, "open")
+
+    assert case["fields"]["RecordTypeId"] == types["Support"]
+    eventually(lambda: values(world, ticket)["Status"] == "Working")
+    eventually(lambda: "Of support" in subjects(world))
+    eventually(lambda: "not_carried" in [row.code for row in world.rows(tables.journal)])
+    assert "Of sales" not in subjects(world)
+
+
+def test_a_ticket_whose_id_several_cases_carry_waits_for_a_person(world: SalesforceWorld) -> None:
+    """Their field is not unique: an upsert is answered 300. The one that is chosen is carried both ways."""
+    our_field = world.salesforce.org.schema.objects["Case"].fields["NextCap_Ticket_Id__c"]
+    our_field.unique = False
+    world.salesforce.faults.add("status", method="PATCH", path="NextCap_Ticket_Id__c", times=None, status=503)
+    ticket = world.nextcap.create_ticket(subject="Whose?", customer_email="cus@home.example")["id"]
+    held = {"NextCap_Ticket_Id__c": ticket}
+    other, chosen = (world.salesforce.create_case(one, fields=held) for one in ("Other", "Chosen"))
+    world.salesforce.faults.clear()
+
+    eventually(lambda: "ambiguous" in [row.code for row in world.rows(tables.parked)])
+    (item,) = (row for row in world.rows(tables.parked) if row.code == "ambiguous")
+    operators.relink(world.runtime.engine, item.id, chosen, by="a person")
+    world.nextcap.agent_note(ticket, "Found it")
+    eventually(lambda: len(world.salesforce.case(chosen)["comments"]) == 1, what="the note")
+    world.salesforce.set_fields(other, {"Subject": "Still nobody's"})
+    world.salesforce.set_fields(chosen, {"Subject": "Ours"})
+
+    eventually(lambda: world.nextcap.ticket(ticket)["subject"] == "Ours")
+    assert set(item.candidates) == {other, chosen}
+    assert world.salesforce.case(other)["comments"] == []
+    assert "Still nobody's" not in subjects(world)
+    our_field.unique = True
+
+
+def subjects(world: SalesforceWorld) -> list[str]:
+    return [one["subject"] for one in world.nextcap.state()["tickets"]]

@@ -74,7 +74,8 @@ class Catalogue(FieldCatalogue):
         types = [one for one in told.get("recordTypeInfos") or () if one.get("available") and not one.get("master")]
         default_first = sorted(types, key=lambda one: not one.get("defaultRecordTypeMapping"))
         kinds = [Option(long_id(one["recordTypeId"]), str(one["name"])) for one in default_first]
-        statuses = self._statuses(kinds)
+        every: Sequence[Json] = next((one["picklistValues"] for one in told["fields"] if one["name"] == STATUS), [])
+        statuses = [one for kind in kinds for one in self._statuses(kind, every)]
         found = Schema(tuple(_field(one, kinds, statuses) for one in told["fields"]))
         self.learn(found)
         return found
@@ -123,17 +124,12 @@ class Catalogue(FieldCatalogue):
         """The owner of what is unassigned: a case always has one."""
         return long_id(self._unassigned or self._user())
 
-    def _statuses(self, kinds: Sequence[Option]) -> list[Option]:
-        """The statuses that each record type has."""
-        found = []
-        for kind in kinds:
-            route = f"/ui-api/object-info/Case/picklist-values/{kind.value}/{STATUS}"
-            try:
-                told = self._api.send("GET", route).json
-            except Refused:
-                return []
-            found += [Option(str(one["value"]), str(one["label"]), group=kind.value) for one in told["values"]]
-        return found
+    def _statuses(self, kind: Option, every: Sequence[Json]) -> list[Option]:
+        """The statuses of a record type; where our user may not ask, every one: Salesforce refuses what is wrong."""
+        route = f"/ui-api/object-info/Case/picklist-values/{kind.value}/{STATUS}"
+        with suppress(Refused):
+            every = self._api.send("GET", route).json["values"]
+        return [replace(one, group=kind.value) for one in _options(every)]
 
     def ensure_schema(self, *, dry_run: bool) -> list[Step]:
         """Whether our fields can serve; what is missing is made, or told to a person where our user lacks the right."""
@@ -195,8 +191,7 @@ class Catalogue(FieldCatalogue):
 
 def _field(told: Json, kinds: Sequence[Option], statuses: Sequence[Option]) -> FieldSchema:
     name = str(told["name"])
-    listed = [one for one in told.get("picklistValues") or () if one.get("active", True)]
-    options = [Option(str(one["value"]), str(one.get("label") or one["value"])) for one in listed]
+    options = _options(told.get("picklistValues") or ())
     grouped = name == STATUS and bool(statuses)
     kind = str(told.get("type") or "string")
     given = told.get("nillable", True) or told.get("defaultedOnCreate") or kind == "boolean"
@@ -211,6 +206,11 @@ def _field(told: Json, kinds: Sequence[Option], statuses: Sequence[Option]) -> F
         parent=RECORD_TYPE if grouped else "",
         longest=int(told.get("length") or 0) if kind in TEXTS else 0,
     )
+
+
+def _options(listed: Sequence[Json]) -> list[Option]:
+    active = [one for one in listed if one.get("active", True)]
+    return [Option(str(one["value"]), str(one.get("label") or one["value"])) for one in active]
 
 
 def _problem(name: str, field: Json) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,13 @@ from connector.adapters.transport import Response
 from connector.domain.errors import ConnectorError, Gone, NeedsReview, Refused, RetryLater
 from connector.domain.ticket import CommentKind, Requester
 from connector.engine.prepare import schema_from_json, schema_to_json
+
+
+def several(arena: SalesforceArena, our_id: str) -> tuple[str, ...]:
+    """Cases with one id of ours, in an org whose field is not unique."""
+    arena.sandbox.org.schema.objects["Case"].fields["NextCap_Ticket_Id__c"].unique = False
+    held = {"NextCap_Ticket_Id__c": our_id}
+    return tuple(arena.sandbox.create_case(subject, fields=held) for subject in ("One", "Other"))
 
 
 def test_ids_and_times_in_every_form() -> None:
@@ -220,6 +228,37 @@ def test_record_types_are_the_pipelines_of_salesforce(arena: SalesforceArena) ->
     support = next(one.value for one in kinds.options if one.label == "Support")
     assert status.parent == "RecordTypeId"
     assert [one.value for one in status.options if one.group == support] == ["New", "Closed"]
+
+
+def test_where_nobody_tells_their_statuses_record_types_are_still_told_apart(arena: SalesforceArena) -> None:
+    """Or the cases of all of them would be carried."""
+    arena.sandbox.configure(record_types={"Support": {"Status": ["New", "Closed"]}, "Sales": {}})
+    refusal = [{"errorCode": "INSUFFICIENT_ACCESS", "message": "", "fields": []}]
+    arena.fault("status", path="picklist-values", status=403, body=refusal, times=None)
+
+    schema = arena.salesforce.schema()
+    status, kinds = schema.field("Status"), schema.field("RecordTypeId")
+
+    assert status is not None
+    assert kinds is not None
+    assert status.parent == "RecordTypeId"
+    assert {one.group for one in status.options} == {one.value for one in kinds.options}
+    assert {one.value for one in status.options} == {"New", "Working", "Escalated", "Closed"}
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+def test_a_person_chooses_among_several_cases_with_our_id(arena: SalesforceArena, repeated: bool) -> None:
+    """The upsert is refused (300); one that was sent before does not take the first either."""
+    twins = several(arena, "outside-1")
+    change = replace(arena.creation("key", "outside-1"), repeated=repeated)
+
+    error = arena.write(change, arena.creation("other", "outside-2"))["key"].error
+
+    assert isinstance(error, NeedsReview)
+    assert (error.code, error.candidates) == ("ambiguous", twins)
+    assert arena.tickets() == 3
+    with pytest.raises(NeedsReview):
+        arena.salesforce.probe_create(change, sent_at=arena.now())
 
 
 def test_queues_and_users_are_people(arena: SalesforceArena) -> None:
