@@ -71,10 +71,7 @@ class Embedded:
                 lambda: self._every(SWEEP, lambda: heartbeat.tick(self.engine, self._runtime.settings.heartbeat.every)),
             ),
             ("mappings", lambda: self._every(SWEEP, self._runtime.import_mappings)),
-            (
-                "housekeeping",
-                lambda: self._every(3600.0, self._purge),
-            ),
+            ("housekeeping", lambda: self._every(housekeeping.EVERY, self._purge)),
             ("clock", lambda: self._every(SWEEP, lambda: clock.watch(self.engine))),
             ("counters", lambda: self._every(2.0, self._runtime.flush_counters)),
         ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from connector.engine.housekeeping import EVERY
+
 SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep": {"task": "sweep", "schedule": 5.0, "options": {"expires": 5}},
     "poll-nextcap": {"task": "poll_nextcap", "schedule": 5.0, "options": {"expires": 5}},
     "reconcile": {"task": "reconcile", "schedule": 5.0, "options": {"expires": 5}},
     "heartbeat": {"task": "heartbeat", "schedule": 5.0, "options": {"expires": 5}},
     "import-mappings": {"task": "import_mappings", "schedule": 10.0, "options": {"expires": 10}},
-    "purge": {"task": "purge", "schedule": 3600.0, "options": {"expires": 600}},
+    "purge": {"task": "purge", "schedule": EVERY, "options": {"expires": 300}},
 }
 
 

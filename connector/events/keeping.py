@@ -11,7 +11,8 @@ from connector.events.courier import Courier
 from connector.store import outbox
 from connector.store.database import Database
 
-STEP = 1000
+STEP, STEPS = 1000, 100
+"""Messages of one kind that go in one transaction, and how many of those one purge has; the next goes on."""
 
 
 class Keeps(Protocol):
@@ -30,7 +31,7 @@ def purge(db: Database, couriers: Mapping[str, Courier], keeps: Keeps, now: date
             outbox.ensure(connection, [courier.name], now)
             courier.give_up(connection)
     removed = 0
-    while True:
+    for _ in range(STEPS):
         with db.write() as connection:
             step = outbox.purge(
                 connection,
@@ -38,9 +39,10 @@ def purge(db: Database, couriers: Mapping[str, Courier], keeps: Keeps, now: date
                 before=now - timedelta(days=keeps.keep_deliveries_days),
                 limit=STEP,
             )
-        removed += step
-        if step < STEP:
-            return removed
+        removed += sum(step)
+        if max(step) < STEP:
+            break
+    return removed
 
 
 def retry(db: Database, ids: Sequence[int], now: datetime) -> int:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from connector.store import bulk
 from connector.store.among import among
 from connector.store.links import LinkRow, Look, from_row, whole
-from connector.store.tables import Utc, links, tickets
+from connector.store.tables import IS_SAID, Utc, connections, links, tickets
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
@@ -68,7 +68,7 @@ def claim(
     found = _locked(connection, due, limit)
     ids = [row.id for row in (whole_batches.of(found) if whole_batches else found)]
     if len(ids) == limit and limit > 1:
-        said = _locked(connection, due.where(links.c.look.op("&")(int(COMMENTS)) != 0), limit // 2)
+        said = _locked(connection, due.where(IS_SAID), limit // 2)
         ids = list(dict.fromkeys([*(row.id for row in said), *ids]))[:limit]
     if not ids:
         return []
@@ -192,8 +192,9 @@ def overrule(connection: sa.Connection, link_id: int) -> None:
 
 def due_connections(connection: sa.Connection, now: datetime) -> list[str]:
     """The connections with a link that is due, not held by anybody and not worked alone."""
-    query = _free(sa.select(links.c.connection), now).where(~_is_alone()).distinct()
-    return [row.connection for row in connection.execute(query)]
+    mine = _free(sa.select(links.c.id), now).where(links.c.connection == connections.c.name, ~_is_alone())
+    first = mine.order_by(links.c.dirty_at, links.c.id).limit(1).correlate(connections).scalar_subquery()
+    return list(connection.execute(sa.select(connections.c.name).where(first.is_not(None))).scalars())
 
 
 def due_alone(connection: sa.Connection, now: datetime, limit: int = 20) -> list[tuple[int, str]]:

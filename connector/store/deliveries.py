@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connector.store import bulk
-from connector.store.tables import deliveries, events, unplaced
+from connector.store import bulk, purging
+from connector.store.tables import HAS_BODY, HAS_NO_BODY, deliveries, events, unplaced
 
 
 def _keeping(new: bulk.New) -> sa.sql.dml.ReturningInsert[Any]:
@@ -105,16 +105,18 @@ def _as_read(row: sa.Row[Any]) -> sa.ColumnElement[bool]:
     return sa.and_(unplaced.c.id == row.id, unplaced.c.due_at == row.due_at, unplaced.c.tries == row.tries)
 
 
-def purge(connection: sa.Connection, *, before: datetime, bodies_before: datetime, limit: int = 1000) -> int:
-    """Remove old deliveries and events in small steps; the number removed. Identity lives elsewhere."""
-    old_bodies = (
-        sa.select(deliveries.c.id)
-        .where(deliveries.c.received_at < bodies_before, deliveries.c.body.is_not(None))
-        .limit(limit)
+def forget_bodies(connection: sa.Connection, *, before: datetime, limit: int) -> int:
+    """Forget what deliveries said, at most so many; how many. That they came, and what they did, is kept."""
+    old = purging.oldest(deliveries.c.received_at, HAS_BODY, before=before, limit=limit)
+    return int(connection.execute(deliveries.update().where(deliveries.c.id.in_(old)).values(body=None)).rowcount)
+
+
+def purge(connection: sa.Connection, *, before: datetime, limit: int) -> tuple[int, ...]:
+    """Remove old events, and old deliveries whose bodies are forgotten, at most so many of each; how many of each.
+
+    Identity lives elsewhere.
+    """
+    return (
+        purging.remove(connection, events.c.at, before=before, limit=limit),
+        purging.remove(connection, deliveries.c.received_at, HAS_NO_BODY, before=before, limit=limit),
     )
-    connection.execute(deliveries.update().where(deliveries.c.id.in_(old_bodies)).values(body=None))
-    removed = 0
-    for table, column in ((events, events.c.at), (deliveries, deliveries.c.received_at)):
-        old = sa.select(table.c.id).where(column < before).limit(limit)
-        removed += connection.execute(table.delete().where(table.c.id.in_(old))).rowcount
-    return removed

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connector.store import purging
 from connector.store.tables import drifts, events
 
 EARLY = timedelta(seconds=15)
@@ -60,6 +61,6 @@ def per_day(connection: sa.Connection, *, since: datetime) -> list[tuple[str, st
     return [(row[0], row[1], row[2], int(row[3])) for row in connection.execute(query)]
 
 
-def purge(connection: sa.Connection, *, before: datetime, limit: int = 1000) -> int:
-    old = sa.select(drifts.c.id).where(drifts.c.found_at < before).limit(limit)
-    return int(connection.execute(drifts.delete().where(drifts.c.id.in_(old))).rowcount)
+def purge(connection: sa.Connection, *, before: datetime, limit: int) -> int:
+    """Remove differences that were found before then, at most so many; how many."""
+    return purging.remove(connection, drifts.c.found_at, before=before, limit=limit)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from connector.domain.ticket import Side
 from connector.store import bulk
 from connector.store.among import among
-from connector.store.tables import effects, links
+from connector.store.tables import CREATING, effects, links
 
 INTENDED, SENDING, DONE, REFUSED, UNKNOWN = "intended", "sending", "done", "refused", "unknown"
 COMMENT = "comment"
@@ -111,13 +111,8 @@ def has_open_creates(connection: sa.Connection, name: str, kind: str) -> bool:
 
     One that was left to a person is on its way no more.
     """
-    query = (
-        sa.select(effects.c.id)
-        .join(links, links.c.id == effects.c.link_id)
-        .where(links.c.connection == name, effects.c.kind == kind)
-        .where(effects.c.state.in_(["sending", "unknown"]), links.c.due_at.is_not(None))
-        .limit(1)
-    )
+    waiting = sa.select(links.c.id).where(links.c.connection == name, links.c.due_at.is_not(None))
+    query = sa.select(effects.c.id).where(CREATING, effects.c.kind == kind, effects.c.link_id.in_(waiting)).limit(1)
     return connection.execute(query).first() is not None
 
 

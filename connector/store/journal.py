@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connector.store import bulk
+from connector.store import bulk, purging
 from connector.store.among import among
 from connector.store.tables import journal, links
 
@@ -93,7 +93,6 @@ def of_connection(connection: sa.Connection, name: str) -> list[Mapping[str, Any
     return [row._asdict() for row in connection.execute(query)]
 
 
-def purge(connection: sa.Connection, *, before: datetime, limit: int = 1000) -> int:
-    """Remove lines that were last repeated before then, at most `limit`; how many."""
-    old = sa.select(journal.c.id).where(journal.c.last_at < before).limit(limit)
-    return int(connection.execute(journal.delete().where(journal.c.id.in_(old))).rowcount)
+def purge(connection: sa.Connection, *, before: datetime, limit: int) -> int:
+    """Remove lines that were last repeated before then, at most so many; how many."""
+    return purging.remove(connection, journal.c.last_at, before=before, limit=limit)

@@ -14,7 +14,7 @@ from connector.domain.decision import Shadow
 from connector.domain.ticket import Record, Value, normal
 from connector.store import bulk, versions
 from connector.store.among import among, among_given
-from connector.store.tables import Utc, events, links, tickets
+from connector.store.tables import Utc, connections, events, links, tickets
 
 
 class Look(IntFlag):
@@ -306,11 +306,20 @@ def active_after(connection: sa.Connection, name: str, after: int, limit: int) -
     return [from_row(row) for row in connection.execute(query.order_by(links.c.id).limit(limit))]
 
 
+def named(word: str) -> sa.CompoundSelect[tuple[int]]:
+    """The row ids of the tickets of that number, Next Cap id or CRM record id."""
+    connected = links.c.connection.in_(sa.select(connections.c.name))
+    return sa.union(
+        sa.select(tickets.c.id).where(tickets.c.number == word),
+        sa.select(tickets.c.id).where(tickets.c.nextcap_id == word),
+        sa.select(links.c.ticket_id).where(connected, links.c.record_id == word),
+    )
+
+
 def of_ticket(connection: sa.Connection, number_or_id: str) -> list[LinkRow]:
     """The links of a ticket named by its number, its Next Cap id or a CRM record id."""
-    text = number_or_id.lstrip("#")
-    named = sa.or_(tickets.c.number == text, tickets.c.nextcap_id == text, links.c.record_id == text)
-    return [from_row(row) for row in connection.execute(whole().where(named).order_by(links.c.id))]
+    query = whole().where(links.c.ticket_id.in_(named(number_or_id.lstrip("#")))).order_by(links.c.id)
+    return [from_row(row) for row in connection.execute(query)]
 
 
 def due_at(connection: sa.Connection, link_id: int) -> datetime | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connector.store import bulk
+from connector.store import bulk, purging
 from connector.store.among import among
 from connector.store.links import ACTIVE, FROZEN
 from connector.store.tables import endpoints, links, outbox, tickets
@@ -222,10 +222,14 @@ def one(connection: sa.Connection, row_id: int) -> sa.Row[Any] | None:
     return connection.execute(sa.select(outbox).where(outbox.c.id == row_id)).one_or_none()
 
 
-def purge(connection: sa.Connection, *, delivered_before: datetime, before: datetime, limit: int) -> int:
-    """Remove messages that were taken before the one moment, or given up or forgotten before the other. How many."""
-    taken = (outbox.c.state == DELIVERED) & (outbox.c.done_at < delivered_before)
-    over = (outbox.c.state == FAILED) & (outbox.c.done_at < before)
-    orphaned = (outbox.c.state == WAITING) & (outbox.c.created_at < before) & (outbox.c.due_at < before)
-    old = sa.select(outbox.c.id).where(sa.or_(taken, over, orphaned)).order_by(outbox.c.id).limit(limit)
-    return int(connection.execute(outbox.delete().where(outbox.c.id.in_(old))).rowcount)
+def purge(connection: sa.Connection, *, delivered_before: datetime, before: datetime, limit: int) -> tuple[int, ...]:
+    """Remove messages that were taken before the one moment, or given up or forgotten before the other.
+
+    At most so many of each; how many of each.
+    """
+    forgotten = (outbox.c.state == WAITING) & (outbox.c.due_at < before)
+    return (
+        purging.remove(connection, outbox.c.done_at, outbox.c.state == DELIVERED, before=delivered_before, limit=limit),
+        purging.remove(connection, outbox.c.done_at, outbox.c.state == FAILED, before=before, limit=limit),
+        purging.remove(connection, outbox.c.created_at, forgotten, before=before, limit=limit),
+    )

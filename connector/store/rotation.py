@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from connector.store.among import among
 from connector.store.links import ACTIVE
-from connector.store.tables import Utc, links, tickets
+from connector.store.tables import Utc, last_looked, links, tickets
 
 OWED = timedelta(seconds=30)
 """So long after our own write a timeline is looked at, so that several writes cost one look."""
@@ -30,12 +30,11 @@ class Round:
 
 def due_links(connection: sa.Connection, name: str, *, before: datetime, limit: int) -> list[sa.Row[Any]]:
     """Linked records at rest that were neither compared nor linked since then."""
-    last = sa.func.coalesce(links.c.compared_at, links.c.linked_at)
     query = (
         sa.select(links)
-        .where(links.c.connection == name, links.c.state == ACTIVE, links.c.record_id.is_not(None), last <= before)
-        .where(links.c.due_at.is_(None))
-        .order_by(last, links.c.id)
+        .where(links.c.connection == name, last_looked <= before, links.c.state == ACTIVE)
+        .where(links.c.record_id.is_not(None), links.c.due_at.is_(None))
+        .order_by(last_looked, links.c.ticket_id)
         .limit(limit)
     )
     return list(connection.execute(query))
@@ -67,16 +66,34 @@ def due_tickets(connection: sa.Connection, *, now: datetime, every: timedelta, l
     Those whose timeline is owed a look; then those that moved in the last weeks and were not compared for `every`; then
     the others, seven times as rarely.
     """
-    owed = tickets.c.owed_at <= now - OWED
-    live = (tickets.c.version >= now - LIVE) & _not_since(now - every)
-    query = (
-        sa.select(tickets)
-        .where(tickets.c.nextcap_id.is_not(None), sa.or_(owed, live, _not_since(now - every * RARELY)))
-        .where(sa.or_(tickets.c.forbidden_until.is_(None), tickets.c.forbidden_until <= now), _is_linked())
-        .order_by(sa.case((owed, 0), (live, 1), else_=2), tickets.c.compared_at.asc().nulls_first(), tickets.c.id)
-        .limit(limit)
-    )
-    return list(connection.execute(query))
+    live = tickets.c.version >= now - LIVE
+    parts = [
+        _asked_for(tickets.c.owed_at <= now - OWED, now).order_by(tickets.c.owed_at, tickets.c.id),
+        *(_not_since(now - every, live, now)),
+        *(_not_since(now - every * RARELY, sa.true(), now)),
+    ]
+    found: dict[int, sa.Row[Any]] = {}
+    for part in parts:
+        if len(found) < limit:
+            found |= {row.id: row for row in connection.execute(part.limit(limit))}
+    return list(found.values())[:limit]
+
+
+def _not_since(moment: datetime, meant: sa.ColumnElement[bool], now: datetime) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Of the tickets that are meant, those linked by then that were never compared, and those last compared by then.
+
+    Two questions, so that an index answers each in its order.
+    """
+    compared = tickets.c.compared_at
+    never = _asked_for(meant & compared.is_(None) & _is_linked(before=moment), now)
+    long_ago = _asked_for(meant & (compared <= moment), now)
+    return never.order_by(compared, tickets.c.id), long_ago.order_by(compared, tickets.c.id)
+
+
+def _asked_for(chosen: sa.ColumnElement[bool], now: datetime) -> sa.Select[Any]:
+    """The linked tickets among these that Next Cap may be asked for."""
+    may_be_seen = sa.or_(tickets.c.forbidden_until.is_(None), tickets.c.forbidden_until <= now)
+    return sa.select(tickets).where(chosen, may_be_seen, tickets.c.nextcap_id.is_not(None), _is_linked())
 
 
 def ticket_compared(connection: sa.Connection, row: sa.Row[Any], now: datetime) -> None:
@@ -101,7 +118,7 @@ def round_of_links(connection: sa.Connection, name: str) -> Round:
 
 def round_of_tickets(connection: sa.Connection) -> Round:
     """How far the rotation through Next Cap's tickets is."""
-    return _round(connection, tickets, tickets.c.nextcap_id.is_not(None) & _is_linked())
+    return _round(connection, tickets, tickets.c.id.in_(sa.select(links.c.ticket_id).where(links.c.state == ACTIVE)))
 
 
 def _round(connection: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> Round:
@@ -109,11 +126,6 @@ def _round(connection: sa.Connection, table: sa.Table, where: sa.ColumnElement[b
     query = sa.select(sa.func.count(), sa.func.count(compared), sa.func.min(compared, type_=Utc)).where(where)
     total, done, oldest = connection.execute(query).one()
     return Round(int(total), int(total) - int(done), oldest)
-
-
-def _not_since(moment: datetime) -> sa.ColumnElement[bool]:
-    """Tickets that were neither compared nor linked since then."""
-    return sa.or_(tickets.c.compared_at <= moment, tickets.c.compared_at.is_(None) & _is_linked(before=moment))
 
 
 def _is_linked(before: datetime | None = None) -> sa.ColumnElement[bool]:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from connector.store.among import among
 from connector.store.effects import OPEN
+from connector.store.links import named
 from connector.store.tables import deliveries, effects, events, links, parked, tickets, unplaced
 
 SHOWN = 200
@@ -17,9 +18,7 @@ SHOWN = 200
 
 def tickets_named(connection: sa.Connection, word: str) -> list[sa.Row[Any]]:
     """The tickets of that number, Next Cap id or CRM record id; a word may be one ticket's number and another's id."""
-    linked = sa.select(links.c.ticket_id).where(links.c.record_id == word)
-    named = sa.or_(tickets.c.number == word, tickets.c.nextcap_id == word, tickets.c.id.in_(linked))
-    return list(connection.execute(sa.select(tickets).where(named).order_by(tickets.c.id)))
+    return list(connection.execute(sa.select(tickets).where(tickets.c.id.in_(named(word))).order_by(tickets.c.id)))
 
 
 def links_of(connection: sa.Connection, ticket_id: int) -> list[sa.Row[Any]]:

@@ -43,7 +43,13 @@ class Utc(sa.types.TypeDecorator[datetime]):
 
 Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-TO_NEXTCAP = sa.text("kind = 'comment' AND side = 'nextcap'")  # What was said in a CRM: few of all effects.
+# Few of all rows, found among many by an index of their own. Queries say the same words.
+TO_NEXTCAP = sa.text("kind = 'comment' AND side = 'nextcap'")
+CREATING = sa.text("kind IN ('create_crm', 'create_nextcap') AND state IN ('sending', 'unknown')")
+IS_DUE = sa.text("due_at IS NOT NULL")
+IS_SAID = sa.text("due_at IS NOT NULL AND (look & 12) != 0")
+OF_NO_LINK = sa.text("link_id IS NULL")
+HAS_BODY, HAS_NO_BODY = sa.text("body IS NOT NULL"), sa.text("body IS NULL")
 
 
 def _id() -> sa.Column[int]:
@@ -52,6 +58,10 @@ def _id() -> sa.Column[int]:
 
 def _json(name: str) -> sa.Column[Any]:
     return sa.Column(name, Json, nullable=False, default=dict)
+
+
+def _index_of_few(name: str, *columns: str, where: sa.TextClause) -> sa.Index:
+    return sa.Index(name, *columns, postgresql_where=where, sqlite_where=where)
 
 
 # One row a connection, and one named `nextcap`: its switch, its bell, who drains it, how it fares.
@@ -105,7 +115,8 @@ deliveries = sa.Table(
     sa.Column("body", sa.LargeBinary),
     sa.Column("seen", sa.Integer, nullable=False, default=1),
     sa.UniqueConstraint("connection", "key"),
-    sa.Index("ix_deliveries_received_at", "received_at"),
+    _index_of_few("ix_deliveries_bodies", "received_at", where=HAS_BODY),
+    _index_of_few("ix_deliveries_emptied", "received_at", where=HAS_NO_BODY),
 )
 
 events = sa.Table(
@@ -121,6 +132,7 @@ events = sa.Table(
     sa.Column("at", Utc, nullable=False),
     sa.Index("ix_events_ticket_id", "ticket_id"),
     sa.Index("ix_events_subject", "subject"),
+    sa.Index("ix_events_at", "at"),
 )
 
 # What Next Cap last said of a ticket, and who holds it: all links of a ticket are worked by one holder. The rotation
@@ -144,7 +156,7 @@ tickets = sa.Table(
     sa.Column("compared_at", Utc),
     sa.Column("owed_at", Utc),
     sa.Index("ix_tickets_number", "number"),
-    sa.Index("ix_tickets_compared", "compared_at"),
+    sa.Index("ix_tickets_turn", "compared_at", "id"),
     sa.Index("ix_tickets_owed", "owed_at"),
 )
 
@@ -177,16 +189,12 @@ links = sa.Table(
     sa.Column("mass", sa.Text),
     sa.UniqueConstraint("connection", "record_id"),
     sa.UniqueConstraint("ticket_id", "connection"),
-    sa.Index("ix_links_compared", "connection", "compared_at"),
-    sa.Index("ix_links_due", "connection", "due_at", "dirty_at"),
-    sa.Index(
-        "ix_links_cause",
-        "cause_code",
-        "connection",
-        postgresql_where=sa.text("cause_code IS NOT NULL"),
-        sqlite_where=sa.text("cause_code IS NOT NULL"),
-    ),
+    _index_of_few("ix_links_queue", "connection", "dirty_at", "id", where=IS_DUE),
+    _index_of_few("ix_links_said", "connection", "dirty_at", "id", where=IS_SAID),
+    _index_of_few("ix_links_cause", "cause_code", "connection", where=sa.text("cause_code IS NOT NULL")),
 )
+last_looked = sa.func.coalesce(links.c.compared_at, links.c.linked_at)
+sa.Index("ix_links_turn", links.c.connection, last_looked, links.c.ticket_id, links.c.state, links.c.compared_at)
 
 effects = sa.Table(
     "effects",
@@ -209,7 +217,8 @@ effects = sa.Table(
     sa.UniqueConstraint("link_id", "side", "remote_id"),
     sa.Index("ix_effects_open", "link_id", "state"),
     sa.Index("ix_effects_remote", "remote_id"),
-    sa.Index("ix_effects_brought", "key", sqlite_where=TO_NEXTCAP, postgresql_where=TO_NEXTCAP),
+    _index_of_few("ix_effects_brought", "key", where=TO_NEXTCAP),
+    _index_of_few("ix_effects_creating", "kind", "link_id", where=CREATING),
 )
 
 journal = sa.Table(
@@ -226,7 +235,8 @@ journal = sa.Table(
     _json("details"),
     sa.Column("digest", sa.Text, nullable=False),
     sa.Index("ix_journal_link", "link_id", "id"),
-    sa.Index("ix_journal_at", "at"),
+    _index_of_few("ix_journal_connection", "connection", "id", where=OF_NO_LINK),
+    sa.Index("ix_journal_last_at", "last_at"),
 )
 
 # What waits for a person: a field, a whole link, or a delivery that could not be read.
@@ -385,13 +395,6 @@ outbox = sa.Table(
     sa.Column("cause", sa.Text),
     sa.UniqueConstraint("endpoint", "key"),
     sa.Index("ix_outbox_due", "endpoint", "state", "due_at"),
-    sa.Index(
-        "ix_outbox_subject",
-        "endpoint",
-        "subject",
-        "id",
-        postgresql_where=sa.text("state = 'waiting'"),
-        sqlite_where=sa.text("state = 'waiting'"),
-    ),
+    _index_of_few("ix_outbox_subject", "endpoint", "subject", "id", where=sa.text("state = 'waiting'")),
     sa.Index("ix_outbox_done", "state", "done_at"),
 )
