@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from connector.store.among import among
 from connector.store.links import ACTIVE
-from connector.store.tables import Utc, last_looked, links, tickets
+from connector.store.tables import Utc, links, tickets
 
 OWED = timedelta(seconds=30)
 """So long after our own write a timeline is looked at, so that several writes cost one look."""
@@ -29,15 +29,13 @@ class Round:
 
 
 def due_links(connection: sa.Connection, name: str, *, before: datetime, limit: int) -> list[sa.Row[Any]]:
-    """Linked records at rest that were neither compared nor linked since then."""
-    query = (
-        sa.select(links)
-        .where(links.c.connection == name, last_looked <= before, links.c.state == ACTIVE)
-        .where(links.c.record_id.is_not(None), links.c.due_at.is_(None))
-        .order_by(last_looked, links.c.ticket_id)
-        .limit(limit)
-    )
-    return list(connection.execute(query))
+    """Linked records at rest: those linked by then that were never compared, then those last compared by then."""
+    compared = links.c.compared_at
+    meant = (links.c.connection == name, links.c.state == ACTIVE, links.c.record_id.is_not(None))
+    resting = sa.select(links).where(*meant, links.c.due_at.is_(None)).order_by(compared, links.c.ticket_id)
+    never = connection.execute(resting.where(compared.is_(None), links.c.linked_at <= before).limit(limit)).all()
+    left = limit - len(never)
+    return [*never, *(connection.execute(resting.where(compared <= before).limit(left)) if left else ())]
 
 
 def at_rest(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:

@@ -189,12 +189,11 @@ links = sa.Table(
     sa.Column("mass", sa.Text),
     sa.UniqueConstraint("connection", "record_id"),
     sa.UniqueConstraint("ticket_id", "connection"),
+    sa.Index("ix_links_turn", "connection", "compared_at", "ticket_id", "state", "linked_at"),
     _index_of_few("ix_links_queue", "connection", "dirty_at", "id", where=IS_DUE),
     _index_of_few("ix_links_said", "connection", "dirty_at", "id", where=IS_SAID),
     _index_of_few("ix_links_cause", "cause_code", "connection", where=sa.text("cause_code IS NOT NULL")),
 )
-last_looked = sa.func.coalesce(links.c.compared_at, links.c.linked_at)
-sa.Index("ix_links_turn", links.c.connection, last_looked, links.c.ticket_id, links.c.state, links.c.compared_at)
 
 effects = sa.Table(
     "effects",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -15,6 +17,7 @@ NEW: dict[str, tuple[str, list[str], str | None]] = {
     "ix_deliveries_emptied": ("deliveries", ["received_at"], "body IS NULL"),
     "ix_events_at": ("events", ["at"], None),
     "ix_tickets_turn": ("tickets", ["compared_at", "id"], None),
+    "ix_links_turn": ("links", ["connection", "compared_at", "ticket_id", "state", "linked_at"], None),
     "ix_links_queue": ("links", ["connection", "dirty_at", "id"], "due_at IS NOT NULL"),
     "ix_links_said": ("links", ["connection", "dirty_at", "id"], "due_at IS NOT NULL AND (look & 12) != 0"),
     "ix_effects_creating": (
@@ -35,11 +38,15 @@ REPLACED = {
 
 
 def upgrade() -> None:
-    for name, (table, columns, where) in NEW.items():
-        few = sa.text(where) if where else None
-        op.create_index(name, table, columns, postgresql_where=few, sqlite_where=few)
-    turn: list[str | sa.TextClause] = ["connection", sa.text("coalesce(compared_at, linked_at)"), "ticket_id"]
-    turn += ["state", "compared_at"]
-    op.create_index("ix_links_turn", "links", turn)
-    for name, table in REPLACED.items():
-        op.drop_index(name, table)
+    with _one_by_one():
+        for name, (table, columns, where) in NEW.items():
+            few = sa.text(where) if where else None
+            op.create_index(name, table, columns, if_not_exists=True, postgresql_where=few, sqlite_where=few)
+        for name, table in REPLACED.items():
+            op.drop_index(name, table, if_exists=True)
+
+
+def _one_by_one() -> AbstractContextManager[None]:
+    """On PostgreSQL each is a transaction of its own: writers wait for one index at a time, and in no circle."""
+    context = op.get_context()
+    return context.autocommit_block() if context.dialect.name == "postgresql" else nullcontext()
