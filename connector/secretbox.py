@@ -23,7 +23,7 @@ from connector.adapters.oauth import Home, Token
 from connector.domain.errors import ConfigError, RetryLater
 from connector.engine.context import utc_now
 from connector.engine.points import Point, at
-from connector.store import connections, small
+from connector.store import connections, secrets
 from connector.store.database import Database
 
 LOOK_AGAIN = 5.0
@@ -47,12 +47,12 @@ class SecretBox:
         """Seal and commit a secret."""
         sealed = self._key().encrypt(json.dumps([name, value]).encode()).decode()
         with self._db.write() as connection:
-            small.put_secret(connection, name, sealed, utc_now())
+            secrets.put(connection, name, sealed, utc_now())
 
     def get(self, name: str) -> str | None:
         """A secret, or None where there is none. Raises ConfigError where no configured key opens it."""
         with self._db.read() as connection:
-            sealed = small.get_secret(connection, name)
+            sealed = secrets.get(connection, name)
         if sealed is None:
             return None
         try:

@@ -35,7 +35,7 @@ from connector.events.catalogue import Endpoint
 from connector.events.courier import Courier
 from connector.events.figures import EndpointFigures, figures
 from connector.secretbox import LOOK_AGAIN, LiveSecrets, SecretBox, StoredToken
-from connector.store import connections, outbox, small
+from connector.store import connections, counters, cursors, outbox
 from connector.store.database import Database, StoreAway
 
 logger = log.get(__name__)
@@ -79,7 +79,7 @@ class Runtime:
             return
         try:
             with self.db.write() as connection:
-                small.count(connection, amounts)
+                counters.add(connection, amounts)
         except StoreAway:
             with self._lock:
                 self._calls.update(amounts)
@@ -274,14 +274,14 @@ class _Pin:
         """The pinned one; None before the first delivery."""
         if self._known is None or time.monotonic() - self._read_at >= LOOK_AGAIN:
             with self._db.read() as connection:
-                found = small.get_cursor(connection, NEXTCAP, "signature")
+                found = cursors.get(connection, NEXTCAP, "signature")
             self._known, self._read_at = found[0] if found else None, time.monotonic()
         return self._known
 
     def set(self, profile: str) -> None:
         """Pin this one for every process."""
         with self._db.write() as connection:
-            small.set_cursor(connection, NEXTCAP, "signature", profile, utc_now())
+            cursors.put(connection, NEXTCAP, "signature", profile, utc_now())
 
 
 def _crm(parts: _Parts, name: str, one: ConnectionSettings) -> Adapter:

@@ -98,14 +98,14 @@ def _greeting(found: Settings, host: str, port: int) -> str:
 def take_over_mappings(runtime: Runtime) -> None:
     """Import the mapping files. Raises ConfigError with every problem where one does not pass and none is in force."""
     from connector.domain.errors import ConfigError
-    from connector.store import small
+    from connector.store import mappings
 
     fatal: list[str] = []
     for one in runtime.import_mappings():
         if one.state not in ("refused", "unreadable"):
             continue
         with runtime.db.read() as connection:
-            active = small.active_version(connection, one.connection)
+            active = mappings.active_version(connection, one.connection)
         if active is None:
             fatal += _every_problem(one)
         else:

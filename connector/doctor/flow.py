@@ -12,7 +12,7 @@ from connector.engine.context import NEXTCAP
 from connector.engine.poll import CURSOR
 from connector.engine.status import ConnectionFigures
 from connector.engine.story import moment
-from connector.store import small
+from connector.store import cursors
 from connector.wiring import Runtime
 
 OVERDUE = 60.0
@@ -85,7 +85,7 @@ def _somebody_works(runtime: Runtime, nextcap: ConnectionFigures) -> Finding:
     """Somebody looks at Next Cap every few seconds, unless it is paused or away."""
     what = "somebody works"
     with runtime.db.read() as connection:
-        last = small.get_cursor(connection, NEXTCAP, CURSOR)
+        last = cursors.get(connection, NEXTCAP, CURSOR)
     if last is None:
         return Finding("work", what, NOTE, "not yet: start `connector run`, or worker and beat")
     ago = runtime.engine.now() - last[1]

@@ -24,8 +24,8 @@ from connector.engine.context import NEXTCAP
 from connector.engine.story import moment
 from connector.mapping import lint, load
 from connector.mapping.problems import MappingErrors, Problem
-from connector.store import small
 from connector.store.database import Database, StoreAway
+from connector.store.mappings import active as active_mapping
 from connector.wiring import HANDED_OUT, Runtime, counted_as, tls
 
 OLDEST_REDIS: Final = (6, 2)
@@ -208,7 +208,7 @@ def _problems(text: str, name: str, schema: Schema) -> list[Problem]:
 def _in_force(runtime: Runtime, name: str, text: str) -> Finding:
     """Plans are made by the version in the store, never by a file."""
     with runtime.db.read() as connection:
-        active = small.active_mapping(connection, name)
+        active = active_mapping(connection, name)
     if active is None:
         return Finding(name, "mapping in force", NOTE, "none yet: the file is activated when a process starts")
     version = f"version {active.version[:8]} since {active.activated_at:%Y-%m-%d %H:%M} UTC"

@@ -21,11 +21,12 @@ from connector.domain.plan import agrees
 from connector.domain.rules import Direction, Directories, First, Owner, Rule, StatusRule
 from connector.domain.status import status_agrees
 from connector.domain.ticket import Side
-from connector.engine import fuses, people, prospect, reading, sync
+from connector.engine import fuses, prospect, reading, sync
 from connector.engine.context import Engine
+from connector.engine.people import kept_directories
 from connector.engine.work import Work, describe, native_of, observe
 from connector.mapping import load
-from connector.store import claims, decided, journal, links, pauses, small
+from connector.store import claims, decided, journal, links, mappings, pauses
 from connector.store.links import Look
 
 AT_ONCE = 100
@@ -72,7 +73,7 @@ class Survey:
 def changed_fields(engine: Engine, name: str) -> tuple[str, ...]:
     """The rules that differ between the mapping in force and the one before it; none where there was none before."""
     with engine.db.read() as connection:
-        texts = small.newest_mappings(connection, name, 2)
+        texts = mappings.newest(connection, name, 2)
     if len(texts) < 2:
         return ()
     now, before = (load.parse(text, name=name).file for text in texts)
@@ -95,13 +96,13 @@ def survey(
         told = f"{', '.join(sorted(unknown))} is not in the mapping in force; it has {', '.join(sorted(known))}"
         raise NeedsReview(told, code="no_such_field")
     found = Survey(mapping.version, tuple(fields))
-    directory = people.known(engine, name)
+    people = kept_directories(engine, name)
     for works in _pages(engine, name):
         _read_what_is_missing(engine, name, works, fields)
         for work in works:
             if limit is not None and len(found.chosen) >= limit:
                 return found
-            _look_at(engine, work, directory, found, take)
+            _look_at(engine, work, people, found, take)
     return found
 
 
@@ -127,17 +128,17 @@ def _read_what_is_missing(engine: Engine, name: str, works: Sequence[Work], fiel
         reading.read_crm(engine, name, missing)
 
 
-def _look_at(engine: Engine, work: Work, directory: Directories, found: Survey, take: Side | None) -> None:
+def _look_at(engine: Engine, work: Work, people: Directories, found: Survey, take: Side | None) -> None:
     """Add what would become of one ticket."""
     found.looked_at += 1
-    made = prospect.plan_of(engine, work, directory) if work.is_live else None
+    made = prospect.plan_of(engine, work, people) if work.is_live else None
     if made is None:
         found.unread += 1
         return
-    sources = {one: _source(work, one, take) for one in found.fields if _differs(work, made.decision(one), directory)}
+    sources = {one: _source(work, one, take) for one in found.fields if _differs(work, made.decision(one), people)}
     for one, source in sources.items():
         work.shadows[one] = undecided(work.shadows[one], source)
-    sync.plan(engine, work, directory)
+    sync.plan(engine, work, people)
     assert work.plan is not None  # noqa: S101 - planned just now
     new = {one for one in found.fields if one not in work.shadows}
     touched = [one for one in work.plan.decisions if one.name in sources or one.name in new]
@@ -149,7 +150,7 @@ def _look_at(engine: Engine, work: Work, directory: Directories, found: Survey, 
             found.needs_reading.add(work.link.id)
 
 
-def _differs(work: Work, decision: Decision, directory: Directories) -> bool:
+def _differs(work: Work, decision: Decision, people: Directories) -> bool:
     """Whether both sides are at rest and do not say the same by the mapping in force."""
     if decision.outcome is not Outcome.UNCHANGED or decision.name not in work.shadows:
         return False
@@ -157,7 +158,7 @@ def _differs(work: Work, decision: Decision, directory: Directories) -> bool:
         substitutes = frozenset(work.substitutes)
         return not status_agrees(work.mapping.status, decision.nextcap, decision.crm, substitutes)
     rule = work.mapping.rule(decision.name)
-    return rule is not None and not agrees(rule, decision.nextcap, decision.crm, directory)
+    return rule is not None and not agrees(rule, decision.nextcap, decision.crm, people)
 
 
 def _source(work: Work, name: str, take: Side | None) -> Side:

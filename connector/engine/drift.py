@@ -19,7 +19,7 @@ from connector.domain.rules import TicketMapping
 from connector.domain.ticket import Record, Side, Value, normal
 from connector.engine.context import Engine
 from connector.engine.work import name_of
-from connector.store import drifts, journal, links, small
+from connector.store import counters, drifts, journal, links
 from connector.store.links import Look, from_json, to_json
 
 LATE = timedelta(seconds=60)
@@ -74,7 +74,7 @@ def judge(engine: Engine) -> int:
             counts[COUNTER, label] = counts.get((COUNTER, label), 0) + 1
             _tell(engine, connection, row)
             found += 1
-        small.count(connection, counts)
+        counters.add(connection, counts)
     return found
 
 

@@ -25,7 +25,7 @@ from connector.engine import announcing, fuses
 from connector.engine.context import Engine
 from connector.engine.points import Point, at
 from connector.engine.work import Parking, Work, backoff, describe, native_of, park_decision
-from connector.store import claims, connections, effects, heard, journal, links, parked, pauses, small
+from connector.store import claims, connections, counters, effects, heard, journal, links, parked, pauses
 from connector.store.effects import INTENDED
 from connector.store.links import LinkRow, Look
 
@@ -277,7 +277,7 @@ def _keep_parked(connection: sa.Connection, work: Work, now: datetime) -> None:
             parked.show_newest(connection, work.link.id, item.name, pair)
     loops = sum(one.code == parked.LOOP for one in work.parkings)
     if loops:
-        small.count(connection, {("loops_broken", work.link.connection): loops})
+        counters.add(connection, {("loops_broken", work.link.connection): loops})
     waiting = {one.field for one in work.parkings}
     still = {item.name for item in work.plan.decisions if item.outcome in (Outcome.HELD, Outcome.REFUSED)}
     planned = {item.name for item in work.plan.decisions}

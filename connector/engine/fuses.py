@@ -21,7 +21,7 @@ from connector.domain.rules import Direction
 from connector.domain.ticket import Side, Value
 from connector.engine.context import Engine
 from connector.engine.work import Gate, Work, native_of
-from connector.store import journal, mass, parked, pauses, small
+from connector.store import counters, journal, mass, parked, pauses
 
 BY_FUSE = "the connector's fuse"
 YOUNG = timedelta(minutes=10)
@@ -153,7 +153,7 @@ def _trip(
     )
     details = {"direction": str(direction), "counts": dict(present), "examples": examples}
     journal.record(connection, [journal.Line(name, None, pauses.MASS_CHANGE, reason, details)], now)
-    small.count(connection, {("fuses_tripped", f"{name}:{direction}"): 1})
+    counters.add(connection, {("fuses_tripped", f"{name}:{direction}"): 1})
 
 
 # -- loops

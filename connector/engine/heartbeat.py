@@ -19,12 +19,12 @@ from connector.domain.lifecycle import Status, shortest_path
 from connector.domain.rules import Direction, Rule, TicketMapping, Untranslatable
 from connector.domain.status import parse_status
 from connector.domain.ticket import Record, Value, normal
-from connector.engine import people
 from connector.engine.context import Engine
 from connector.engine.drain import closed_until
+from connector.engine.people import kept_directories
 from connector.engine.sync import heartbeat_tag
 from connector.engine.work import HEARTBEAT
-from connector.store import links, pauses, small
+from connector.store import cursors, links, pauses
 from connector.store.links import LinkRow
 
 CURSOR = "heartbeat"
@@ -71,7 +71,7 @@ class Beat:
 def beats(engine: Engine) -> dict[str, Beat]:
     """The heartbeats that there are, by connection."""
     with engine.db.read() as connection:
-        rows = small.cursors_named(connection, CURSOR)
+        rows = cursors.named(connection, CURSOR)
     return {name: Beat(**json.loads(value or "{}")) for name, value in rows.items()}
 
 
@@ -81,16 +81,16 @@ def tick(engine: Engine, every: timedelta | None) -> None:
     for name in sorted(wanted | beats(engine).keys()):
         now = engine.now()
         with engine.db.write() as connection:
-            mine = small.reserve_cursor(connection, name, CURSOR, before=now - TICK, until=now + BUSY)
+            mine = cursors.reserve(connection, name, CURSOR, before=now - TICK, until=now + BUSY)
         if not mine:
             continue
         beat = beats(engine)[name]
         left = _advanced(engine, name, beat, every) if every and name in wanted else _ended(engine, name, beat)
         with engine.db.write() as connection:
             if left is None:
-                small.drop_cursor(connection, name, CURSOR)
+                cursors.drop(connection, name, CURSOR)
             else:
-                small.set_cursor(connection, name, CURSOR, json.dumps(asdict(left)), engine.now())
+                cursors.put(connection, name, CURSOR, json.dumps(asdict(left)), engine.now())
 
 
 def _advanced(engine: Engine, name: str, beat: Beat, every: timedelta) -> Beat:
@@ -203,7 +203,7 @@ def _begun(engine: Engine, beat: Beat, rule: Rule, now: datetime) -> Beat:
 def _turned(engine: Engine, name: str, beat: Beat, rule: Rule, record_id: str) -> Beat:
     """It has arrived in the CRM: change it there, so that it comes back."""
     text = f"{beat.text} and back"
-    value = normal(rule.to_crm(text, people.known(engine, name)))
+    value = normal(rule.to_crm(text, kept_directories(engine, name)))
     _write(engine.crms[name], record_id, rule.crm, value, f"heartbeat-{beat.started_at}-back")
     return replace(beat, leg=str(Direction.TO_NEXTCAP), text=text)
 
@@ -215,7 +215,7 @@ def _has_crossed(engine: Engine, name: str, beat: Beat, rule: Rule, link: LinkRo
         return False
     if beat.leg == Direction.TO_CRM:
         return pair.nextcap == beat.text
-    return pair.crm == normal(rule.to_crm(beat.text, people.known(engine, name)))
+    return pair.crm == normal(rule.to_crm(beat.text, kept_directories(engine, name)))
 
 
 def _ended(engine: Engine, name: str, beat: Beat) -> Beat | None:

@@ -22,7 +22,7 @@ from connector.engine.prepare import schema_from_json
 from connector.mapping import compile as binding
 from connector.mapping import lint, load
 from connector.mapping.source import MAX_CHARACTERS
-from connector.store import connections, journal, small
+from connector.store import connections, journal, mappings
 from connector.store.database import Database
 
 LATELY = 1.0
@@ -64,7 +64,7 @@ class Mappings:
         """
         return {
             name: self._bind(connection, name, row.version, row.schema_at.isoformat() if row.schema_at else "")
-            for name, row in small.in_force(connection, names).items()
+            for name, row in mappings.in_force(connection, names).items()
             if row.version is not None
         }
 
@@ -83,7 +83,7 @@ class Mappings:
     def _bind(self, connection: sa.Connection, name: str, version: str, stamp: str) -> TicketMapping:
         bound = self._bound.get((name, version, stamp))
         if bound is None:
-            row = small.active_mapping(connection, name)
+            row = mappings.active(connection, name)
             assert row is not None  # noqa: S101 - its version was just read
             stored = connections.schema(connection, name)
             schema = schema_from_json(stored) if stored else None
@@ -97,7 +97,7 @@ class Mappings:
     def text(self, name: str) -> str:
         """The mapping in force, or the file where none is yet. Raises ConfigError where there is neither."""
         with self.db.read() as connection:
-            row = small.active_mapping(connection, name)
+            row = mappings.active(connection, name)
         if row is not None:
             return str(row.text)
         try:
@@ -141,9 +141,9 @@ class Mappings:
                 details = {"problems": list(shown)}
                 journal.record(connection, [journal.Line(name, None, "mapping_refused", reason, details)], now)
                 return Import(name, path, "refused", shown)
-            if small.active_version(connection, name) == digest:
+            if mappings.active_version(connection, name) == digest:
                 return Import(name, path, "active")
-            small.add_mapping(connection, name, version=digest, text=text, by=by, now=now)
+            mappings.add(connection, name, version=digest, text=text, by=by, now=now)
             self._lately = (float("-inf"), {})
             text = f"{path.name} is active now (version {digest[:8]})"
             journal.record(connection, [journal.Line(name, None, "mapping_activated", text)], now)

@@ -19,7 +19,7 @@ from connector.engine import announcing
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.finish import BY_US
 from connector.engine.work import DEPARTMENT, DEPARTMENT_NAME, Work
-from connector.store import journal, links, parked, small
+from connector.store import cursors, journal, links, parked, people
 from connector.store.links import Look
 
 KEPT = timedelta(hours=1)
@@ -31,21 +31,21 @@ def directories(engine: Engine, name: str) -> Directories:
     """Both directories of one connection. A directory that may not be read is empty, and the journal says so."""
     _refresh(engine, NEXTCAP, engine.nextcap)
     _refresh(engine, name, engine.crms[name])
-    return known(engine, name)
+    return kept_directories(engine, name)
 
 
-def known(engine: Engine, name: str) -> Directories:
+def kept_directories(engine: Engine, name: str) -> Directories:
     """Both directories as they were last read, without a call."""
     with engine.db.read() as connection:
         return Directories(
-            nextcap=small.load_people(connection, NEXTCAP),
-            crm=small.load_people(connection, name),
-            departments=small.departments(connection),
+            nextcap=people.load(connection, NEXTCAP),
+            crm=people.load(connection, name),
+            departments=people.departments(connection),
         )
 
 
-def learn_departments(engine: Engine, directory: Directories, works: Iterable[Work]) -> Directories:
-    """The directory with what these tickets show of their departments' names: Next Cap has no list to ask.
+def learn_departments(engine: Engine, known: Directories, works: Iterable[Work]) -> Directories:
+    """These directories with what these tickets show of their departments' names: Next Cap has no list to ask.
 
     What waited for a department's name is looked at again: it need not wait for a person any more.
     """
@@ -54,16 +54,16 @@ def learn_departments(engine: Engine, directory: Directories, works: Iterable[Wo
         fields = work.nextcap.fields if work.nextcap else {}
         identifier, name = fields.get(DEPARTMENT), fields.get(DEPARTMENT_NAME)
         if isinstance(identifier, str) and isinstance(name, str):
-            known = directory.departments.get(identifier)
-            if known is None or (work.nextcap_fresh and known != name):
+            called = known.departments.get(identifier)
+            if called is None or (work.nextcap_fresh and called != name):
                 shown[identifier] = name
     if not shown:
-        return directory
+        return known
     with engine.db.write() as connection:
-        small.name_departments(connection, shown, engine.now())
+        people.name_departments(connection, shown, engine.now())
         rung = _look_again(engine, connection)
     engine.bell(rung)
-    return replace(directory, departments={**directory.departments, **shown})
+    return replace(known, departments={**known.departments, **shown})
 
 
 def _look_again(engine: Engine, connection: sa.Connection) -> list[str]:
@@ -80,7 +80,7 @@ def _look_again(engine: Engine, connection: sa.Connection) -> list[str]:
 def _refresh(engine: Engine, name: str, adapter: Adapter) -> None:
     now = engine.now()
     with engine.db.read() as connection:
-        known = small.get_cursor(connection, name, CURSOR)
+        known = cursors.get(connection, name, CURSOR)
     if known and now - known[1] < KEPT:
         return
     try:
@@ -91,10 +91,10 @@ def _refresh(engine: Engine, name: str, adapter: Adapter) -> None:
         return  # An hour-old directory is better than none; the next pass asks again.
     except (NotSupported, Refused) as problem:
         with engine.db.write() as connection:
-            small.set_cursor(connection, name, CURSOR, "refused", now)
+            cursors.put(connection, name, CURSOR, "refused", now)
             told = f"{engine.label(name)} does not show its people: {problem}"
             journal.record(connection, [journal.Line(name, None, "people_unknown", told)], now)
         return
     with engine.db.write() as connection:
-        small.save_people(connection, name, everybody)
-        small.set_cursor(connection, name, CURSOR, "read", now)
+        people.save(connection, name, everybody)
+        cursors.put(connection, name, CURSOR, "read", now)

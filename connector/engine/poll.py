@@ -17,7 +17,7 @@ from connector.engine.announcing import Move
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.drain import closed_until, leased, recover
 from connector.engine.work import moved_moments, reading_from_json, reading_to_json
-from connector.store import claims, connections, deliveries, drifts, links, readings, small
+from connector.store import claims, connections, cursors, deliveries, drifts, links, readings
 from connector.store.links import Look
 
 CURSOR = "updated"
@@ -46,7 +46,7 @@ def sweep(engine: Engine, ring_alone: Callable[[int, str], None]) -> list[str]:
 def poll_when_due(engine: Engine, seconds: float) -> int:
     """The poll, unless another process did it less than this many seconds ago."""
     with engine.db.read() as connection:
-        last = small.get_cursor(connection, NEXTCAP, CURSOR)
+        last = cursors.get(connection, NEXTCAP, CURSOR)
     if last is not None and (engine.now() - last[1]).total_seconds() < seconds:
         return 0
     return poll_nextcap(engine)
@@ -88,7 +88,7 @@ class _Place:
 
     @classmethod
     def load(cls, connection: sa.Connection, now: datetime) -> _Place:
-        kept = small.get_cursor(connection, NEXTCAP, CURSOR)
+        kept = cursors.get(connection, NEXTCAP, CURSOR)
         if kept is None:
             return cls(now - FIRST_LOOK + OVERLAP)
         until, after, newest = [*kept[0].split(" "), "", ""][:3]
@@ -96,7 +96,7 @@ class _Place:
 
     def save(self, connection: sa.Connection, now: datetime) -> None:
         newest = self.newest.isoformat() if self.newest else ""
-        small.set_cursor(connection, NEXTCAP, CURSOR, f"{self.until.isoformat()} {self.after} {newest}".strip(), now)
+        cursors.put(connection, NEXTCAP, CURSOR, f"{self.until.isoformat()} {self.after} {newest}".strip(), now)
 
     @property
     def since(self) -> datetime:
@@ -133,7 +133,7 @@ def _mark_moved(engine: Engine, records: Sequence[Record], place: _Place, now: d
     hidden = _spare_calls(engine)
     suspicions: list[dict[str, Any]] = []
     with engine.db.write() as connection:
-        is_first = small.get_cursor(connection, NEXTCAP, CURSOR) is None
+        is_first = cursors.get(connection, NEXTCAP, CURSOR) is None
         known = readings.tickets_by_nextcap_id(connection, [record.id for record in records], lock=True)
         missing = [record.id for record in records if record.id not in known]
         if missing:

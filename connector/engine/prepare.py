@@ -8,7 +8,7 @@ from typing import Any
 from connector.domain.errors import CIRCUIT_CLOSED, NotSupported, Refused, RetryLater
 from connector.domain.schema import FieldSchema, Option, Schema
 from connector.engine.context import Engine
-from connector.store import connections, journal, small
+from connector.store import connections, cursors, journal
 
 KEPT = timedelta(hours=24)
 CURSOR = "prepared"
@@ -21,7 +21,7 @@ def prepare(engine: Engine, name: str, *, force: bool = False) -> None:
     """
     now = engine.now()
     with engine.db.read() as connection:
-        done = small.get_cursor(connection, name, CURSOR)
+        done = cursors.get(connection, name, CURSOR)
         circuit = connections.state(connection, name)
     if done is not None and now - done[1] < KEPT and not force:
         return
@@ -36,7 +36,7 @@ def prepare(engine: Engine, name: str, *, force: bool = False) -> None:
     schema = adapter.schema()
     with engine.db.write() as connection:
         connections.keep_schema(connection, name, schema_to_json(schema), now)
-        small.set_cursor(connection, name, CURSOR, "done", now)
+        cursors.put(connection, name, CURSOR, "done", now)
         for note in notes:
             journal.record(connection, [journal.Line(name, None, "setup_incomplete", note)], now)
 

@@ -9,10 +9,10 @@ from connector.engine.context import Engine
 from connector.engine.work import Work
 
 
-def plan_of(engine: Engine, work: Work, directory: Directories) -> Plan | None:
+def plan_of(engine: Engine, work: Work, people: Directories) -> Plan | None:
     """The plan for a link that was loaded just now; None where a side has never been read."""
     work.nextcap = reading.stored_reading(work)
     if work.nextcap is None or (work.crm or work.known_crm()) is None:
         return None
-    sync.plan(engine, work, directory)
+    sync.plan(engine, work, people)
     return work.plan

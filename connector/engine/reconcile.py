@@ -28,7 +28,7 @@ from connector.engine.drain import closed_until
 from connector.engine.drift import Found, differing, suspicion
 from connector.engine.placing import TICKET
 from connector.engine.reading import fields_of
-from connector.store import connections, deliveries, drifts, effects, journal, links, small
+from connector.store import connections, cursors, deliveries, drifts, effects, journal, links
 from connector.store.links import Look
 
 SWEPT: Final = "swept"
@@ -62,7 +62,7 @@ class _Place:
 
     @classmethod
     def load(cls, connection: sa.Connection, name: str, first: datetime) -> _Place:
-        kept = small.get_cursor(connection, name, SWEPT)
+        kept = cursors.get(connection, name, SWEPT)
         if kept is None:
             return cls(first)
         told = json.loads(kept[0])
@@ -73,7 +73,7 @@ class _Place:
     def save(self, connection: sa.Connection, name: str, now: datetime) -> None:
         newest = self.newest.isoformat() if self.newest else None
         told = {"since": self.since.isoformat(), "newest": newest, "after": self.after, "seen": self.seen}
-        small.set_cursor(connection, name, SWEPT, json.dumps(told), now)
+        cursors.put(connection, name, SWEPT, json.dumps(told), now)
 
     def is_new(self, subject: str, version: datetime | None, shown: object) -> bool:
         """Whether this was not looked at before, just so."""
@@ -113,7 +113,7 @@ def _in_turn(engine: Engine, name: str, job: str, every: timedelta, work: Callab
     if closed_until(engine, name) is not None or _is_paused(engine, name):
         return 0
     with engine.db.write() as connection:
-        overdue = small.take_turn(connection, name, job, every=every.total_seconds(), now=engine.now())
+        overdue = cursors.take_turn(connection, name, job, every=every.total_seconds(), now=engine.now())
     if overdue is None:
         return 0
     try:
@@ -138,7 +138,7 @@ def _is_unfinished(engine: Engine, name: str) -> bool:
 
 def _due_again(engine: Engine, name: str, job: str, every: timedelta) -> None:
     with engine.db.write() as connection:
-        small.set_cursor(connection, name, job, "", engine.now() - every)
+        cursors.put(connection, name, job, "", engine.now() - every)
 
 
 def sweep(engine: Engine, name: str, deadline: datetime) -> int:
@@ -269,4 +269,4 @@ def _say(engine: Engine, name: str, job: str, text: str) -> None:
     now = engine.now()
     with engine.db.write() as connection:
         journal.record(connection, [journal.Line(name, None, "cannot_look", text)], now)
-        small.set_cursor(connection, name, job, text, now)
+        cursors.put(connection, name, job, text, now)

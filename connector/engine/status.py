@@ -15,7 +15,7 @@ from connector.engine.budget import Bucket
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.poll import CURSOR
 from connector.engine.reconcile import ROTATION, SWEEP, SWEPT
-from connector.store import connections, drifts, pauses, rotation, small
+from connector.store import connections, counters, cursors, drifts, pauses, rotation
 from connector.store.parked import LOOP
 from connector.store.tables import links, parked
 
@@ -98,9 +98,9 @@ def figures(engine: Engine) -> Figures:
         closed, held_back = pauses.every(connection), pauses.waiting(connection)
         rounds = tuple(_round(connection, name, now) for name in (NEXTCAP, *engine.names))
         drift = tuple(DriftFigures(*one) for one in drifts.per_day(connection, since=now - SHOWN))
-        counters: dict[str, dict[str, int]] = {}
-        for (name, label), value in small.counts(connection).items():
-            counters.setdefault(name, {})[label] = value
+        counted: dict[str, dict[str, int]] = {}
+        for (name, label), value in counters.every(connection).items():
+            counted.setdefault(name, {})[label] = value
     found = []
     for row in rows:
         if row.name not in (NEXTCAP, *engine.names):
@@ -122,15 +122,15 @@ def figures(engine: Engine) -> Figures:
                 pauses=tuple(_pause(engine, one, held_back) for one in closed.get(row.name, ())),
             )
         )
-    return Figures(tuple(found), limits, rounds, drift, counters)
+    return Figures(tuple(found), limits, rounds, drift, counted)
 
 
 def _round(connection: sa.Connection, name: str, now: datetime) -> RoundFigures:
     is_ours = name == NEXTCAP
     one = rotation.round_of_tickets(connection) if is_ours else rotation.round_of_links(connection, name)
-    looked = small.get_cursor(connection, name, CURSOR if is_ours else SWEPT)
+    looked = cursors.get(connection, name, CURSOR if is_ours else SWEPT)
     oldest = None if one.oldest is None else (now - one.oldest).total_seconds() / 3600
-    turns = [small.get_cursor(connection, name, job) for job in (SWEEP, ROTATION)]
+    turns = [cursors.get(connection, name, job) for job in (SWEEP, ROTATION)]
     trouble = "; ".join(turn[0] for turn in turns if turn and turn[0])
     return RoundFigures(name, one.total, one.never, oldest, looked[1] if looked else None, trouble)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from connector.domain.decision import Shadow
 from connector.domain.rules import Direction, Directories
 from connector.domain.ticket import Side
-from connector.engine import fuses, people, prospect, sync
+from connector.engine import fuses, prospect, sync
 from connector.engine.context import Engine
+from connector.engine.people import kept_directories
 from connector.engine.work import Work
 from connector.store import claims, decided, journal, links, parked, pauses
 
@@ -45,7 +46,7 @@ def resume(engine: Engine, name: str, direction: Direction, *, by: str, discard:
 
 def _discard(engine: Engine, name: str, direction: Direction, by: str) -> int:
     """Take what both sides show now as settled where it waits to be written that way; on how many tickets."""
-    directory, done, after = people.known(engine, name), 0, 0
+    people, done, after = kept_directories(engine, name), 0, 0
     while True:
         with engine.db.read() as connection:
             rows = pauses.waiting_links(connection, name, direction, AT_ONCE, after)
@@ -54,12 +55,12 @@ def _discard(engine: Engine, name: str, direction: Direction, by: str) -> int:
             return done
         after = found[-1].id
         for work in sync.load(engine, name, found):
-            done += _let_be(engine, work, directory, fuses.side_of(direction), by)
+            done += _let_be(engine, work, people, fuses.side_of(direction), by)
 
 
-def _let_be(engine: Engine, work: Work, directory: Directories, side: Side, by: str) -> bool:
+def _let_be(engine: Engine, work: Work, people: Directories, side: Side, by: str) -> bool:
     """Settle one ticket's fields as they are; whether there was anything to settle."""
-    made = prospect.plan_of(engine, work, directory)
+    made = prospect.plan_of(engine, work, people)
     decisions = [one for one in made.decisions if fuses.target(one) is side] if made else []
     is_new = side is Side.NEXTCAP and work.nextcap_id is None and not work.open_effects
     with engine.db.write() as connection:

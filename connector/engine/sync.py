@@ -16,8 +16,9 @@ from connector.domain.lifecycle import FINAL
 from connector.domain.plan import plan_sync
 from connector.domain.rules import Directories, OnLeave, Verdict
 from connector.domain.ticket import Record, Side
-from connector.engine import closed, comments, creating, effects, finish, fuses, people, reading, settling
+from connector.engine import closed, comments, creating, effects, finish, fuses, reading, settling
 from connector.engine.context import Engine
+from connector.engine.people import directories, learn_departments
 from connector.engine.work import HEARTBEAT, TAG, Work, each, names_every_field
 from connector.store import effects as effect_rows
 from connector.store import links, parked
@@ -34,8 +35,8 @@ def work_batch(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Wo
     works = load(engine, name, claimed)
     try:
         with lane(Lane.CHANGES, waited=_waited(engine, claimed)):
-            directory = people.directories(engine, name)
-            _run(engine, name, works, directory)
+            people = directories(engine, name)
+            _run(engine, name, works, people)
     except RetryLater as problem:
         for work in works:
             if work.is_live:
@@ -93,52 +94,52 @@ def load(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Work]:
     ]
 
 
-def _run(engine: Engine, name: str, works: list[Work], directory: Directories) -> None:
+def _run(engine: Engine, name: str, works: list[Work], people: Directories) -> None:
     for work in works:
         _prepare(engine, work)
     reading.read_nextcap(engine, [work for work in works if work.look & Look.NEXTCAP])
     reading.read_crm(engine, name, [work for work in works if work.look & Look.CRM])
-    directory = people.learn_departments(engine, directory, works)
+    people = learn_departments(engine, people, works)
     for work in works:
         if work.changes.get("state") == links.GONE and work.mapping.on_delete == "close":
             effects.close_orphan(engine, work)
     each(works, _judge)
     comments.settle_doubts(engine, name, works)
-    comments.look_at_timelines(engine, name, works, directory)
+    comments.look_at_timelines(engine, name, works, people)
     new = [work for work in works if work.is_live and work.link.state == links.NEW]
-    creating.create_in_crm(engine, name, [work for work in new if work.record_id is None], directory)
-    creating.create_in_nextcap(engine, name, [work for work in new if work.nextcap_id is None], directory)
+    creating.create_in_crm(engine, name, [work for work in new if work.record_id is None], people)
+    creating.create_in_nextcap(engine, name, [work for work in new if work.nextcap_id is None], people)
     # A half that was there already, or was made in an earlier pass that ended early, may have been talked on.
-    comments.look_at_timelines(engine, name, [work for work in new if work.is_live], directory)
+    comments.look_at_timelines(engine, name, [work for work in new if work.is_live], people)
     _settle_interrupted(engine, name, works)
     # What the CRM was not shown before this pass began, it could not know when somebody closed there.
     for work in works:
         work.note_unseen_reply(comments.has_unseen_customer_reply(work))
     linked = [work for work in works if work.is_live and work.record_id and work.nextcap_id]
-    _send_to_crm(engine, name, linked, directory)
+    _send_to_crm(engine, name, linked, people)
     comments.send_to_nextcap(engine, linked)
-    _decide(engine, name, linked, directory)
-    _read_timelines_of_the_moved(engine, name, linked, directory)
+    _decide(engine, name, linked, people)
+    _read_timelines_of_the_moved(engine, name, linked, people)
     effects.write_crm(engine, name, [work for work in linked if work.is_live])
     # Before the slow part, in which each ticket has its turn: what is done already is told.
     finish.finish_all(engine, [work for work in linked if not (work.is_live and _asks_for_nextcap(work))])
-    each([work for work in linked if not work.finished], lambda work: _write_nextcap(engine, name, work, directory))
+    each([work for work in linked if not work.finished], lambda work: _write_nextcap(engine, name, work, people))
 
 
-def _send_to_crm(engine: Engine, name: str, works: Sequence[Work], directory: Directories) -> None:
+def _send_to_crm(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
     """What was said in Next Cap; where the record is closed for good, what the mapping says of that comes first."""
-    closed.settle(engine, name, works, directory)
+    closed.settle(engine, name, works, people)
     comments.send_to_crm(engine, name, works)
 
 
-def _write_nextcap(engine: Engine, name: str, work: Work, directory: Directories) -> None:
+def _write_nextcap(engine: Engine, name: str, work: Work, people: Directories) -> None:
     """Committed ticket by ticket, so that the echo of a write finds what the write showed.
 
     So the last of a batch may have to wait for its turn: a plan that is old by then is made again.
     """
     if work.planned_at and (engine.now() - work.planned_at).total_seconds() > engine.timing.plan:
         work.nextcap_fresh = work.crm_fresh = False
-        _decide(engine, name, [work], directory)
+        _decide(engine, name, [work], people)
         effects.write_crm(engine, name, [work] if work.is_live else [])
     if work.is_live:
         effects.write_nextcap(engine, work)
@@ -234,49 +235,49 @@ def _settle_interrupted(engine: Engine, name: str, works: Sequence[Work]) -> Non
             settling.settle_writes(engine, work)
 
 
-def _decide(engine: Engine, name: str, works: Sequence[Work], directory: Directories) -> None:
+def _decide(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
     """Plan; read the side that is about to be written, unless it was read just now; and plan again."""
     for work in works:
         if work.is_live:
-            plan(engine, work, directory)
+            plan(engine, work, people)
     stale = [
         work for work in works if work.is_live and work.plan and _wants_crm(work) and not _crm_is_fresh(engine, work)
     ]
     reading.read_crm(engine, name, stale)
     for work in stale:
         if work.is_live:
-            plan(engine, work, directory)
+            plan(engine, work, people)
     unread = [work for work in works if work.is_live and work.plan and _wants_nextcap(work) and not work.nextcap_fresh]
     reading.read_nextcap(engine, unread)
     for work in unread:
         if work.is_live:
-            plan(engine, work, directory)
+            plan(engine, work, people)
     late = [work for work in unread if work.is_live and _wants_crm(work) and not _crm_is_fresh(engine, work)]
     reading.read_crm(engine, name, late)
     for work in late:
         if work.is_live:
-            plan(engine, work, directory)
-    _look_before_closing(engine, name, works, directory)
+            plan(engine, work, people)
+    _look_before_closing(engine, name, works, people)
     for work in works:
         if work.is_live and work.plan:
             effects.keep_decisions(work)
 
 
-def _look_before_closing(engine: Engine, name: str, works: Sequence[Work], directory: Directories) -> None:
+def _look_before_closing(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
     """A ticket that moved since its timeline was looked at may hold a customer's reply that nobody told of yet."""
     closing = [work for work in works if work.is_live and work.plan and FINAL.intersection(work.plan.walk)]
     closing = [work for work in closing if not work.timeline_is_current]
     for work in closing:
         work.look |= Look.NEXTCAP_COMMENTS
-    comments.look_at_timelines(engine, name, closing, directory)
+    comments.look_at_timelines(engine, name, closing, people)
     for work in closing:
         work.note_unseen_reply(comments.has_unseen_customer_reply(work))
         if work.is_live:
-            plan(engine, work, directory)
-    _send_to_crm(engine, name, closing, directory)
+            plan(engine, work, people)
+    _send_to_crm(engine, name, closing, people)
 
 
-def plan(engine: Engine, work: Work, directory: Directories) -> None:
+def plan(engine: Engine, work: Work, people: Directories) -> None:
     """Decide every field by what has been read so far. Where a reading showed nothing new, the plan is what it was."""
     work.planned_at = engine.now()
     nextcap, crm = work.values(Side.NEXTCAP), work.values(Side.CRM)
@@ -289,7 +290,7 @@ def plan(engine: Engine, work: Work, directory: Directories) -> None:
         work.state(),
         nextcap=nextcap,
         crm=crm,
-        people=directory,
+        people=people,
         now=engine.now(),
         signals=work.signals,
     )
@@ -330,7 +331,7 @@ def _crm_is_fresh(engine: Engine, work: Work) -> bool:
     return 0 <= age < engine.timing.fresh and not work.look & Look.CRM
 
 
-def _read_timelines_of_the_moved(engine: Engine, name: str, works: Sequence[Work], directory: Directories) -> None:
+def _read_timelines_of_the_moved(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
     """A ticket that moved with no mapped field differing was moved by something in its timeline, unless by us."""
     moved = [
         work
@@ -340,8 +341,8 @@ def _read_timelines_of_the_moved(engine: Engine, name: str, works: Sequence[Work
     ]
     for work in moved:
         work.look |= Look.NEXTCAP_COMMENTS
-    comments.look_at_timelines(engine, name, moved, directory)
-    _send_to_crm(engine, name, moved, directory)
+    comments.look_at_timelines(engine, name, moved, people)
+    _send_to_crm(engine, name, moved, people)
 
 
 def _was_moved_by_us(work: Work) -> bool:

@@ -26,7 +26,7 @@ from connector.events import signing
 from connector.events.announcer import new_id
 from connector.events.catalogue import Endpoint, EventType
 from connector.events.payload import Notice, TicketView, body
-from connector.store import outbox, small
+from connector.store import counters, outbox
 from connector.store.database import Database
 from connector.store.outbox import Message
 
@@ -182,7 +182,7 @@ class Courier:
         given_up = self.give_up(connection) if failed else 0
         counted = {"taken": len(taken), "not_taken": len(failed), "given_up": given_up}
         amounts = {("events_sent", f"{self.name}:{what}"): count for what, count in counted.items() if count}
-        small.count(connection, amounts)
+        counters.add(connection, amounts)
         return Sent(len(taken), len(failed), given_up, *(one.cause for one in list(failed.values())[-1:]))
 
     def give_up(self, connection: sa.Connection) -> int:

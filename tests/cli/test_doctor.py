@@ -20,7 +20,7 @@ from connector.doctor.finding import Finding
 from connector.engine.context import NEXTCAP, utc_now
 from connector.engine.poll import CURSOR
 from connector.sandbox.kernel_http import Answer, Application, HttpServer
-from connector.store import connections, drifts, links, parked, small
+from connector.store import connections, cursors, drifts, links, parked
 from connector.store.database import Database
 from connector.wiring import HANDED_OUT, Runtime
 
@@ -444,8 +444,8 @@ def test_a_ticket_that_fails_again_and_again(connector: Connector, ready: Instal
 def test_nobody_works(connector: Connector, ready: Installation) -> None:
     def grow_old(runtime: Runtime) -> None:
         with runtime.db.write() as connection:
-            value, at = small.get_cursor(connection, NEXTCAP, CURSOR) or ("", utc_now())
-            small.set_cursor(connection, NEXTCAP, CURSOR, value, at - timedelta(minutes=10))
+            value, at = cursors.get(connection, NEXTCAP, CURSOR) or ("", utc_now())
+            cursors.put(connection, NEXTCAP, CURSOR, value, at - timedelta(minutes=10))
 
     spoil(ready, grow_old)
 

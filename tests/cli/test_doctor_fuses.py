@@ -10,7 +10,7 @@ import pytest
 from connector.domain.rules import Direction
 from connector.engine import heartbeat
 from connector.engine.context import utc_now
-from connector.store import parked, pauses, small
+from connector.store import cursors, parked, pauses
 
 from .conftest import Connector, Installation, findings
 
@@ -59,7 +59,7 @@ def test_a_field_in_quarantine_is_a_problem(connector: Connector, ready: Install
 def with_beat(installation: Installation, **values: str) -> None:
     """What the store knows of HubSpot's heartbeat, as if it had been so."""
     with installation.runtime() as runtime, runtime.db.write() as connection:
-        small.set_cursor(connection, "hubspot", heartbeat.CURSOR, json.dumps(values), utc_now())
+        cursors.put(connection, "hubspot", heartbeat.CURSOR, json.dumps(values), utc_now())
 
 
 def test_a_heartbeat_is_looked_at_where_it_is_switched_on(connector: Connector, ready: Installation) -> None:

@@ -14,7 +14,7 @@ from connector.domain.ticket import Person
 from connector.engine import sharing
 from connector.engine.context import NEXTCAP
 from connector.engine.intake import Arrival, take
-from connector.store import claims, links, rotation, small, tables
+from connector.store import claims, links, people, rotation, tables
 from connector.store.links import LinkRow, Look
 
 from .harness import World
@@ -150,13 +150,13 @@ def test_two_drains_may_learn_of_next_caps_people_at_the_same_moment(world: Worl
     def save(*everybody: Person) -> None:
         try:
             with world.engine.db.write() as connection:
-                small.save_people(connection, NEXTCAP, everybody)
+                people.save(connection, NEXTCAP, everybody)
         except sa.exc.SQLAlchemyError as problem:
             troubles.append(problem)
 
     save(max_)
     with world.engine.db.write() as connection:
-        small.save_people(connection, NEXTCAP, [kim, jo])
+        people.save(connection, NEXTCAP, [kim, jo])
         other = threading.Thread(target=save, args=(jo, kim))
         other.start()
         other.join(0.2)
@@ -164,7 +164,7 @@ def test_two_drains_may_learn_of_next_caps_people_at_the_same_moment(world: Worl
 
     assert troubles == []
     with world.engine.db.read() as connection:
-        assert sorted(small.load_people(connection, NEXTCAP)) == ["jo", "kim"]
+        assert sorted(people.load(connection, NEXTCAP)) == ["jo", "kim"]
 
 
 @everywhere
