@@ -91,6 +91,7 @@ def drain(engine: Engine, name: str) -> Drained:
 
 @contextmanager
 def leased(engine: Engine, name: str, owner: str) -> Iterator[Lease | None]:
+    """The right to be the only one at work on a connection, or on Next Cap's list; None where somebody has it."""
     now = engine.now()
     until = now + timedelta(seconds=engine.timing.lease)
     with engine.db.write() as connection:
@@ -160,11 +161,18 @@ def _noting_failure(engine: Engine, name: str) -> Iterator[None]:
 
 
 def closed_until(engine: Engine, name: str) -> datetime | None:
-    """When the connection's or Next Cap's circuit admits the next try; None where both are closed for traffic."""
+    """When the connection's or Next Cap's circuit admits the next try; None where calls may go through both."""
     with engine.db.read() as connection:
         rows = [row for row in connections.states(connection) if row.name in (name, NEXTCAP)]
     ahead = [row.closed_until for row in rows if row.closed_until and row.closed_until > engine.now()]
     return max(ahead) if ahead else None
+
+
+def may_call(engine: Engine, name: str) -> bool:
+    """Whether this connection may be worked now: nobody paused it, and no circuit on its way is open."""
+    with engine.db.read() as connection:
+        is_paused = connections.is_paused(connection, name)
+    return not is_paused and closed_until(engine, name) is None
 
 
 def _keep_spacing(engine: Engine, name: str) -> None:
@@ -250,7 +258,7 @@ def work_alone(engine: Engine, link_id: int) -> Alone | None:
     """Work one link that failed for its own reason, if it is due and nobody holds its ticket."""
     with engine.db.read() as connection:
         link = links.get(connection, link_id)
-    if link is None or closed_until(engine, link.connection) is not None or _is_paused(engine, link.connection):
+    if link is None or not may_call(engine, link.connection):
         return None
     owner = uuid.uuid4().hex
     now = engine.now()
@@ -276,11 +284,6 @@ def work_alone(engine: Engine, link_id: int) -> Alone | None:
                 again_at = links.due_at(connection, link_id)
             return Alone(link.ticket.number, problem, closed_until(engine, link.connection) or again_at)
     return _ended(engine, link_id)
-
-
-def _is_paused(engine: Engine, name: str) -> bool:
-    with engine.db.read() as connection:
-        return bool(connections.state(connection, name).paused)
 
 
 def _ended(engine: Engine, link_id: int) -> Alone | None:

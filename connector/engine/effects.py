@@ -21,10 +21,11 @@ from connector.engine.context import NEXTCAP, Engine
 from connector.engine.points import Point, at
 from connector.engine.reading import take_crm, take_nextcap
 from connector.engine.work import ASSIGNEE, DEPARTMENT, DEPARTMENT_NAME, Parking, Work, native_of, observe
-from connector.store import effects, links
+from connector.store import causes, effects, links
 from connector.store.links import to_json
 
 CONFLICT = "conflict"
+WALK_REFUSED = "walk_refused"
 UPDATE_CRM, UPDATE_NEXTCAP, WALK = "update_crm", "update_nextcap", "walk"
 
 Pairs = Mapping[str, tuple[Value, Value]]
@@ -380,11 +381,11 @@ def _walk_broke(work: Work, decision: Decision, step: str, error: ConnectorError
     if not isinstance(error, Refused):
         work.fail(error)
         return
-    if (work.link.cause_code or "").endswith("walk_refused"):
+    if causes.failure_of(work.link.cause_code) == WALK_REFUSED:
         text = f"Next Cap refused the status {step}, although its rules allow it from here: {error}"
-        work.parkings.append(Parking(STATUS, "walk_refused", text, decision.nextcap, decision.crm))
+        work.parkings.append(Parking(STATUS, WALK_REFUSED, text, decision.nextcap, decision.crm))
         return
-    work.fail(RetryLater(f"Next Cap refused the status {step}", code="walk_refused", scope="record", system=NEXTCAP))
+    work.fail(RetryLater(f"Next Cap refused the status {step}", code=WALK_REFUSED, scope="record", system=NEXTCAP))
 
 
 def keep_decisions(work: Work) -> None:

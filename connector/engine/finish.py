@@ -25,7 +25,7 @@ from connector.engine import announcing, fuses
 from connector.engine.context import Engine
 from connector.engine.points import Point, at
 from connector.engine.work import Parking, Work, backoff, describe, native_of, park_decision
-from connector.store import claims, connections, counters, effects, heard, journal, links, parked, pauses
+from connector.store import causes, claims, connections, counters, effects, heard, journal, links, parked, pauses
 from connector.store.effects import INTENDED
 from connector.store.links import LinkRow, Look
 
@@ -59,7 +59,7 @@ def postpone(engine: Engine, works: Sequence[Work], problem: RetryLater) -> None
     for work in works:
         if work.postponed is not None and not work.finished:
             work.due_at = until if until > now else now + backoff(0, engine.timing)
-            work.changes |= {"cause": str(problem), "cause_code": f"waits:{problem.system}"}
+            work.changes |= {"cause": str(problem), "cause_code": causes.waits(problem.system)}
             # What was to be looked at is still to be looked at.
             work.changes["look"] = work.look
 
@@ -204,7 +204,7 @@ def _when_opened(connection: sa.Connection, work: Work, changes: dict[str, Any],
     if len(closed) < len(directions) or work.again or _answers_show_more(work):
         return now
     direction = closed[0] if len(closed) == 1 else Direction.BOTH
-    changes |= {"cause": work.why_held_back, "cause_code": pauses.waits_for(direction)}
+    changes |= {"cause": work.why_held_back, "cause_code": causes.paused(direction)}
     return work.due_at
 
 
@@ -237,7 +237,7 @@ def _after_failure(
         attempts = work.link.attempts + 1
         changes |= {"attempts": attempts, "failing_since": since, "alone": True}
         if error.system:
-            changes["cause_code"] = f"fails:{error.system}:{error.code}"
+            changes["cause_code"] = causes.fails(error.system, error.code)
             if attempts == 1:
                 _strike(engine, connection, error, now)
         return now + backoff(attempts - 1, engine.timing)
@@ -316,7 +316,7 @@ def _summary(engine: Engine, work: Work) -> tuple[str, str]:
     if error is not None:
         kind = "parked" if isinstance(error, Refused | NeedsReview | NotSupported) else "failed"
         return error.code, f"{kind}: {error}"
-    if str(work.changes.get("cause_code") or "").startswith("waits:"):
+    if causes.is_wait(work.changes.get("cause_code")):
         return "waits", f"waits: {work.changes['cause']}"
     if work.held_back:
         return "held_back", f"waits to be written ({_held_back(engine, work)}): {work.why_held_back}"

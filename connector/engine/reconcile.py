@@ -24,7 +24,7 @@ from connector.domain.rules import TicketMapping
 from connector.domain.ticket import Record, Side
 from connector.engine import drift, finish, rotation
 from connector.engine.context import NEXTCAP, Engine
-from connector.engine.drain import closed_until
+from connector.engine.drain import may_call
 from connector.engine.drift import Found, differing, suspicion
 from connector.engine.placing import TICKET
 from connector.engine.reading import fields_of
@@ -110,7 +110,7 @@ def run(engine: Engine, paces: Mapping[str, Pace]) -> int:
 
 def _in_turn(engine: Engine, name: str, job: str, every: timedelta, work: Callable[[], int]) -> int:
     """Do it if its time has come and nobody else does, unless the system is not to be called."""
-    if closed_until(engine, name) is not None or _is_paused(engine, name):
+    if not may_call(engine, name):
         return 0
     with engine.db.write() as connection:
         overdue = cursors.take_turn(connection, name, job, every=every.total_seconds(), now=engine.now())
@@ -257,11 +257,6 @@ def _may_be_ours(engine: Engine, name: str, record: Record, mapping: TicketMappi
     if record.get(engine.crms[name].external_id) not in (None, ""):
         return True
     return mapping.creates_in_nextcap and all(record.get(field) == value for field, value in mapping.scope.items())
-
-
-def _is_paused(engine: Engine, name: str) -> bool:
-    with engine.db.read() as connection:
-        return bool(connections.state(connection, name).paused)
 
 
 def _say(engine: Engine, name: str, job: str, text: str) -> None:

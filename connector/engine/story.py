@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.engine.context import NEXTCAP, Engine
-from connector.store import connections, journal, links, pauses, story
+from connector.store import causes, connections, journal, links, story
 
 OVERDUE = timedelta(seconds=60)
 
@@ -161,7 +161,7 @@ def answer(standing: Standing) -> str:
 def _ended(standing: Standing) -> str:
     """Where nothing more is to come before something happens, and nobody holds it up."""
     link, ticket = standing.link, standing.ticket
-    if (link.cause_code or "").startswith(pauses.WAITS):
+    if causes.is_pause(link.cause_code):
         return ""
     if ticket.forbidden_until and ticket.forbidden_until > standing.now:
         until = moment(ticket.forbidden_until)
@@ -181,7 +181,7 @@ def _held_up(standing: Standing) -> str:
     """Where there is work, and something keeps it from being done now."""
     if standing.own.paused:
         return f"{standing.label} is paused by a person: `connector resume {standing.link.connection}`"
-    if (standing.link.cause_code or "").startswith(pauses.WAITS):
+    if causes.is_pause(standing.link.cause_code):
         return f"held back: {standing.link.cause}; `connector resume {standing.link.connection}` writes it"
     for row, label in ((standing.own, standing.label), (standing.nextcap, "Next Cap")):
         if row.closed_until and row.closed_until > standing.now:

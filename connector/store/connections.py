@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connector.store import bulk
+from connector.store import bulk, causes
 from connector.store.tables import Utc, connections, links
 
 BELL_LASTS = timedelta(seconds=5)
@@ -101,6 +101,11 @@ STATE = [column for column in connections.c if column.name != "schema"]
 """Everything of a row but the vendor's schema, which is long and seldom asked for."""
 
 
+def is_paused(connection: sa.Connection, name: str) -> bool:
+    """Whether nobody is to drain this connection."""
+    return bool(connection.execute(sa.select(connections.c.paused).where(connections.c.name == name)).scalar())
+
+
 def state(connection: sa.Connection, name: str) -> sa.Row[Any]:
     """One connection's row, without its schema."""
     return connection.execute(sa.select(*STATE).where(connections.c.name == name)).one()
@@ -147,10 +152,7 @@ def recover(connection: sa.Connection, name: str, now: datetime) -> bool:
     if row is None or row.closed_until is None:
         return False
     connection.execute(connections.update().where(connections.c.name == name).values(closed_until=None))
-    waits = sa.or_(
-        links.c.cause_code == f"waits:{name}", links.c.cause_code.startswith(f"fails:{name}:", autoescape=True)
-    )
-    connection.execute(links.update().where(waits, links.c.due_at > now).values(due_at=now))
+    connection.execute(links.update().where(causes.of_system(name), links.c.due_at > now).values(due_at=now))
     return True
 
 

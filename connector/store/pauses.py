@@ -14,12 +14,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.domain.rules import Direction
-from connector.store import bulk
+from connector.store import bulk, causes
 from connector.store.tables import connections, links, pauses, tickets
 
 PERSON, MASS_CHANGE = "paused_by_person", "mass_change"
 ONE_WAY = (Direction.TO_CRM, Direction.TO_NEXTCAP)
-WAITS = "paused:"
 
 APPLIED, ALLOWED = "applied", "allowed"
 """`links.mass`: what is written next comes of an applied mapping and is counted; or a person let it through."""
@@ -66,7 +65,7 @@ def _wake(connection: sa.Connection, name: str, direction: Direction, now: datet
     mass = {"mass": ALLOWED} if is_allowed else {}
     woken = connection.execute(
         links.update()
-        .where(links.c.connection == name, links.c.cause_code.in_(_codes(direction)))
+        .where(links.c.connection == name, causes.of_pauses(direction, Direction.BOTH))
         .values(
             due_at=now,
             dirty_at=sa.func.coalesce(links.c.dirty_at, now),
@@ -77,15 +76,6 @@ def _wake(connection: sa.Connection, name: str, direction: Direction, now: datet
         )
     )
     return int(woken.rowcount)
-
-
-def waits_for(direction: Direction) -> str:
-    """The cause code of links that wait for a direction, or for both, to be opened."""
-    return f"{WAITS}{direction}"
-
-
-def _codes(direction: Direction) -> list[str]:
-    return [waits_for(direction), waits_for(Direction.BOTH)]
 
 
 def closed(connection: sa.Connection, name: str) -> Mapping[Direction, sa.Row[Any]]:
@@ -112,13 +102,13 @@ def waiting(connection: sa.Connection) -> Mapping[tuple[str, Direction], int]:
     """How many links wait for a direction to be opened, by connection and direction."""
     query = (
         sa.select(links.c.connection, links.c.cause_code, sa.func.count().label("count"))
-        .where(links.c.cause_code.in_([waits_for(one) for one in Direction]))
+        .where(causes.of_pauses(*Direction))
         .group_by(links.c.connection, links.c.cause_code)
     )
     rows = connection.execute(query)
     found: Counter[tuple[str, Direction]] = Counter()
     for row in rows:
-        direction = Direction(row.cause_code.removeprefix(WAITS))
+        direction = causes.direction_of(row.cause_code)
         found.update({(row.connection, one): row.count for one in ONE_WAY if direction in (one, Direction.BOTH)})
     return found
 
@@ -130,6 +120,6 @@ def waiting_links(
     query = (
         sa.select(links.c.id, links.c.record_id, tickets.c.number)
         .join(tickets, tickets.c.id == links.c.ticket_id)
-        .where(links.c.connection == name, links.c.cause_code.in_(_codes(direction)), links.c.id > after)
+        .where(links.c.connection == name, causes.of_pauses(direction, Direction.BOTH), links.c.id > after)
     )
     return list(connection.execute(query.order_by(links.c.id).limit(limit)))
