@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from connector.domain.errors import ConnectorError
@@ -11,7 +11,7 @@ from connector.domain.errors import ConnectorError
 class Told(dict[str, Any]):
     """The object that an answer is; a key that must be there and is not makes it no answer."""
 
-    def __init__(self, told: dict[str, Any], missing: Callable[[], ConnectorError]) -> None:
+    def __init__(self, told: Mapping[str, Any], missing: Callable[[], ConnectorError]) -> None:
         super().__init__(told)
         self._error = missing
 

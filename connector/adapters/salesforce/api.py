@@ -14,14 +14,17 @@ from connector.adapters.answers import mapping_of
 from connector.adapters.base import Json
 from connector.adapters.calls import Outcome, Sender, chunks, halved, lost
 from connector.adapters.salesforce.refusals import cause_of, first_of, refusal
+from connector.adapters.told import Told
 from connector.adapters.transport import Request
 from connector.domain.errors import ConnectorError
 
 BATCH: Final = 200
 COLLECTION: Final = "/composite/sobjects"
 CHECK: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+LONGEST_QUERY: Final = 12_000
+"""Salesforce takes 16,384 bytes of address and headers together."""
+
 ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?", re.ASCII)
-PAGE: Final = {"records", "done"}
 VERSION: Final = "62.0"
 
 
@@ -39,13 +42,14 @@ class Api(calls.Api):
         """Every row of a query, page after page."""
         return self._whole(self.send("GET", "/queryAll" if deleted else "/query", query={"q": soql}).json)
 
-    def rows_of(self, soql: str, ids: Iterable[str]) -> list[Json]:
-        """Every row of a query that names `{ids}`, two hundred of them a call."""
-        return [
-            row
-            for part in chunks(list(dict.fromkeys(ids)), BATCH)
-            for row in self.rows(format_soql(soql, ids=list(part)))
-        ]
+    def rows_of(self, soql: str, ids: Iterable[str], *, size: int = BATCH) -> list[Json]:
+        """Every row of a query that names `{ids}`, two hundred of them a call, or fewer where they are long."""
+        rows: list[Json] = []
+        for part in chunks(list(dict.fromkeys(ids)), size):
+            query = format_soql(soql, ids=list(part))
+            fits = size == 1 or len(quote_plus(query)) <= LONGEST_QUERY
+            rows += self.rows(query) if fits else self.rows_of(soql, part, size=size // 2)
+        return rows
 
     def rows_together(self, queries: Sequence[str]) -> list[list[Json]]:
         """Every row of at most five queries, the first pages of all in one call. Raises what one is refused with."""
@@ -67,11 +71,10 @@ class Api(calls.Api):
         answer = self.send("POST", "/composite", json={"allOrNone": False, "compositeRequest": asked}, reads=True)
         pages: list[Outcome] = []
         for one in answer.json["compositeResponse"]:
-            status, page = int(one["httpStatusCode"]), mapping_of(one["body"])
-            told = f"salesforce GET {one['referenceId']} of /composite: {status}"
-            pages.append(page if status < 300 else refusal(first_of(one["body"]), told=told, status=status))
-            if status < 300 and not page.keys() >= PAGE:
-                raise answer.unreadable()
+            part = Told(mapping_of(one), answer.unreadable)
+            status, page = int(part["httpStatusCode"]), Told(mapping_of(part["body"]), answer.unreadable)
+            told = f"salesforce GET {part['referenceId']} of /composite: {status}"
+            pages.append(page if status < 300 else refusal(first_of(part["body"]), told=told, status=status))
         if len(pages) != len(asked):
             raise answer.unreadable()
         return pages

@@ -6,9 +6,9 @@ from pydantic import Field
 
 from connector.adapters.budget import Limit
 from connector.adapters.building import Ask, Kind, Parts
-from connector.adapters.oauth import Anonymous, Grant, OAuthCredentials, StaticCredentials
+from connector.adapters.oauth import Grant, StaticCredentials
 from connector.adapters.settings import TokenSettings, shown
-from connector.adapters.transport import Credentials, Request, Transport
+from connector.adapters.transport import Request
 from connector.adapters.wires import HttpxWire
 from connector.adapters.zendesk.adapter import Zendesk
 from connector.adapters.zendesk.refusals import LIMITS, rate, sort
@@ -70,16 +70,9 @@ def build(parts: Parts, settings: Settings) -> Zendesk:
     wire = parts.keep(HttpxWire())
     told = {"default": settings.calls_per_minute, "updates": settings.updates_per_minute}
     limits = {**LIMITS, **{bucket: Limit(calls, 60.0) for bucket, calls in told.items()}}
-
-    def transport(credentials: Credentials) -> Transport:
-        return parts.transport(credentials, base_url=settings.api_url, wire=wire, limits=limits, sort=sort, rate=rate)
-
-    if settings.access_token:
-        credentials: Credentials = StaticCredentials(shown(settings.access_token))
-    else:
-        credentials = OAuthCredentials(transport(Anonymous()), grant(settings), store=parts.token_store)
+    login = StaticCredentials(shown(settings.access_token)) if settings.access_token else grant(settings)
     return Zendesk(
-        transport(credentials),
+        parts.transport(login, base_url=settings.api_url, wire=wire, limits=limits, sort=sort, rate=rate),
         webhook_secrets=parts.webhook_secrets,
         keep_webhook_secret=parts.keep_webhook_secret,
         target=parts.target,

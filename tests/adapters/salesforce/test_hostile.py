@@ -73,6 +73,19 @@ def test_nothing_hostile_leaves_its_quotes(arena: SalesforceArena, hostile: str)
     assert arena.sandbox.case(victim)["comments"] == []
 
 
+def test_long_values_are_asked_for_in_as_many_queries_as_it_takes(arena: SalesforceArena) -> None:
+    """An address of more than 16,384 bytes is answered 414."""
+    wanted = "wört " * 40
+    case = arena.sandbox.create_case(wanted)
+    arena.salesforce.schema()
+    arena.forget_calls()
+
+    found = arena.salesforce.find("Subject", [*(f"{number} {wanted}" for number in range(199)), wanted.strip()], [])
+
+    assert [one.id for one in found[wanted.strip()]] == [case]
+    assert len(arena.calls()) == 8
+
+
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_a_hostile_id_in_a_delivery_is_nobodys(arena: SalesforceArena, hostile: str) -> None:
     events = arena.salesforce.parse(arena.signed({"ids": [hostile]}))
