@@ -30,6 +30,7 @@ VISIBILITY: Final = "Visibility"
 
 COMMON: Final = "Id, ParentId, CreatedDate, CreatedById, CreatedBy.Name, CreatedBy.UserType"
 STAFF: Final = "Standard"
+NOBODY: Final = ("", "AutomatedProcess", "CloudIntegrationUser")
 SENT: Final = "3"
 
 
@@ -74,9 +75,9 @@ class Shape:
 
 
 def _by_author(row: Json, *, shown: bool) -> CommentKind:
-    """What all see is a colleague's reply, or a customer's in a site; of nobody known it stays inside."""
+    """What all see is a colleague's reply, or a customer's in a site; a program's, or of nobody known, stays inside."""
     kind = str((row.get("CreatedBy") or {}).get("UserType") or "") if shown else ""
-    return CommentKind.REPLY if kind == STAFF else CommentKind.CUSTOMER_REPLY if kind else CommentKind.NOTE
+    return CommentKind.REPLY if kind == STAFF else CommentKind.NOTE if kind in NOBODY else CommentKind.CUSTOMER_REPLY
 
 
 def _of_email(row: Json) -> CommentKind:

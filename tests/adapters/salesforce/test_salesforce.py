@@ -277,6 +277,8 @@ def test_only_a_colleagues_published_comment_is_a_reply(arena: SalesforceArena) 
     arena.sandbox.comment(case, "published", public=True)
     portal = arena.sandbox.add_user("cus@home.example", "Cus", "Tomer", "CspLitePortal")
     arena.sandbox.comment(case, "by the customer", public=True, by=portal)
+    flow = arena.sandbox.add_user("flow@acme.example", "Auto", "Mated", "AutomatedProcess")
+    arena.sandbox.comment(case, "by a flow", public=True, by=flow)
 
     kinds = {one.text: one.kind for one in arena.timeline(case)}
 
@@ -284,6 +286,7 @@ def test_only_a_colleagues_published_comment_is_a_reply(arena: SalesforceArena) 
         "internal": CommentKind.NOTE,
         "published": CommentKind.REPLY,
         "by the customer": CommentKind.CUSTOMER_REPLY,
+        "by a flow": CommentKind.NOTE,
     }
 
 
