@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connector.domain.decision import STATUS, Decision, LinkState, Outcome, Plan, Shadow, Signals, Values
-from connector.domain.errors import ConnectorError, RetryLater
+from connector.domain.errors import ConnectorError, RetryLater, UnknownOutcome
 from connector.domain.loops import Trail
 from connector.domain.rules import Rule, TicketMapping
 from connector.domain.ticket import MISSING, Record, Requester, Side, Value, normal
@@ -152,8 +152,15 @@ class Work:
         self.lines.append({"code": code, "text": text, **details})
 
     def fail(self, error: ConnectorError) -> None:
-        """This ticket's own trouble: the others of the batch go on."""
-        self.failure = error
+        """This ticket's own trouble: the others of the batch go on.
+
+        Of two, one that will be tried again decides when that is, and meets the other anew; the journal tells both.
+        """
+        first, again = self.failure, RetryLater | UnknownOutcome
+        replaces = first is None or (isinstance(error, again) and not isinstance(first, again))
+        self.failure, other = (error, first) if replaces else (first, error)
+        if other is not None:
+            self.say(other.code, f"failed too: {other}")
 
     def end(self, code: str, text: str) -> None:
         """Nothing more is to be done for this link in this pass."""

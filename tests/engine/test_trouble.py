@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 
 from connector.adapters.lanes import Lane
-from connector.engine import operators
+from connector.domain.errors import ConnectorError, NeedsReview, RetryLater
+from connector.engine import finish, operators, sync
 from connector.engine.budget import SqlBudget
 from connector.engine.context import NEXTCAP
 from connector.store import tables
@@ -429,3 +430,21 @@ def test_what_work_alone_shows_is_the_ticket_the_reason_and_the_time(world: Worl
     assert "500" in str(ended.failure)
     assert ended.due_at is not None
     assert ended.due_at > world.clock.now()
+
+
+SOON, REFUSED = RetryLater("no answer", code="no_answer", scope="record"), NeedsReview("which one?", code="ambiguous")
+
+
+@pytest.mark.parametrize("errors", [(SOON, REFUSED), (REFUSED, SOON)], ids=["again first", "again last"])
+def test_of_two_troubles_in_one_pass_none_is_forgotten(world: World, errors: tuple[ConnectorError, ...]) -> None:
+    """What can be tried again is, and will meet the other; both are in the journal."""
+    ticket, _ = world.linked()
+    (work,) = sync.load(world.engine, HUBSPOT, [world.link(ticket)])
+
+    for error in errors:
+        work.fail(error)
+    finish.finish_all(world.engine, [work])
+
+    assert world.link(ticket).cause_code == "no_answer"
+    assert world.due_in(ticket) is not None
+    assert {"no_answer", "ambiguous"} <= set(world.codes(ticket))
