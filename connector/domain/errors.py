@@ -117,6 +117,13 @@ class StoreAway(Exception):
         self.code = code
 
 
+class StoreContended(StoreAway):
+    """Two transactions waited for each other, and the database gave this one up: nothing of it is stored."""
+
+    def __init__(self) -> None:
+        super().__init__("two transactions of the database waited for each other", code="store_contended")
+
+
 class ConfigError(ConnectorError):
     """The configuration is wrong; the message names the key, where it stands and how to mend it."""
 

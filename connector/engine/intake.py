@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from connector.adapters.base import Adapter, Delivery, Event, EventKind
-from connector.domain.errors import BadDelivery
+from connector.domain.errors import BadDelivery, StoreContended
 from connector.domain.rules import TicketMapping
 from connector.domain.ticket import Record
 from connector.engine import announcing, doorbell
@@ -107,12 +107,13 @@ def _digest(told: bytes) -> str:
     return hashlib.sha256(told).hexdigest()
 
 
-@retry(retry=retry_if_exception_type(sa.exc.IntegrityError), stop=stop_after_attempt(3), reraise=True)
+@retry(retry=retry_if_exception_type((sa.exc.IntegrityError, StoreContended)), stop=stop_after_attempt(3), reraise=True)
 def take(engine: Engine, source: str, arrivals: Sequence[Arrival]) -> list[Receipt]:
     """Store one source's verified deliveries with their events and marks, all in one transaction, then ring.
 
     A receipt for each. What comes at the same time is taken in together: a transaction costs as much for one as for
-    eight. It begins anew where a row that it had found was replaced meanwhile (a ticket that we made ourselves).
+    eight. It begins anew where a row that it had found was replaced meanwhile (a ticket that we made ourselves), or
+    where it and another waited for each other.
     """
     now = engine.now()
     with engine.db.write() as connection:
@@ -299,7 +300,7 @@ def _from_crm(engine: Engine, connection: sa.Connection, name: str, held: Held, 
     heard.set_moments(connection, moments)
     if versions:
         heard.note_echoes(connection, versions)
-    for kind, found in unplaced.items():
+    for kind, found in sorted(unplaced.items()):
         deliveries.unplace(connection, name, kind, sorted(found), now)
     deliveries.add_events(connection, _rows(name, held, outcomes, now))
     is_freed = any(row.id in versions and row.moved_from and row.due_at for row in known.values())

@@ -61,15 +61,19 @@ def learn_departments(engine: Engine, known: Directories, works: Iterable[Work])
         return known
     with engine.db.write() as connection:
         people.name_departments(connection, shown, engine.now())
-        rung = _look_again(engine, connection)
+        rung = look_again(engine, connection)
     engine.bell(rung)
     return replace(known, departments={**known.departments, **shown})
 
 
-def _look_again(engine: Engine, connection: sa.Connection) -> list[str]:
+def look_again(engine: Engine, connection: sa.Connection) -> list[str]:
     """Let go of every field that waits for the name of a department; the connections that have work by it."""
     now = engine.now()
-    waiting = [parked.one(connection, item["id"]) for item in parked.listed(connection, code=UNKNOWN, limit=10_000)]
+    found = parked.listed(connection, code=UNKNOWN, limit=10_000)
+    if not found:
+        return []
+    links.lock_links(connection, [item["link_id"] for item in found if item["link_id"]])
+    waiting = [parked.one(connection, item["id"]) for item in found]
     for item in filter(None, waiting):
         if parked.resolve(connection, [item.id], now=now, by=BY_US, how="department_known"):
             announcing.settled(engine, connection, item, now)

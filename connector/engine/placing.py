@@ -59,8 +59,10 @@ def _place_comments(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> N
 
 def _place_records(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> None:
     with engine.db.write() as connection:
-        rest = _mark_known(engine, connection, name, rows)
+        known = _mark_known(engine, connection, name, rows)
+        deliveries.placed(connection, [row for row in rows if row.id in known])
         mapping = engine.mappings.active(connection, name)
+    rest = [row for row in rows if row.id not in known]
     if not rest:
         return
     adapter = engine.crms[name]
@@ -73,20 +75,21 @@ def _place_records(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> No
                 _later(engine, connection, name, row, f"cannot be read: {problem}")
         return
     with engine.db.write() as connection:
-        for row in _mark_known(engine, connection, name, rest):  # A link may have been made meanwhile.
-            _place_record(engine, connection, name, row, found.get(row.subject), mapping)
+        known = _mark_known(engine, connection, name, rest)  # A link may have been made meanwhile.
+        for row in rest:
+            if row.id in known:
+                deliveries.placed(connection, [row])
+            else:
+                _place_record(engine, connection, name, row, found.get(row.subject), mapping)
 
 
-def _mark_known(
-    engine: Engine, connection: sa.Connection, name: str, rows: Sequence[sa.Row[Any]]
-) -> Sequence[sa.Row[Any]]:
-    """Mark the links of those records that one knows by now; the others."""
+def _mark_known(engine: Engine, connection: sa.Connection, name: str, rows: Sequence[sa.Row[Any]]) -> set[int]:
+    """Mark the links of those records that one knows by now; the ids of their rows."""
     known = links.by_record(connection, name, [row.subject for row in rows], lock=True)
     mine = [row for row in rows if row.subject in known]
     for row in mine:
         links.mark(connection, [known[row.subject].id], LOOKS[row.kind], engine.now())
-    deliveries.placed(connection, mine)
-    return [row for row in rows if row.subject not in known]
+    return {row.id for row in mine}
 
 
 def _place_record(

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.store import bulk, causes
+from connector.store.links import lock_where
 from connector.store.tables import Utc, connections, links
 
 BELL_LASTS = timedelta(seconds=5)
@@ -143,6 +144,8 @@ def hold(connection: sa.Connection, name: str, *, cause: str, until: datetime) -
 
 def recover(connection: sa.Connection, name: str, now: datetime) -> bool:
     """A call went through: the cause has ended, and what waited for it is due at once. True where there was one."""
+    late = sa.and_(causes.of_system(name), links.c.due_at > now)
+    lock_where(connection, late)
     row = connection.execute(
         connections.update()
         .where(connections.c.name == name, sa.or_(connections.c.failures > 0, connections.c.cause.is_not(None)))
@@ -152,7 +155,7 @@ def recover(connection: sa.Connection, name: str, now: datetime) -> bool:
     if row is None or row.closed_until is None:
         return False
     connection.execute(connections.update().where(connections.c.name == name).values(closed_until=None))
-    connection.execute(links.update().where(causes.of_system(name), links.c.due_at > now).values(due_at=now))
+    connection.execute(links.update().where(late).values(due_at=now))
     return True
 
 

@@ -14,10 +14,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from connector.domain.errors import ConfigError
+from connector.domain.errors import ConfigError, StoreContended
 from connector.domain.errors import StoreAway as StoreAway
 
 MIGRATION_LOCK = 7_264_501
+DEADLOCK = "40P01"
 
 
 def normal_url(url: str) -> sa.URL:
@@ -108,6 +109,8 @@ def _store_away(problem: sa.exc.SQLAlchemyError) -> StoreAway:
     """Why nothing can be kept, as far as the database says: PostgreSQL's class 53 is a lack of room of some kind."""
     told = getattr(problem, "orig", None)
     state = str(getattr(told, "sqlstate", None) or "")
+    if state == DEADLOCK:
+        return StoreContended()
     if state == "53100" or getattr(told, "sqlite_errorname", "") == "SQLITE_FULL":
         return StoreAway("the database's disk is full: make room, nothing else is needed", code="store_full")
     if state.startswith("53"):

@@ -75,9 +75,13 @@ def unplace(connection: sa.Connection, name: str, kind: str, subjects: Sequence[
 
 
 def due_unplaced(connection: sa.Connection, name: str, now: datetime, limit: int) -> list[sa.Row[Any]]:
-    """Records of this connection that wait to be placed, longest first."""
+    """Records of this connection that wait to be placed, those that wait longest.
+
+    By kind and subject, the order in which whoever changes several of them does so.
+    """
     query = sa.select(unplaced).where(unplaced.c.connection == name, unplaced.c.due_at <= now)
-    return list(connection.execute(query.order_by(unplaced.c.due_at).limit(limit)))
+    rows = connection.execute(query.order_by(unplaced.c.due_at).limit(limit))
+    return sorted(rows, key=lambda row: (row.kind, row.subject))
 
 
 def unplaced_connections(connection: sa.Connection, now: datetime) -> list[str]:

@@ -142,6 +142,17 @@ def lock(connection: sa.Connection, ticket_ids: Iterable[int]) -> None:
     connection.execute(locking.with_for_update())
 
 
+def lock_where(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    """Let nobody else change these links, by their tickets, before the transaction ends: for those who change many."""
+    locking = sa.select(tickets.c.id).join(links, links.c.ticket_id == tickets.c.id).where(which)
+    connection.execute(locking.order_by(tickets.c.id).with_for_update(of=tickets))
+
+
+def lock_links(connection: sa.Connection, link_ids: Iterable[int]) -> None:
+    """The same for the links of these ids."""
+    lock_where(connection, among(links.c.id, link_ids))
+
+
 def ids_of_ticket(connection: sa.Connection, ticket_id: int) -> list[tuple[str, int]]:
     """Connection and id of every link of a ticket."""
     rows = connection.execute(sa.select(links.c.connection, links.c.id).where(links.c.ticket_id == ticket_id))

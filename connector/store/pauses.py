@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from connector.domain.rules import Direction
 from connector.store import bulk, causes
+from connector.store.links import lock_where
 from connector.store.tables import connections, links, pauses, tickets
 
 PERSON, MASS_CHANGE = "paused_by_person", "mass_change"
@@ -39,6 +40,9 @@ def open_(connection: sa.Connection, name: str, direction: Direction, now: datet
 
     Where the whole connection is paused and one direction is opened, the other stays as it was.
     """
+    opened = [one for one in ONE_WAY if direction in (one, Direction.BOTH)]
+    # Before the pauses, as a pass does that ends.
+    lock_where(connection, sa.and_(links.c.connection == name, causes.of_pauses(*opened, Direction.BOTH)))
     present = closed(connection, name)
     whole = present.get(Direction.BOTH)
     is_paused = connection.execute(sa.select(connections.c.paused).where(connections.c.name == name)).scalar()
@@ -46,7 +50,6 @@ def open_(connection: sa.Connection, name: str, direction: Direction, now: datet
     rows = pauses.delete().where(pauses.c.connection == name, pauses.c.direction.in_([str(one) for one in ends]))
     connection.execute(rows)
     connection.execute(connections.update().where(connections.c.name == name).values(paused=False))
-    opened = [one for one in ONE_WAY if direction in (one, Direction.BOTH)]
     if direction is not Direction.BOTH and is_paused:
         other = next(one for one in ONE_WAY if one is not direction)
         told = {"code": whole.code, "reason": whole.reason, "by": whole.by} if whole else _unknown()

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from connector.adapters.base import Event, EventKind
-from connector.domain.errors import NeedsReview
+from connector.domain.errors import NeedsReview, StoreAway
+from connector.domain.rules import Direction
 from connector.domain.ticket import Person
-from connector.engine import sharing
-from connector.engine.context import NEXTCAP
+from connector.engine import placing, sharing
+from connector.engine.context import NEXTCAP, Engine
 from connector.engine.intake import Arrival, take
-from connector.store import claims, links, people, rotation, tables
+from connector.engine.people import UNKNOWN, look_again
+from connector.store import claims, connections, deliveries, links, parked, pauses, people, rotation, tables
 from connector.store.links import LinkRow, Look
 
 from .harness import World
@@ -349,3 +352,79 @@ def test_of_two_links_that_follow_a_merge_into_one_record_at_once_one_does(wide_
 
     assert sorted(outcomes) == ["followed", "merged_into_another"]
     assert [row.record_id for row in wide_world.rows(tables.links)].count("the survivor") == 1
+
+
+WAKERS: Mapping[str, Callable[[Engine, sa.Connection], object]] = {
+    "paused:to_crm": lambda engine, connection: pauses.open_(connection, HUBSPOT, Direction.TO_CRM, engine.now()),
+    f"waits:{HUBSPOT}": lambda engine, connection: connections.recover(connection, HUBSPOT, engine.now()),
+    UNKNOWN: look_again,
+}
+
+
+@pytest.mark.parametrize("db_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("cause", WAKERS)
+def test_who_wakes_many_links_and_the_end_of_a_pass_do_not_wait_for_each_other(world: World, cause: str) -> None:
+    """The pass has its tickets, and changes one link after the other; who wakes them must not stand between."""
+    engine, troubles = world.engine, list[StoreAway]()
+    tickets = [world.linked()[0] for _ in range(2)]
+    first, second = (world.link(ticket) for ticket in tickets)
+    later = engine.now() + timedelta(seconds=60)
+    with engine.db.write() as connection:
+        for one in (first, second):
+            values = {"cause_code": cause, "cause": "said so", "due_at": later}
+            connection.execute(tables.links.update().where(tables.links.c.id == one.id).values(**values))
+            told = {"code": UNKNOWN, "reason": "unknown", "field": "department"}
+            parked.park(connection, name=HUBSPOT, link_id=one.id, now=engine.now(), **told)
+        connections.fail(connection, HUBSPOT, cause="away", until=later)
+
+    def wake() -> None:
+        try:
+            with engine.db.write() as connection:
+                WAKERS[cause](engine, connection)
+        except StoreAway as problem:
+            troubles.append(problem)
+
+    def touch(connection: sa.Connection, link: LinkRow) -> None:
+        links.set_shadows(connection, link, link.shadows)
+        connection.execute(tables.parked.update().where(tables.parked.c.link_id == link.id).values(reason="seen"))
+
+    waking = threading.Thread(target=wake)
+    with engine.db.write() as connection:
+        links.check_fence(connection, first, second)
+        touch(connection, second)
+        waking.start()
+        waking.join(0.5)
+        touch(connection, first)
+    waking.join(10)
+
+    assert troubles == []
+    assert [world.due_in(ticket) for ticket in tickets] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("db_url", ["postgresql"], indirect=True)
+def test_who_places_records_and_who_hears_of_them_do_not_wait_for_each_other(world: World) -> None:
+    """Both change the rows of several in one order, whichever has waited longer."""
+    engine, troubles = world.engine, list[StoreAway]()
+    with engine.db.write() as connection:
+        for subject, waited in (("1", 1), ("2", 2)):
+            since = engine.now() - timedelta(seconds=waited)
+            deliveries.unplace(connection, HUBSPOT, placing.TICKET, [subject], since)
+
+    def hear() -> None:
+        try:
+            with engine.db.write() as connection:
+                deliveries.unplace(connection, HUBSPOT, placing.TICKET, ["1", "2"], engine.now())
+        except StoreAway as problem:
+            troubles.append(problem)
+
+    hearing = threading.Thread(target=hear)
+    with engine.db.write() as connection:
+        first, second = deliveries.due_unplaced(connection, HUBSPOT, engine.now(), 10)
+        deliveries.placed(connection, [first])
+        hearing.start()
+        hearing.join(0.5)
+        deliveries.placed(connection, [second])
+    hearing.join(10)
+
+    assert troubles == []
+    assert [row.subject for row in world.rows(tables.unplaced)] == ["1", "2"]

@@ -86,7 +86,13 @@ def test_a_full_disk_is_told_plainly_and_keeps_nothing_of_a_delivery(world: Worl
 
 @on_postgresql
 @pytest.mark.parametrize(
-    ("state", "told"), [("53100", "disk is full"), ("53300", "no connections left"), ("53200", "no memory")]
+    ("state", "told"),
+    [
+        ("53100", "disk is full"),
+        ("53300", "no connections left"),
+        ("53200", "no memory"),
+        ("40P01", "waited for each other"),
+    ],
 )
 def test_a_server_without_room_is_told_plainly(world: World, state: str, told: str) -> None:
     """Whatever it lacks, the sender is told to come again; when there is room, everything goes on."""

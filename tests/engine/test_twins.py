@@ -7,6 +7,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
+from connector.domain.errors import StoreContended
 from connector.engine.context import NEXTCAP
 from connector.engine.points import Point, passed
 from connector.store import tables
@@ -46,7 +47,10 @@ def test_the_webhook_of_a_ticket_that_we_make_may_come_while_its_link_is_stored(
     assert len(world.rows(tables.tickets)) == len(world.rows(tables.links)) == 2
 
 
-def test_a_delivery_that_found_a_row_which_was_replaced_is_stored_all_the_same(world: World) -> None:
+@pytest.mark.parametrize(
+    "trouble", [sa.exc.IntegrityError("a link to a ticket that is gone", {}, Exception()), StoreContended()]
+)
+def test_a_delivery_that_met_another_transaction_is_stored_all_the_same(world: World, trouble: Exception) -> None:
     """It begins anew; the sender is told nothing of it."""
     ticket, _ = world.linked()
     tried: list[Point] = []
@@ -54,7 +58,7 @@ def test_a_delivery_that_found_a_row_which_was_replaced_is_stored_all_the_same(w
     def replaced(point: Point, *, kind: str) -> None:
         tried.append(point)
         if tried == [Point.TAKING]:
-            raise sa.exc.IntegrityError("a link to a ticket that is gone", {}, Exception())
+            raise trouble
 
     world.nextcap.set_fields(ticket, {"subject": "After"})
     with passed.connected_to(replaced):
