@@ -135,7 +135,11 @@ class Catalogue(FieldCatalogue):
         """Whether our fields can serve; what is missing is made, or told to a person where our user lacks the right."""
         seen, our_set = self._seen(), cache(self._permission_set)
         lacks = self._lacking_rights() if FIELDS.keys() - seen.keys() else []
-        return [self._ensured(name, seen.get(name), lacks, our_set, dry_run=dry_run) for name in FIELDS]
+        steps = {name: self._ensured(name, seen.get(name), lacks, our_set, dry_run=dry_run) for name in FIELDS}
+        made = {name for name, step in steps.items() if step.state == "done"}
+        for name in made - self._seen().keys() if made else ():
+            steps[name] = replace(steps[name], state="problem", advice="it is there, but hidden from our user")
+        return list(steps.values())
 
     def _ensured(
         self, name: str, present: Json, lacks: Sequence[str], our_set: Callable[[], str], *, dry_run: bool
@@ -162,7 +166,7 @@ class Catalogue(FieldCatalogue):
         return [right for name, right in RIGHTS.items() if not held.get(name)]
 
     def _make(self, name: str, our_set: Callable[[], str]) -> None:
-        """Make a field, unless it is there and hidden, and let our permission set show it. Raises Refused otherwise."""
+        """Make a field, unless it is there and hidden, and let our permission set show it."""
         label = name.removesuffix("__c").replace("NextCap", "Next Cap").replace("_", " ")
         body = {"FullName": f"Case.{name}", "Metadata": {"label": label, **FIELDS[name]}}
         try:
@@ -172,8 +176,6 @@ class Catalogue(FieldCatalogue):
                 raise  # Otherwise it is there and hidden, or may be there: it is, if it can be shown.
         shown = {"ParentId": our_set(), "SobjectType": "Case", "Field": f"Case.{name}"}
         self._made_once("FieldPermissions", shown, PermissionsRead=True, PermissionsEdit=True)
-        if name not in self._seen():
-            raise Refused("it is there, but hidden from our user", code="hidden")
 
     def _permission_set(self) -> str:
         """The id of our permission set, given to our user."""
@@ -217,5 +219,4 @@ def _problem(name: str, field: Json) -> str:
     """Why a field that is there cannot serve; empty where it can."""
     if name == OUR_ID and not (field.get("externalId") and field.get("unique")):
         return "mark it as External ID and as Unique"
-    can_write = field.get("createable") and field.get("updateable")
-    return "" if can_write else "give our user the right to edit the field"
+    return "" if field.get("createable") and field.get("updateable") else "give our user the right to edit the field"
