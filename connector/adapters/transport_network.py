@@ -92,10 +92,6 @@ class PublicNetwork(Network):
     The address that was checked is the address that is connected to, so a name cannot change in between.
     """
 
-    def __init__(self, *, allow_loopback: bool = False) -> None:
-        super().__init__()
-        self._allow_loopback = allow_loopback
-
     def connect_tcp(
         self,
         host: str,
@@ -109,7 +105,7 @@ class PublicNetwork(Network):
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise httpcore.ConnectError("the name does not resolve") from error
-        allowed = [str(address[0]) for *_, address in found if self._allows(str(address[0]))]
+        allowed = [str(address[0]) for *_, address in found if _is_public(str(address[0]))]
         if not allowed:
             raise PrivateAddress("not a public address")
         for address in allowed[:-1]:
@@ -117,9 +113,10 @@ class PublicNetwork(Network):
                 return super().connect_tcp(address, port, timeout, local_address, socket_options)
         return super().connect_tcp(allowed[-1], port, timeout, local_address, socket_options)
 
-    def _allows(self, address: str) -> bool:
-        ip = ip_address(address.partition("%")[0])
-        return (ip.is_global and not ip.is_multicast) or (self._allow_loopback and ip.is_loopback)
+
+def _is_public(address: str) -> bool:
+    ip = ip_address(address.partition("%")[0])
+    return ip.is_global and not ip.is_multicast
 
 
 class _TimedStream(httpcore.NetworkStream):

@@ -1,26 +1,21 @@
-"""What carries calls: pooled httpx connections for every API, and a way to fetch files from signed addresses."""
+"""What carries calls: pooled httpx connections for every API."""
 
 from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Final, Self
-from urllib.parse import urljoin, urlsplit
 
 import httpcore
 import httpx
 
-from connector.adapters.transport import NoAnswer, NotSent, Request, Response, is_loopback
-from connector.adapters.transport_network import FAILURES, Network, PooledTransport, PrivateAddress, PublicNetwork
-from connector.domain.errors import ConnectorError, Gone, Refused, RetryLater
+from connector.adapters.transport import NoAnswer, NotSent, Request, Response
+from connector.adapters.transport_network import FAILURES, Network, PooledTransport
 
 USER_AGENT: Final = "nextcap-connector"
 LARGEST_ANSWER: Final = 32 * 1024 * 1024
 WEDGED_AFTER: Final = 3
-MOST_REDIRECTS: Final = 3
 
 
 class HttpxWire:
@@ -86,12 +81,18 @@ class HttpxWire:
     def _exchange(self, request: httpx.Request) -> Response:
         answer = self._pool.handle_request(request)
         try:
-            content = b"".join(_capped(answer.iter_bytes(), self._largest))
-        except _TooLarge as error:
-            raise NoAnswer("the answer is too large") from error
+            content = b"".join(self._capped(answer.iter_bytes()))
         finally:
             answer.close()
         return Response(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, content)
+
+    def _capped(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        total = 0
+        for chunk in chunks:
+            total += len(chunk)
+            if total > self._largest:
+                raise NoAnswer("the answer is too large")
+            yield chunk
 
     def _new_pool(self) -> PooledTransport:
         return PooledTransport(self._network, max_connections=self._max_connections, keepalive=self._keepalive)
@@ -121,109 +122,6 @@ class ClientWire(HttpxWire, ABC):
         if request.form is not None or request.files:
             return super().encoded(request, url, headers)
         return self.built(request, url, {"Accept": "application/json", **headers})
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """A file on its way. `chunks` can be read once, inside the `with` that opened it."""
-
-    content_type: str
-    size: int | None
-    chunks: Iterator[bytes] = field(repr=False)
-
-
-class Downloader:
-    """Fetches files from addresses that a vendor handed out, without any credentials.
-
-    Only https to public addresses; with `allow_loopback` also this machine, over http too. Redirects are followed a
-    few times, each checked anew. A file larger than `largest` is refused, however large it claims to be.
-    """
-
-    def __init__(self, *, largest: int, allow_loopback: bool = False) -> None:
-        self._largest = largest
-        self._allow_loopback = allow_loopback
-        self._network = PublicNetwork(allow_loopback=allow_loopback)
-        self._pool = PooledTransport(self._network, max_connections=16)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @contextmanager
-    def open(self, url: str, *, timeout: float = 120.0) -> Iterator[Download]:
-        """The file at this address. Raises Refused, Gone or RetryLater, also while it is being read."""
-        with self._network.call(timeout):
-            try:
-                answer = self._follow(url)
-                try:
-                    yield self._download(answer)
-                finally:
-                    answer.close()
-            except PrivateAddress as error:
-                raise Refused("storage: the file's address is not public", code="unsafe_address") from error
-            except (*FAILURES, httpx.DecodingError) as error:
-                message = f"storage: {type(error).__name__} while fetching a file"
-                raise RetryLater(message, code="download_failed", scope="record", system="storage") from error
-            except _TooLarge as error:
-                raise Refused(f"storage: larger than {self._largest} bytes", code="file_too_large") from error
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._pool.close()
-
-    def _follow(self, url: str) -> httpx.Response:
-        for _ in range(MOST_REDIRECTS + 1):
-            self._check(url)
-            answer = self._pool.handle_request(_as_httpx(Request("GET", "/", "storage"), url, {}))
-            if answer.status_code == 200:
-                return answer
-            answer.close()
-            if not answer.has_redirect_location:
-                raise _download_error(answer.status_code)
-            url = urljoin(url, answer.headers["location"])
-        raise Refused("storage: too many redirects", code="too_many_redirects")
-
-    def _check(self, url: str) -> None:
-        parts = urlsplit(url)
-        is_ours = self._allow_loopback and is_loopback(parts.hostname or "")
-        if (
-            not parts.hostname
-            or parts.username
-            or not (parts.scheme == "https" or (is_ours and parts.scheme == "http"))
-        ):
-            raise Refused("storage: the file's address is not a public https one", code="unsafe_address")
-
-    def _download(self, answer: httpx.Response) -> Download:
-        told = answer.headers.get("content-length", "")
-        size = int(told) if told.isdigit() and "content-encoding" not in answer.headers else None
-        if size is not None and size > self._largest:
-            raise _TooLarge
-        content_type = answer.headers.get("content-type", "application/octet-stream").partition(";")[0].strip()
-        return Download(content_type, size, _capped(answer.iter_bytes(), self._largest))
-
-
-class _TooLarge(Exception):
-    pass
-
-
-def _capped(chunks: Iterator[bytes], largest: int) -> Iterator[bytes]:
-    total = 0
-    for chunk in chunks:
-        total += len(chunk)
-        if total > largest:
-            raise _TooLarge
-        yield chunk
-
-
-def _download_error(status: int) -> ConnectorError:
-    told = f"storage: answered {status} to a download"
-    if status in (404, 410):
-        return Gone(told, status=status)
-    if status >= 500 or status in (408, 429):
-        return RetryLater(told, code=f"http_{status}", scope="record", system="storage")
-    return Refused(told, code=f"http_{status}", status=status)
 
 
 def _as_httpx(request: Request, url: str, headers: Mapping[str, str]) -> httpx.Request:

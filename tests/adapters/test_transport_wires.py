@@ -15,8 +15,8 @@ import pytest
 
 from connector.adapters.hubspot.wire import HubSpotWire
 from connector.adapters.transport import File, NoAnswer, NotSent, Request, Response
-from connector.adapters.wires import Downloader, HttpxWire
-from connector.domain.errors import Gone, Refused, RetryLater
+from connector.adapters.transport_network import PublicNetwork
+from connector.adapters.wires import HttpxWire
 from connector.sandbox.kernel_http import Answer, Application, DropConnection, Environ
 
 Serve = Callable[[Application], str]
@@ -26,7 +26,7 @@ GET = Request("GET", "/", "/")
 POST = Request("POST", "/", "/", json={"words": "grüße"})
 WIRES = [HttpxWire, HubSpotWire]
 
-Opened = TypeVar("Opened", HttpxWire, Downloader)
+Opened = TypeVar("Opened", bound=HttpxWire)
 Open = Callable[[Opened], Opened]
 
 
@@ -218,9 +218,9 @@ def test_a_server_that_does_not_read_cannot_hold_a_call(serve_bytes: ServeBytes,
     started = time.monotonic()
 
     with pytest.raises(NoAnswer, match="WriteTimeout"):
-        exchange(wire, large, url, timeout=0.3)
+        exchange(wire, large, url, timeout=1.0)
 
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 4.0
     done.set()
 
 
@@ -258,93 +258,7 @@ def test_a_stall_of_the_server_does_not_wedge_the_wire(serve: Serve, opened: Ope
     assert all(after)
 
 
-def test_a_download_carries_no_credentials_and_follows_with_care(serve: Serve, opened: Open[Any]) -> None:
-    def storage(environ: Environ) -> Answer:
-        if environ["PATH_INFO"] == "/first":
-            return Answer(302, b"", (("Location", "/second?signature=s"),))
-        return seen(environ)
-
-    url = serve(storage)
-
-    with opened(Downloader(largest=10_000, allow_loopback=True)).open(f"{url}/first") as file:
-        told = json.loads(b"".join(file.chunks))
-
-    assert file.content_type == "application/json"
-    assert (told["query"], told["key"]) == ("signature=s", None)
-    assert not {"HTTP_AUTHORIZATION", "HTTP_ORIGIN", "HTTP_COOKIE"} & set(told["headers"])
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://storage.example.test/f",
-        "ftp://127.0.0.1/f",
-        "https://127.0.0.1:9/f",
-        "https://[::1]:9/f",
-        "https://localhost:9/f",
-        "https://169.254.169.254/latest",
-        "https://10.0.0.1/f",
-        "https://user@storage.example.test/f",
-        "file:///etc/passwd",
-    ],
-)
-def test_a_download_goes_to_public_https_only(url: str, opened: Open[Any]) -> None:
-    with pytest.raises(Refused, match="address"), opened(Downloader(largest=10)).open(url):
-        pass
-
-
-def test_a_redirect_to_a_private_address_is_refused(serve: Serve, opened: Open[Any]) -> None:
-    url = serve(lambda _: Answer(302, b"", (("Location", "https://10.0.0.1/"),)))
-
-    with pytest.raises(Refused), opened(Downloader(largest=10, allow_loopback=True)).open(url):
-        pass
-
-
-def test_a_download_that_never_arrives_is_refused(serve: Serve, opened: Open[Any]) -> None:
-    url = serve(lambda _: Answer(302, b"", (("Location", "/"),)))
-
-    with pytest.raises(Refused, match="redirects"), opened(Downloader(largest=10, allow_loopback=True)).open(url):
-        pass
-
-
-@pytest.mark.parametrize("declared", [True, False])
-def test_a_file_larger_than_allowed_is_refused(declared: bool, serve_bytes: ServeBytes, opened: Open[Any]) -> None:
-    head = b"HTTP/1.1 200 OK\r\n" + (b"Content-Length: 50\r\n" if declared else b"") + b"\r\n"
-
-    def talk(connection: socket.socket) -> None:
-        connection.recv(4096)
-        connection.sendall(head + b"x" * 50)
-
-    url = serve_bytes(talk)
-
-    def fetch() -> None:
-        with opened(Downloader(largest=49, allow_loopback=True)).open(url) as file:
-            list(file.chunks)
-
-    with pytest.raises(Refused) as caught:
-        fetch()
-
-    assert caught.value.code == "file_too_large"
-
-
-@pytest.mark.parametrize(("status", "kind"), [(404, Gone), (403, Refused), (500, RetryLater), (429, RetryLater)])
-def test_a_download_that_is_not_given_says_why(
-    status: int, kind: type[Exception], serve: Serve, opened: Open[Any]
-) -> None:
-    url = serve(lambda _: Answer(status))
-
-    with pytest.raises(kind), opened(Downloader(largest=10, allow_loopback=True)).open(url):
-        pass
-
-
-def test_a_download_that_breaks_off_may_be_made_later(serve_bytes: ServeBytes, opened: Open[Any]) -> None:
-    def talk(connection: socket.socket) -> None:
-        connection.recv(4096)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf")
-
-    def fetch() -> None:
-        with opened(Downloader(largest=100, allow_loopback=True)).open(serve_bytes(talk)) as file:
-            list(file.chunks)
-
-    with pytest.raises(RetryLater):
-        fetch()
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost", "169.254.169.254", "10.0.0.1"])
+def test_an_address_that_somebody_else_wrote_leads_to_no_private_network(host: str, opened: Open[Any]) -> None:
+    with pytest.raises(NotSent, match="PrivateAddress"):
+        exchange(opened(HttpxWire(network=PublicNetwork())), GET, f"https://{host}:9")
