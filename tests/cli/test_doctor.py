@@ -274,6 +274,16 @@ def test_a_seat_without_permissions(connector: Connector, ready: Installation) -
     assert found["nextcap tickets"]["state"] == "problem"
     assert "tickets:view" in found["nextcap tickets"]["advice"]
     assert found["nextcap team directory"]["state"] == "problem"
+    assert "team:invite" in found["nextcap team directory"]["advice"]
+
+
+def test_a_key_that_is_not_taken_is_looked_at_before_permissions(connector: Connector, ready: Installation) -> None:
+    ready.write(nextcap__api_key="nextcap_ck_of_nobody")
+
+    found = examined(connector, code=1)
+
+    assert "nextcap.api_key" in found["nextcap team directory"]["advice"]
+    assert "team:invite" not in found["nextcap team directory"]["advice"]
 
 
 def test_a_webhook_that_is_not_registered(connector: Connector, installation: Installation) -> None:

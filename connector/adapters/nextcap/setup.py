@@ -33,7 +33,7 @@ ONE: Final = {"per_page": "1"}
 IN_THE_DASHBOARD: Final = "Settings > API Keys > Webhooks"
 ADVICE: Final = {
     "tickets": "Look at nextcap.api_url, nextcap.api_key and the permission tickets:view of its seat.",
-    "team directory": "Give the seat's role team:invite, or assignees cannot be carried.",
+    "team directory": "Look at nextcap.api_url and nextcap.api_key.",
     "webhooks": "Look at nextcap.data_key.",
 }
 
@@ -140,7 +140,7 @@ class Setup:
         """What our keys may do. Reading only; trouble is a line, never an exception."""
         looks: dict[str, Callable[[], Iterable[Check]]] = {
             "tickets": self._tickets,
-            "team directory": partial(self._seen, "team directory", MEMBERS),
+            "team directory": self._directory,
             "conversations": partial(self._of_chat, "conversations", CONVERSATIONS),
             "chat queue": partial(self._of_chat, "chat queue", QUEUE, {}),
         }
@@ -156,6 +156,15 @@ class Setup:
     def _seen(self, what: str, route: str, query: Query = ONE) -> Iterator[Check]:
         self._api.get(route, query=query)
         yield Check(what, True, "readable")
+
+    def _directory(self) -> Iterator[Check]:
+        try:
+            yield from self._seen("team directory", MEMBERS)
+        except Refused as refusal:
+            if refusal.status != 403:
+                raise
+            advice = "Give the seat's role team:invite, or assignees cannot be carried."
+            yield Check("team directory", ok=False, detail=str(refusal), advice=advice)
 
     def _of_chat(self, what: str, route: str, query: Query = ONE) -> Iterator[Check]:
         """A list that only live chat needs: it may be forbidden."""
