@@ -10,7 +10,9 @@ from enum import StrEnum
 from connector.domain.lifecycle import Status
 from connector.domain.ticket import Side, Value
 
-STATUS = "status"
+STATUS, COMMENTS = "status", "comments"
+"""What is decided, or left to a person, beside the fields that a mapping names: none of those may be called so."""
+
 INCOMPLETE = "required_field_empty"
 """Code of a status that is withheld until another field has a value: it waits for that field and for nobody."""
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from connector.adapters.base import Adapter, NewComment, Written
 from connector.adapters.lanes import Lane, lane
 from connector.domain.conversation import Crossing, Stays, plan_comments
+from connector.domain.decision import COMMENTS
 from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.rules import Directories
 from connector.domain.ticket import Comment, CommentKind, Side, storable
@@ -28,7 +29,6 @@ from connector.store import effects, links
 from connector.store.effects import COMMENT, INTENDED, REFUSED, SENDING, UNKNOWN, Effect, comment_key
 from connector.store.links import Look
 
-UNREADABLE = "comments"
 """The name under which a link waits for a person whose comments cannot be read."""
 
 
@@ -47,7 +47,7 @@ def _look_at_crm(engine: Engine, name: str, works: Sequence[Work], people: Direc
         found = engine.crms[name].comments([str(work.record_id) for work in works])
     except (Refused, NotSupported) as problem:
         for work in works:
-            work.parkings.append(Parking(UNREADABLE, problem.code, f"comments cannot be read: {problem}"))
+            work.parkings.append(Parking(COMMENTS, problem.code, f"comments cannot be read: {problem}"))
         return
     except RetryLater as problem:
         if problem.scope == "connection" or len(works) > 1:

@@ -8,12 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.adapters.base import Delivery
-from connector.domain.decision import Shadow
+from connector.domain.decision import COMMENTS, Shadow
 from connector.domain.errors import BadDelivery, NeedsReview
 from connector.domain.rules import Direction
 from connector.domain.ticket import Side
 from connector.engine import announcing, intake, switches
-from connector.engine.comments import UNREADABLE
 from connector.engine.context import Engine
 from connector.engine.sharing import attach
 from connector.store import claims, decided, deliveries, effects, journal, links, parked, pauses
@@ -153,7 +152,7 @@ def _open(connection: sa.Connection, item_id: int) -> sa.Row[Any] | None:
 
 def _is_of_a_field(item: sa.Row[Any]) -> bool:
     """Whether the item is about one field of a link, not about the whole link or its conversation."""
-    is_conversation = item.field == UNREADABLE or effects.is_comment_key(item.field)
+    is_conversation = item.field == COMMENTS or effects.is_comment_key(item.field)
     return item.link_id is not None and bool(item.field) and not is_conversation
 
 

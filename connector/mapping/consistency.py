@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector.domain.decision import COMMENTS, STATUS
 from connector.domain.rules import Direction
 from connector.mapping.context import Context
 from connector.mapping.fields import direction_of, native_name, steps_of
@@ -27,8 +28,8 @@ def unknown_nextcap(name: str, context: Context, *path: Step) -> None:
 
 def _field(name: str, block: FieldBlock, context: Context) -> None:
     path, report = ("fields", name), context.report
-    if name == "status":
-        report.add_at_key("M104", "'status' has its own block; call this field something else", *path)
+    if name in (STATUS, COMMENTS):
+        report.add_at_key("M104", f"'{name}' has its own block; call this field something else", *path)
     computed = [key for key in ("template", "expression") if getattr(block, key) is not None]
     if len(computed) == 2 or (computed and block.nextcap is not None):
         both = [*(["nextcap"] if block.nextcap is not None else []), *computed]

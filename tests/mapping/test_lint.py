@@ -83,6 +83,7 @@ CASES = [
     Case("M103", "comments: {history: «3 weeks}"),
     Case("M103", status=status(NEW + "    Us: «opn\n" + REST), suggestion="open"),
     Case("M104", "fields: {«status: {crm: a}}"),
+    Case("M104", "fields: {«comments: {nextcap: subject, crm: a}}"),
     Case("M104", "fields: {a: {crm: b, template: '{subject}', «expression: subject}}"),
     Case("M104", "fields: {a: {nextcap: subject, crm: b, «template: '{subject}'}}"),
     Case("M104", "fields: {subject: {crm: a, «otherwise: stop}}"),
