@@ -237,7 +237,7 @@ def _introduction(told: dict[str, Any]) -> str:
     lines = ["# Imitations are running; Ctrl-C ends them. This is a config.toml that fits:"]
     lines.append(f"public_url = {json.dumps(told['public_url'])}")
     for section, keys in sections.items():
-        # For printable text, JSON's strings and lists are TOML's.
+        # For printable text, JSON's strings, lists and booleans are TOML's.
         lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
     control = told["control"]
     lines += [

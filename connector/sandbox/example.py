@@ -76,7 +76,7 @@ class Example(Imitation):
         self.limit.limit = int(self.settings["calls"])
         self.deliveries.retry_factor = float(self.settings["retry_factor"])
 
-    def introduce(self, connector: str) -> dict[str, str | list[str]]:
+    def introduce(self, connector: str) -> Mapping[str, str | list[str] | bool]:
         """Send the webhooks there; the token, the secret, and the mapping that declares this CRM."""
         self.configure(webhook_url=f"{connector}/webhooks/example")
         return {
@@ -85,7 +85,7 @@ class Example(Imitation):
             "api_url": f"{self.url}/api",
             "access_token": TOKEN,
             "webhook_secrets": [SECRET],
-            "allow_private": "true",
+            "allow_private": True,
         }
 
     def state(self) -> dict[str, Any]:

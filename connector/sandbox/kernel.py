@@ -128,7 +128,7 @@ class Imitation(ABC):
     def forget(self) -> None:
         """Return the vendor's own state and settings to how they were at first."""
 
-    def introduce(self, connector: str) -> dict[str, str | list[str]]:
+    def introduce(self, connector: str) -> Mapping[str, str | list[str] | bool]:
         """Call the connector at this address, as the vendor's administrator would set it up.
 
         What they would copy into its configuration: the keys of the connection, besides `crm` and `mapping`.
