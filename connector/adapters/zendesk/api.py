@@ -12,7 +12,10 @@ from connector.domain.errors import RetryLater
 
 BATCH: Final = 100
 WAITS: Final = (0.5, 1.5, 2.5, 4.0)
-"""Seconds before each look at jobs: all of them together are less than a call's total time-out."""
+"""Seconds before each look at jobs: all of them together are less than a call's total time-out.
+
+The first look comes when the last jobs had ended, or one step sooner.
+"""
 ENDED: Final = frozenset({"completed", "failed", "killed"})
 
 
@@ -22,6 +25,7 @@ class Api(calls.Api):
     def __init__(self, transport: calls.Sender, sleep: Callable[[float], None]) -> None:
         super().__init__(transport, "/api/v2")
         self._sleep = sleep
+        self._usual = 0
 
     def pages(
         self, route: str, name: str, *, ids: Mapping[str, str] | None = None, query: Query | None = None
@@ -52,10 +56,12 @@ class Api(calls.Api):
     def finished(self, jobs: Sequence[Json]) -> dict[str, list[Json]]:
         """The results of these jobs by job id, looked at together; one that does not end in time is left out."""
         known = {str(one["id"]): one for one in jobs}
-        for wait in WAITS:
+        first = self._usual
+        for place, wait in enumerate((sum(WAITS[: first + 1]), *WAITS[first + 1 :])):
             going = [one for one, job in known.items() if job.get("status") not in ENDED]
             if not going:
                 break
+            self._usual = first + place if place else max(0, first - 1)
             self._sleep(wait)
             try:
                 known |= {str(one["id"]): one for one in self.shown("/job_statuses/show_many", "job_statuses", going)}
