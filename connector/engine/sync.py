@@ -98,7 +98,9 @@ def _run(engine: Engine, name: str, works: list[Work], people: Directories) -> N
     for work in works:
         _prepare(engine, work)
     reading.read_nextcap(engine, [work for work in works if work.look & Look.NEXTCAP])
-    reading.read_crm(engine, name, [work for work in works if work.look & Look.CRM])
+    if any(work.look & Look.CRM for work in works):
+        # Those that would have to be read before they are written share the call.
+        reading.read_crm(engine, name, [work for work in works if work.look & Look.CRM or _is_untold(work)])
     people = learn_departments(engine, people, works)
     for work in works:
         if work.changes.get("state") == links.GONE and work.mapping.on_delete == "close":
@@ -320,6 +322,11 @@ def _is_checked(engine: Engine, work: Work) -> bool:
         return False
     assert work.plan is not None  # noqa: S101 - planned by the caller
     return not any(rule.is_set and rule.name in work.plan.to_crm for rule in work.mapping.rules)
+
+
+def _is_untold(work: Work) -> bool:
+    """Whether our last write moved the record, and nobody told in time to which version."""
+    return work.link.moved_from is not None and work.crm_version is None
 
 
 def _crm_is_fresh(engine: Engine, work: Work) -> bool:

@@ -157,8 +157,13 @@ def release(connection: sa.Connection, releases: Sequence[Release], now: datetim
 
 @cache
 def _giving_back(names: tuple[str, ...]) -> bulk.Each:
-    """Give links back with new values of the columns of these names."""
+    """Give links back with new values of the columns of these names.
+
+    Where that of the record is not among them, the pass neither read nor wrote it: what an event told meanwhile, and
+    was known, is known still.
+    """
     now = sa.bindparam("now", type_=Utc)
+    marked = links.c.look if "crm" in names else links.c.look.op("&")(int(~Look.ECHO))
 
     def build(new: bulk.New) -> sa.Update:
         again = links.c.seq > new["the_seq"]
@@ -166,7 +171,7 @@ def _giving_back(names: tuple[str, ...]) -> bulk.Each:
         dirty = sa.case((again, now), else_=new["first"])
         values = {name: new[f"to_{name}"] for name in names}
         give = links.update().where(links.c.id == new["the_id"])
-        return give.values(due_at=due, dirty_at=dirty, claims=0, look=links.c.look.op("|")(new["left"]), **values)
+        return give.values(due_at=due, dirty_at=dirty, claims=0, look=marked.op("|")(new["left"]), **values)
 
     types = {f"to_{name}": links.c[name].type for name in names}
     types |= {"the_id": links.c.id.type, "the_seq": links.c.seq.type, "left": links.c.look.type}

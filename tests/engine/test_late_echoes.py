@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from connector.adapters.base import Event, EventKind
+from connector.engine.context import NEXTCAP
 from connector.engine.intake import Arrival, take
 from connector.store import claims, links, tables
 from connector.store.links import LinkRow, Look
@@ -133,11 +134,42 @@ def test_an_echo_in_the_middle_of_a_pass_is_read_unless_the_pass_has_read_as_muc
     assert "being worked on" in told(world, record, "Third", NEXT)
     with world.engine.db.write() as connection:
         links.lost(connection, [held])
-        claims.release(connection, [claims.Release(held, None, {"crm_version": read_as_of})], world.engine.now())
+        read = {"crm": {"subject": "Third"}, "crm_version": read_as_of}
+        claims.release(connection, [claims.Release(held, None, read)], world.engine.now())
 
     (link,) = claimed(world)
 
     assert bool(link.look & Look.CRM) is (read_as_of < NEXT)
+
+
+def test_an_echo_in_the_middle_of_a_pass_that_left_the_record_alone_is_not_read(world: World) -> None:
+    """It told what was known when it came, and nothing has become of the record since."""
+    ticket, record = rewritten(world)
+    store(world, ticket, crm_version=BASE, moved_from=None, due_at=world.engine.now())
+    (held,) = claimed(world)
+    assert "being worked on" in told(world, record, "Third", NEXT)
+    with world.engine.db.write() as connection:
+        links.lost(connection, [held])
+        claims.release(connection, [claims.Release(held, None, {"shadows": {}})], world.engine.now())
+
+    (link,) = claimed(world)
+
+    assert link.look & (Look.CRM | Look.ECHO) == Look.NOTHING
+
+
+def test_records_that_are_read_before_they_are_written_share_the_call_with_those_read_anyway(world: World) -> None:
+    told_of, untold = rewritten(world), rewritten(world)
+    world.hubspot.set_properties(told_of[1], {"content": "Something else"})
+    world.deliver()
+    world.nextcap.set_fields(untold[0], {"subject": "Fourth"})
+    world.deliver(NEXTCAP)
+    world.advance(claims.ECHO.total_seconds())
+    world.forget_calls()
+
+    world.drain()
+
+    assert world.sent(HUBSPOT, "POST /tickets/batch/read") == 1
+    assert world.record(untold[1])["subject"] == "Fourth"
 
 
 def test_while_more_is_coming_in_whole_batches_are_taken_and_words_are_not_left(world: World) -> None:
