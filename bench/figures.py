@@ -18,6 +18,7 @@ from bench.contenders import GUNICORN, Contender, naive, ours, rest
 from bench.seed import fill
 from bench.servers import BIN, ROOT, Processes, broker, free_port, is_up, postgres, resident, wait_for
 from bench.stage import SECRET, Stage, post
+from bench.zendesk import ZendeskStage
 
 REAL_LIMIT = 190
 """HubSpot's calls in ten seconds on its larger plans."""
@@ -275,7 +276,20 @@ def starting(bench: Bench) -> None:
     bench.add("connector run, at rest", f"{held:.0f} MB", "< 150 MB", measured=held, most=150)
 
 
-ALL = {one.__name__: one for one in (intake, burst, limited, at_rest, growth, memory, starting)}
+def zendesk(bench: Bench) -> None:
+    """1,000 changes on 500 tickets: the calls that Zendesk gets, where they come over ten seconds and at once."""
+    changes = bench.count(1000)
+    with ExitStack() as left:
+        stage = ZendeskStage(left, bench.folder / "zendesk", bench.database("zendesk"), bench.count(500))
+        for seconds in (10.0, 0.0):
+            calls = stage.burst(changes, seconds)
+            bench.raw[f"zendesk_{seconds:g}"] = dict(calls)
+            told = f"{calls.total()} for {changes:,}: {', '.join(f'{times} {name}' for name, times in calls.items())}"
+            name = f"calls to Zendesk, changes over {seconds:g} s"
+            bench.add(name, told, "≤ 1 per 50", measured=calls.total() / changes, most=1 / 50)
+
+
+ALL = {one.__name__: one for one in (intake, burst, limited, at_rest, growth, memory, starting, zendesk)}
 
 
 def run(folder: Path, names: list[str], scale: float) -> Bench:
