@@ -47,14 +47,14 @@ class Labels:
         return unchecked
 
     def pipeline(self, status: FieldSchema, word: str | None, stages: Iterable[str]) -> Pipeline:
-        """The pipeline that the file names; else the option with the value 0; else the first that has these stages."""
+        """The pipeline that the file names; else the option with the value 0; else the first that has the most of these stages."""
         parent = self.schema.field(status.parent) if self.schema is not None and status.parent else None
         if parent is None or not parent.options:
             if word is not None and self.schema is not None:
                 self.report.add("M206", f"the CRM field '{status.name}' does not belong to pipelines", "pipeline")
             return Pipeline()
         default = next((one for one in parent.options if one.value == DEFAULT_PIPELINE), None)
-        default = default or fitting(status, parent.options, stages) or parent.options[0]
+        default = default or fitting(status, parent.options, stages)
         found = [default] if word is None else matching(parent.options, word)
         if len(found) != 1:
             labels = [one.label for one in parent.options]
@@ -88,10 +88,10 @@ def options_of(field: FieldSchema, group: str = "") -> Sequence[Option]:
     return tuple(one for one in field.options if not group or one.group == group)
 
 
-def fitting(field: FieldSchema, groups: Sequence[Option], words: Iterable[str]) -> Option | None:
-    """The first of these groups in which every word means an option of the field."""
+def fitting(field: FieldSchema, groups: Sequence[Option], words: Iterable[str]) -> Option:
+    """The first of these groups in which the most of the words mean an option of the field: all, where one fits."""
     wanted = list(words)
-    return next((one for one in groups if all(matching(options_of(field, one.value), word) for word in wanted)), None)
+    return max(groups, key=lambda one: sum(bool(matching(options_of(field, one.value), word)) for word in wanted))
 
 
 def matching(options: Sequence[Option], word: str) -> list[Option]:
