@@ -169,7 +169,8 @@ class Catalogue:
         """Whether this board or pipeline has every step that the mapping names."""
         target, what = self.target, f"{self.target.parent} {known.parents[parent]}"
         held = {str(one["name"]): str(one["id"]) for one in known.steps if str(one[target.parent]["id"]) == parent}
-        names = {*(one.casefold() for one in held), *held.values(), CLOSED.casefold()}
+        names = {*(one.casefold() for one in held), *held.values()}
+        names |= {CLOSED.casefold()} if target.step == "stage" else set()
         lacking = sorted(one for one in self._wanted.words if one not in names and one.casefold() not in names)
         if lacking:
             return Step(what, "problem", f"it has no {target.step} {', '.join(lacking)}; it has {', '.join(held)}")

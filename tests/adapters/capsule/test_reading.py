@@ -220,3 +220,10 @@ def test_a_rotated_refresh_token_is_kept_before_it_is_used(
     assert hooked.read(ticket).id == ticket
     assert store.kept[-1].refresh == hooked.sandbox.tokens.refresh_token  # type: ignore[attr-defined]
     assert app.token().access == store.kept[-1].access  # type: ignore[attr-defined]
+
+
+def test_an_opportunity_has_no_closed_beside_its_milestones(arena: CapsuleArena) -> None:
+    """A mapping that still writes the word that only projects know is told so before a ticket needs it."""
+    opportunities = arena.new_adapter(target="opportunities", wanted=Wanted("", frozenset({"New", "CLOSED"})))
+
+    assert opportunities.ensure_schema(dry_run=True)[-1].state == "problem"
