@@ -86,13 +86,17 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One thing that `connector init` asks for. `env` is the variable that is read where nothing is given."""
+    """One thing that `connector init` asks for. `env` is the variable that is read where nothing is given.
+
+    Where one of the keys `instead` is given, it is neither asked for nor written: it would win over what is meant.
+    """
 
     key: str
     question: str
     env: str
     hidden: bool = True
     is_list: bool = False
+    instead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

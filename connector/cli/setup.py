@@ -16,7 +16,7 @@ from connector.domain.errors import ConfigError
 
 if TYPE_CHECKING:
     from connector.adapters.base import Step
-    from connector.adapters.building import Kind
+    from connector.adapters.building import Ask, Kind
     from connector.wiring import Runtime
 
 NEXTCAP = "nextcap"
@@ -119,11 +119,18 @@ def _asked(given: Answers, known: Kind) -> Answers:
     questions = [*QUESTIONS]
     if known.settings.model_fields[known.settings.address_key].is_required():
         questions.append(("crm_address", f"The address of the {known.label} account (https://…)", False))
-    questions += [(f"set {one.key}", f"{one.question} (empty: ${{{one.env}}})", one.hidden) for one in known.asks]
+    questions += [
+        (f"set {one.key}", f"{one.question} (empty: ${{{one.env}}})", one.hidden) for one in _to_ask(answers, known)
+    ]
     for name, question, hidden in questions:
         if answers.get(name) is None:
             answers[name] = click.prompt(question, default="", show_default=False, hide_input=hidden)
     return answers
+
+
+def _to_ask(answers: Answers, known: Kind) -> list[Ask]:
+    """What is asked for, without that in whose place something else was given."""
+    return [one for one in known.asks if not any(answers.get(f"set {key}") for key in one.instead)]
 
 
 def _check_answers(answers: dict[str, str | None]) -> None:
@@ -144,7 +151,7 @@ def _rendered(answers: Answers, crm: str, known: Kind) -> str:
         return f"{key} = [{_quoted(value)}]\n" if value else ""
 
     lists = {one.key for one in known.asks if one.is_list}
-    own = {one.key: answers.get(f"set {one.key}") or f"${{{one.env}}}" for one in known.asks}
+    own = {one.key: answers.get(f"set {one.key}") or f"${{{one.env}}}" for one in _to_ask(answers, known)}
     own |= {name.removeprefix("set "): value for name, value in answers.items() if name.startswith("set ") and value}
     return (
         line("public_url", answers["public_url"] or "http://127.0.0.1:8000")

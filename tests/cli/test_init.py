@@ -91,6 +91,20 @@ def test_a_missing_mapping_is_told(connector: Connector, folder: Path) -> None:
     assert "elsewhere.yaml" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("crm", "given"), [("hubspot", "client_id"), ("capsule", "refresh_token"), ("custom", "username")]
+)
+def test_a_token_is_not_written_beside_what_is_given_in_its_place(
+    connector: Connector, folder: Path, crm: str, given: str
+) -> None:
+    """A variable of that name that happens to be set would win over the OAuth app."""
+    connector("init", "--yes", "--crm", crm, "--crm-address", "https://crm.example", "--set", f"{given}=x")
+
+    written = (folder / "config.toml").read_text(encoding="utf-8")
+    assert f'{given} = "x"' in written
+    assert "access_token" not in written
+
+
 def test_a_key_that_has_its_own_option_is_refused(connector: Connector, folder: Path) -> None:
     """Written twice, it would leave a file that no TOML parser reads."""
     result = connector("init", "--yes", "--set", "mapping=elsewhere.yaml")

@@ -55,5 +55,7 @@ KIND = Kind(
     settings=Settings,
     build=build,
     capabilities=CAPABILITIES,
-    asks=(Ask("access_token", "Capsule personal access token", "CAPSULE_TOKEN"),),
+    asks=(
+        Ask("access_token", "Capsule personal access token", "CAPSULE_TOKEN", instead=("client_id", "refresh_token")),
+    ),
 )

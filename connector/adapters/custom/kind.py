@@ -105,7 +105,7 @@ KIND = Kind(
     settings=Settings,
     build=build,
     asks=(
-        Ask("access_token", "The CRM's API token", "CRM_TOKEN"),
+        Ask("access_token", "The CRM's API token", "CRM_TOKEN", instead=("username", "client_id")),
         Ask("webhook_secrets", "The secret with which the CRM signs", "CRM_WEBHOOK_SECRET", is_list=True),
     ),
 )

@@ -49,7 +49,7 @@ KIND = Kind(
     build=build,
     capabilities=HubSpot.capabilities,
     asks=(
-        Ask("access_token", "HubSpot access token", "HUBSPOT_TOKEN"),
+        Ask("access_token", "HubSpot access token", "HUBSPOT_TOKEN", instead=("client_id", "refresh_token")),
         Ask("webhook_secrets", "HubSpot app's client secret", "HUBSPOT_CLIENT_SECRET", is_list=True),
     ),
 )

@@ -109,7 +109,7 @@ KIND = Kind(
     capabilities=Salesforce.capabilities,
     asks=(
         Ask("client_id", "Salesforce app's consumer key", "SALESFORCE_CLIENT_ID", hidden=False),
-        Ask("client_secret", "Salesforce app's consumer secret", "SALESFORCE_CLIENT_SECRET"),
+        Ask("client_secret", "Salesforce app's consumer secret", "SALESFORCE_CLIENT_SECRET", instead=("private_key",)),
         Ask("webhook_secrets", "Secret of the Apex trigger", "SALESFORCE_TRIGGER_SECRET", is_list=True),
     ),
     forms=FORMS,

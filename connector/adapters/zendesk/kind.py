@@ -85,7 +85,13 @@ KIND = Kind(
     build=build,
     capabilities=Zendesk.capabilities,
     asks=(
-        Ask("client_id", "OAuth client's unique identifier", "ZENDESK_CLIENT_ID", hidden=False),
-        Ask("client_secret", "OAuth client's secret", "ZENDESK_CLIENT_SECRET"),
+        Ask(
+            "client_id",
+            "OAuth client's unique identifier",
+            "ZENDESK_CLIENT_ID",
+            hidden=False,
+            instead=("access_token",),
+        ),
+        Ask("client_secret", "OAuth client's secret", "ZENDESK_CLIENT_SECRET", instead=("access_token",)),
     ),
 )
