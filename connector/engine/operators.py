@@ -12,7 +12,7 @@ from connector.domain.decision import COMMENTS, Shadow
 from connector.domain.errors import BadDelivery, NeedsReview
 from connector.domain.rules import Direction
 from connector.domain.ticket import Side
-from connector.engine import announcing, intake, switches
+from connector.engine import announcing, intake, people, switches
 from connector.engine.context import Engine
 from connector.engine.sharing import attach
 from connector.store import claims, decided, deliveries, effects, journal, links, parked, pauses
@@ -31,6 +31,8 @@ def retry(engine: Engine, ids: Sequence[int], *, by: str) -> int:
             switches.resume(engine, item.connection, Direction(item.field), by=by)
             done += 1
             continue
+        if item.code in people.UNMATCHED:
+            people.ask_again(engine, item.connection)
         with engine.db.write() as connection:
             done += _close(engine, connection, item, by=by, how="retry")
             if item.link_id is not None:

@@ -24,7 +24,9 @@ from connector.store.links import Look
 
 KEPT = timedelta(hours=1)
 CURSOR = "people"
-UNKNOWN = "department_unknown"
+UNKNOWN = ("department_unknown",)
+UNMATCHED = ("person_unknown", "person_without_counterpart", "person_ambiguous", "fallback_unknown")
+"""What waits for somebody to appear in a directory, or to become the only one there with an address."""
 
 
 def directories(engine: Engine, name: str) -> Directories:
@@ -61,21 +63,28 @@ def learn_departments(engine: Engine, known: Directories, works: Iterable[Work])
         return known
     with engine.db.write() as connection:
         people.name_departments(connection, shown, engine.now())
-        rung = look_again(engine, connection)
+        rung = look_again(engine, connection, UNKNOWN, how="department_known")
     engine.bell(rung)
     return replace(known, departments={**known.departments, **shown})
 
 
-def look_again(engine: Engine, connection: sa.Connection) -> list[str]:
-    """Let go of every field that waits for the name of a department; the connections that have work by it."""
+def ask_again(engine: Engine, name: str) -> None:
+    """Let the next pass of this connection list everybody anew: an operator says that somebody was added."""
+    with engine.db.write() as connection:
+        for one in (NEXTCAP, name):
+            cursors.put(connection, one, CURSOR, "asked", engine.now() - KEPT)
+
+
+def look_again(engine: Engine, connection: sa.Connection, codes: Iterable[str], *, how: str) -> list[str]:
+    """Let go of every field that waits for what has just become known; the connections that have work by it."""
     now = engine.now()
-    found = parked.listed(connection, code=UNKNOWN, limit=10_000)
+    found = [item for code in codes for item in parked.listed(connection, code=code, limit=10_000)]
     if not found:
         return []
     links.lock_links(connection, [item["link_id"] for item in found if item["link_id"]])
     waiting = [parked.one(connection, item["id"]) for item in found]
     for item in filter(None, waiting):
-        if parked.resolve(connection, [item.id], now=now, by=BY_US, how="department_known"):
+        if parked.resolve(connection, [item.id], now=now, by=BY_US, how=how):
             announcing.settled(engine, connection, item, now)
     links.mark(connection, [item.link_id for item in waiting if item and item.link_id], Look.ALL, now)
     return sorted({item.connection for item in waiting if item})
@@ -100,5 +109,9 @@ def _refresh(engine: Engine, name: str, adapter: Adapter) -> None:
             journal.record(connection, [journal.Line(name, None, "people_unknown", told)], now)
         return
     with engine.db.write() as connection:
+        before = people.load(connection, name)
         people.save(connection, name, everybody)
         cursors.put(connection, name, CURSOR, "read", now)
+        changed = before != people.load(connection, name)
+        rung = look_again(engine, connection, UNMATCHED, how="people_changed") if changed else []
+    engine.bell(rung)

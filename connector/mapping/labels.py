@@ -47,7 +47,7 @@ class Labels:
         return unchecked
 
     def pipeline(self, status: FieldSchema, word: str | None, stages: Iterable[str]) -> Pipeline:
-        """The pipeline that the file names; else the option with the value 0; else the first that has the most of these stages."""
+        """The pipeline that the file names; else the option with the value 0; else the best fit for these stages."""
         parent = self.schema.field(status.parent) if self.schema is not None and status.parent else None
         if parent is None or not parent.options:
             if word is not None and self.schema is not None:

@@ -127,6 +127,30 @@ def test_a_refused_field_is_tried_again_when_a_person_asks(world: World) -> None
     assert world.parked() == []
 
 
+@pytest.mark.parametrize("asks", [True, False])
+def test_somebody_who_was_added_meanwhile_is_found(world: World, asks: bool) -> None:
+    """At once where an operator asks for it, and by itself when everybody is listed the next time."""
+    world.write_mapping(fields={"assignee": {"otherwise": {"to_crm": "stop"}}})
+    world.hubspot.configure(owner_emails=["ben@acme.example"])
+    ticket, record = world.linked()
+    cleo = next(one["id"] for one in world.nextcap.state()["members"] if one["email"] == "cleo@acme.example")
+    world.nextcap.set_fields(ticket, {"assigned_agent_id": cleo})
+    world.settle()
+    item = the_item(world)
+
+    world.hubspot.configure(owner_emails=["ben@acme.example", "cleo@acme.example"])
+    if asks:
+        operators.retry(world.engine, [item], by="ana")
+    else:
+        world.advance(3601)
+        world.nextcap.set_fields(ticket, {"subject": "Something else happens"})
+    world.settle()
+
+    owners = {one["id"]: one["email"] for one in world.hubspot.state()["owners"]}
+    assert owners[world.record(record)["hubspot_owner_id"]] == "cleo@acme.example"
+    assert world.parked() == []
+
+
 def test_a_retry_that_fails_again_waits_again(world: World) -> None:
     """Nothing disappears."""
     ticket, _ = world.linked(priority="low")
