@@ -249,7 +249,7 @@ def _decide(engine: Engine, name: str, works: Sequence[Work], people: Directorie
     for work in stale:
         if work.is_live:
             plan(engine, work, people)
-    unread = [work for work in works if work.is_live and work.plan and _wants_nextcap(work) and not work.nextcap_fresh]
+    unread = [work for work in works if work.is_live and _must_see_nextcap(work) and not work.nextcap_fresh]
     reading.read_nextcap(engine, unread)
     for work in unread:
         if work.is_live:
@@ -305,6 +305,11 @@ def _wants_crm(work: Work) -> bool:
 
 def _wants_nextcap(work: Work) -> bool:
     return _asks_for_nextcap(work) and work.may_write(Side.NEXTCAP)
+
+
+def _must_see_nextcap(work: Work) -> bool:
+    """Whether Next Cap is written to, or was moved by our reply: a later pass would take that for a person's move."""
+    return _wants_nextcap(work) or work.signals.moved_by_our_reply
 
 
 def _asks_for_nextcap(work: Work) -> bool:

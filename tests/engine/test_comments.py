@@ -133,6 +133,26 @@ def test_an_entry_is_adopted_by_one_effect_only(world: World) -> None:
         adopt_again()
 
 
+def test_whoever_replies_and_closes_in_the_crm_is_not_undone_by_what_the_reply_moved(world: World) -> None:
+    """Next Cap waits for the customer after our reply; its webhook comes together with HubSpot's."""
+    world.nextcap.configure(agent_reply_waits=True)
+    ticket, record = world.linked()
+    world.nextcap.set_fields(ticket, {"status": "in_progress"})
+    world.settle()
+    world.hubspot.write_note(record, "<p>#reply It is mended</p>")
+    world.deliver(HUBSPOT)
+    world.drain()
+    world.drain()
+    assert world.said(ticket, "reply") == ["It is mended"]
+    assert world.nextcap.ticket(ticket)["status"] == "waiting_customer"
+
+    world.hubspot.move_stage(record, "Closed")
+    world.settle()
+
+    assert world.nextcap.ticket(ticket)["status"] == "resolved"
+    assert world.stage(record) == "Closed"
+
+
 def test_an_entry_that_an_open_write_may_have_made_is_not_carried_back(world: World) -> None:
     """While nobody knows who wrote it, it waits for the probe."""
     ticket, record = world.linked()
