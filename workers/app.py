@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from typing import Any
 
 from celery import Celery, signals
@@ -105,6 +106,13 @@ def _import_mappings(**_: object) -> None:
     first = build()
     first.import_mappings()
     first.close()
+
+
+@signals.celeryd_after_setup.connect
+def _share_what_is_loaded(**_: object) -> None:
+    """What is there before children are forked stays shared: their collectors leave it alone."""
+    gc.collect()
+    gc.freeze()
 
 
 @signals.task_postrun.connect
