@@ -1,4 +1,4 @@
-"""Many linked tickets and a long journal, written straight into the database.
+"""Many linked tickets, a long journal and what was heard, written straight into the database.
 
 The vendors do not know these tickets; they count as compared just now, so that the rotation asks for none of them.
 """
@@ -25,12 +25,26 @@ SELECT (SELECT min(id) FROM links) + (n %% (SELECT count(*) FROM links)), 'hubsp
        now() - n * interval '1 second', 1, 'synced', 'carried subject → HubSpot', j.details, md5(n::text)
 FROM generate_series(1, %(count)s) n, (SELECT details FROM journal WHERE code = 'synced' LIMIT 1) j
 """
+DELIVERIES = """
+INSERT INTO deliveries (connection, key, received_at, body, seen)
+SELECT 'hubspot', md5(n::text) || md5((-n)::text), now() - n * interval '1 second', NULL, 1
+FROM generate_series(1, %(count)s) n
+"""
+EVENTS = """
+INSERT INTO events (delivery_id, connection, name, subject, ticket_id, outcome, at)
+SELECT d.id, d.connection, 'ticket.updated', l.record_id, l.ticket_id, 'echo: says what is known already', d.received_at
+FROM deliveries d JOIN links l ON l.id = (SELECT min(id) FROM links) + (d.id % (SELECT count(*) FROM links))
+WHERE d.connection = 'hubspot' AND length(d.key) = 64 AND d.body IS NULL
+"""
 
 
 def fill(database: str, *, tickets: int, lines: int) -> None:
-    """Add so many linked tickets and journal lines, and let the planner know of them."""
+    """Add so many linked tickets, and so many journal lines, deliveries and events; let the planner know of them."""
     with psycopg.connect(database.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(TICKETS, {"count": tickets})
         connection.execute(LINKS)
         connection.execute(JOURNAL, {"count": lines})
+        connection.execute(DELIVERIES, {"count": lines})
+        connection.execute(EVENTS)
         connection.execute("VACUUM ANALYZE")
+        connection.execute("CHECKPOINT")

@@ -63,6 +63,12 @@ def postgres(folder: Path) -> Iterator[Callable[[str], str]]:
         server.cleanup()
 
 
+def postgres_cpu(folder: Path) -> float:
+    """Seconds of processor time that the PostgreSQL server of this folder has used so far."""
+    pid = int((folder / "pg" / "postmaster.pid").read_text().splitlines()[0])
+    return sum(_cpu(one) for one in family(pid))
+
+
 @contextmanager
 def broker(folder: Path) -> Iterator[str]:
     """A Redis server that keeps nothing on disk; its address."""
