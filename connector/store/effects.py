@@ -111,8 +111,8 @@ def has_open_creates(connection: sa.Connection, name: str, kind: str) -> bool:
 
     One that was left to a person is on its way no more.
     """
-    waiting = sa.select(links.c.id).where(links.c.connection == name, links.c.due_at.is_not(None))
-    query = sa.select(effects.c.id).where(CREATING, effects.c.kind == kind, effects.c.link_id.in_(waiting)).limit(1)
+    is_waiting = _of_connection(name).where(links.c.due_at.is_not(None))
+    query = sa.select(effects.c.id).where(CREATING, effects.c.kind == kind, is_waiting).limit(1)
     return connection.execute(query).first() is not None
 
 
@@ -137,11 +137,15 @@ def made_by_us(connection: sa.Connection, name: str, entry_ids: Sequence[str]) -
     """Which of these CRM entries of a connection were made by effects of ours."""
     query = (
         sa.select(effects.c.remote_id)
-        .join(links, links.c.id == effects.c.link_id)
         .where(among(effects.c.remote_id, entry_ids), effects.c.side == Side.CRM, effects.c.kind == COMMENT)
-        .where(links.c.connection == name)
+        .where(_of_connection(name))
     )
     return frozenset(row.remote_id for row in connection.execute(query)) if entry_ids else frozenset()
+
+
+def _of_connection(name: str) -> sa.Exists:
+    """Effects of this connection's links. A join would make SQLite begin with all of these."""
+    return sa.exists().where(links.c.id == effects.c.link_id, links.c.connection == name)
 
 
 def sent_elsewhere(connection: sa.Connection, name: str, link_id: int, entry_ids: Sequence[str]) -> frozenset[str]:

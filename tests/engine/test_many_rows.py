@@ -41,6 +41,7 @@ ASKED: dict[str, Callable[[sa.Connection, Any], object]] = {
     "tickets in turn": lambda c, now: rotation.due_tickets(c, now=now, every=HOURS, limit=5),
     "creates on their way": lambda c, _: effects.has_open_creates(c, HUBSPOT, "create_crm"),
     "open writes": lambda c, _: effects.open_of(c, [1]),
+    "entries that we made": lambda c, _: effects.made_by_us(c, HUBSPOT, ["1"]),
     "entries of ours": lambda c, _: effects.settled_among(c, [1], Side.CRM, ["1"]),
     "a ticket's links": lambda c, _: links.of_ticket(c, "1"),
     "a ticket by a word": lambda c, _: story.tickets_named(c, "1"),
