@@ -83,7 +83,7 @@ def calm(site: Site) -> None:
         side.deliveries.redeliver()
 
 
-def wait_for_quiet(people: People, within: float = 90.0) -> tuple[Verdict, float]:
+def wait_for_quiet(people: People, within: float = 180.0) -> tuple[Verdict, float]:
     """The verdict once it is good, or the last one; and how long that took."""
     began = time.monotonic()
     while not (verdict := judge(people)).is_good and time.monotonic() < began + within:

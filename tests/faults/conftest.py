@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -37,7 +38,7 @@ def running_sites(folder: Path, server: sa.URL, binary: Path) -> Iterator[Sites]
     """Makes running sites, each on a database and a broker of its own; all are stopped at the end."""
     made: list[Site] = []
 
-    def start(*, crm: str = "hubspot", timing: Mapping[str, float] = QUICK, broken: str = "") -> Site:
+    def start(*, crm: str = "hubspot", timing: Mapping[str, Any] = QUICK, broken: str = "") -> Site:
         name = f"faults_{os.getpid()}_{next(_numbers)}"
         engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:

@@ -123,10 +123,10 @@ class HubSpot(Desk):
     choices = ("New", "Waiting on us", "Waiting on contact", "Closed")
 
     def access(self, connector: str) -> Mapping[str, Any]:
-        """By OAuth. A token is renewed five minutes ahead of its end: these serve for twenty seconds."""
+        """By OAuth. A token of less than ten minutes is renewed after half its life: these serve for twenty seconds."""
         told = {**super().access(connector)}
         del told["access_token"]
-        self.account.configure(token_lifetime=320)
+        self.account.configure(token_lifetime=40)
         held = self.account.credentials
         oauth = {"client_id": held.client_id, "client_secret": self.account.settings.client_secret}
         return {**told, **oauth, "refresh_token": held.refresh_token}

@@ -22,9 +22,9 @@ FAILED_ONCE: Mapping[str, tuple[int, ...]] = {"hubspot": (2, 6, 33), "zendesk": 
 
 ASKED = os.environ.get("FAULT_SEEDS", "")
 CRMS = os.environ.get("FAULT_CRMS", ",".join(DESKS) if ASKED else "hubspot").split(",")
-EVENTS = int(os.environ.get("FAULT_EVENTS", "120"))
-TICKETS = (45, 15) if EVENTS >= 500 else (24, 6)
-
+EVENTS = int(os.environ.get("FAULT_EVENTS", "60"))
+TICKETS, PACE = ((45, 15), 0.02) if EVENTS >= 500 else ((8, 4), 0.1)
+"""A short run is slower, so that those at work are struck and not those that only start."""
 
 MINUTES = float(os.environ.get("FAULT_MINUTES", "0"))
 
@@ -54,7 +54,7 @@ if MINUTES:
 def hold(site: Site, seed: int) -> None:
     """Play one run, show its table, and judge it."""
     crm = site.desk.name
-    run = play(site, seed, events=EVENTS, tickets=TICKETS)
+    run = play(site, seed, events=EVENTS, tickets=TICKETS, pace=PACE)
     site.stop()
 
     hits = Counter({cell: len(dead) for cell, dead in site.traps.sprung().items()})
