@@ -1,14 +1,15 @@
-"""What adapter tests share: a wire that answers from a list, and a server that misbehaves on request."""
+"""What adapter tests share: a wire with prepared answers, a store of tokens, a server that misbehaves on request."""
 
 from __future__ import annotations
 
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 
 import pytest
 
+from connector.adapters.oauth import Token
 from connector.adapters.transport import Request, Response
 from connector.sandbox.kernel_http import Application, HttpServer
 
@@ -26,6 +27,28 @@ class ScriptedWire:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+class MemoryStore:
+    """A token store of one process that remembers what was kept when."""
+
+    def __init__(self) -> None:
+        self.guard = threading.RLock()
+        self.kept: list[Token] = []
+
+    def lock(self) -> AbstractContextManager[object]:
+        return self.guard
+
+    def load(self) -> Token | None:
+        return self.kept[-1] if self.kept else None
+
+    def save(self, token: Token) -> None:
+        self.kept.append(token)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
 
 
 @pytest.fixture

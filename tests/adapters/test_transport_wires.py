@@ -176,39 +176,40 @@ def test_a_lost_answer_is_no_answer(serve: Serve, opened: Open[Any]) -> None:
         exchange(opened(HttpxWire()), POST, serve(lose))
 
 
-def test_a_server_that_trickles_its_head_cannot_hold_a_call(serve_bytes: ServeBytes, opened: Open[Any]) -> None:
-    """Each byte comes well within any time-out for one read."""
+def trickling(at_once: bytes, slowly: bytes) -> Callable[[socket.socket], None]:
+    """A server that sends the rest byte by byte."""
 
-    def trickle(connection: socket.socket) -> None:
+    def talk(connection: socket.socket) -> None:
         with suppress(OSError):
-            for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + b"X: y\r\n" * 1000:
+            connection.sendall(at_once)
+            for byte in slowly:
                 connection.sendall(bytes([byte]))
                 time.sleep(0.02)
 
-    wire, url = opened(HttpxWire()), serve_bytes(trickle)
+    return talk
+
+
+def assert_cannot_hold_a_call(wire: HttpxWire, url: str) -> None:
     started = time.monotonic()
 
     with pytest.raises(NoAnswer, match="ReadTimeout"):
         exchange(wire, GET, url, timeout=0.3)
 
     assert time.monotonic() - started < 1.0
+
+
+def test_a_server_that_trickles_its_head_cannot_hold_a_call(serve_bytes: ServeBytes, opened: Open[Any]) -> None:
+    """Each byte comes well within any time-out for one read."""
+
+    trickle = trickling(b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + b"X: y\r\n" * 1000)
+
+    assert_cannot_hold_a_call(opened(HttpxWire()), serve_bytes(trickle))
 
 
 def test_a_server_that_trickles_its_body_cannot_hold_a_call(serve_bytes: ServeBytes, opened: Open[Any]) -> None:
-    def trickle(connection: socket.socket) -> None:
-        with suppress(OSError):
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-            for _ in range(1000):
-                connection.sendall(b"x")
-                time.sleep(0.02)
+    trickle = trickling(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x" * 1000)
 
-    wire, url = opened(HttpxWire()), serve_bytes(trickle)
-    started = time.monotonic()
-
-    with pytest.raises(NoAnswer, match="ReadTimeout"):
-        exchange(wire, GET, url, timeout=0.3)
-
-    assert time.monotonic() - started < 1.0
+    assert_cannot_hold_a_call(opened(HttpxWire()), serve_bytes(trickle))
 
 
 def test_a_server_that_does_not_read_cannot_hold_a_call(serve_bytes: ServeBytes, opened: Open[Any]) -> None:

@@ -128,6 +128,16 @@ def connector() -> Connector:
     return run
 
 
+@pytest.fixture
+def ready(installation: Installation, connector: Connector) -> Installation:
+    """Everything set up and worked once: all is well but for what a test spoils."""
+    connector("db", "upgrade")
+    connector("setup", "hubspot")
+    connector("setup", "nextcap")
+    installation.sync()
+    return installation
+
+
 def told(result: Result) -> Any:
     """What a command printed as JSON."""
     return json.loads(result.stdout)

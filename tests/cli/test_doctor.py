@@ -28,16 +28,6 @@ from .conftest import Connector, Installation, findings
 
 
 @pytest.fixture
-def ready(installation: Installation, connector: Connector) -> Installation:
-    """Everything set up and worked once: all is well but for what a test spoils."""
-    connector("db", "upgrade")
-    connector("setup", "hubspot")
-    connector("setup", "nextcap")
-    installation.sync()
-    return installation
-
-
-@pytest.fixture
 def serve() -> Iterator[Callable[[Application], str]]:
     """Serve a function on 127.0.0.1; gives its address."""
     servers: list[HttpServer] = []

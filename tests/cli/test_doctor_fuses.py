@@ -5,24 +5,12 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-import pytest
-
 from connector.domain.rules import Direction
 from connector.engine import heartbeat
 from connector.engine.context import utc_now
 from connector.store import cursors, parked, pauses
 
 from .conftest import Connector, Installation, findings
-
-
-@pytest.fixture
-def ready(installation: Installation, connector: Connector) -> Installation:
-    """Everything set up and worked once."""
-    connector("db", "upgrade")
-    connector("setup", "hubspot")
-    connector("setup", "nextcap")
-    installation.sync()
-    return installation
 
 
 def test_a_fuse_that_tripped_is_a_problem_with_its_command(connector: Connector, ready: Installation) -> None:

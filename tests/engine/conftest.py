@@ -24,8 +24,10 @@ from connector.store import tables
 from connector.store.database import Database, normal_url
 
 from .harness import World
+from .listening import listening
 from .parts import Clock, Wires, shared
 from .process import HUBSPOT, SECOND, Site
+from .receiver import Receiver
 
 EMPTY = ";".join(
     ["SET LOCAL lock_timeout = '5s'", *(str(one.delete()) for one in reversed(tables.metadata.sorted_tables))]
@@ -147,3 +149,16 @@ def wide_world(sandbox: Sandbox, second: HubSpot, wires: Wires, tmp_path: Path, 
     made = World(Site(sandbox.nextcap, crms, wires, clock, tmp_path, db_url))
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def listening_site() -> Iterator[Receiver]:
+    with listening() as made:
+        yield made
+
+
+@pytest.fixture
+def receiver(listening_site: Receiver) -> Receiver:
+    """Whoever listens, who has been told nothing yet."""
+    listening_site.forget()
+    return listening_site

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -16,23 +15,11 @@ from connector.events.catalogue import CHOOSABLE, EventType
 from connector.store import outbox, parked
 
 from .harness import World
-from .listening import Listening, listening, secret
+from .listening import Listening, secret
 from .process import HUBSPOT, SECOND, everywhere
 from .receiver import Got, Receiver
 
 one_database = pytest.mark.parametrize("db_url", ["sqlite"], indirect=True)
-
-
-@pytest.fixture(scope="module")
-def _receiver() -> Iterator[Receiver]:
-    with listening() as made:
-        yield made
-
-
-@pytest.fixture
-def receiver(_receiver: Receiver) -> Receiver:
-    _receiver.forget()
-    return _receiver
 
 
 def told(got: list[Got]) -> list[tuple[str, object]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, timedelta
 from email.utils import format_datetime
@@ -15,7 +14,7 @@ from connector.events.announcer import Announcer
 from connector.store import outbox
 
 from .harness import World
-from .listening import Listening, listening, secret
+from .listening import Listening, secret
 from .parts import Killed
 from .process import everywhere
 from .receiver import Receiver, Says, ids
@@ -23,18 +22,6 @@ from .receiver import Receiver, Says, ids
 one_database = pytest.mark.parametrize("db_url", ["sqlite"], indirect=True)
 DAY = 24 * 3600
 KEEPS = SimpleNamespace(keep_bodies_days=7, keep_deliveries_days=30)
-
-
-@pytest.fixture(scope="module")
-def _receiver() -> Iterator[Receiver]:
-    with listening() as made:
-        yield made
-
-
-@pytest.fixture
-def receiver(_receiver: Receiver) -> Receiver:
-    _receiver.forget()
-    return _receiver
 
 
 @pytest.fixture

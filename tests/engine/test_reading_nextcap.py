@@ -313,6 +313,13 @@ def test_a_note_hidden_by_a_later_webhook_is_found_when_the_ticket_is_quiet(worl
     assert world.notes(record) == ["Hidden"]
 
 
+def look_when_quiet(world: World) -> None:
+    """A poll after nothing has happened for a while."""
+    world.advance(6)
+    world.poll()
+    world.settle()
+
+
 def test_a_note_hidden_by_our_own_write_is_found_too(world: World) -> None:
     """The answer to our write must not pass for a look at the timeline."""
     ticket, record = world.linked()
@@ -321,9 +328,7 @@ def test_a_note_hidden_by_our_own_write_is_found_too(world: World) -> None:
     world.hubspot.set_properties(record, {"subject": "From HubSpot"})
     world.settle()
 
-    world.advance(6)
-    world.poll()
-    world.settle()
+    look_when_quiet(world)
 
     assert world.nextcap.ticket(ticket)["subject"] == "From HubSpot"
     assert world.notes(record) == ["Hidden"]
@@ -341,9 +346,7 @@ def test_a_reply_hidden_by_our_own_write_is_found_on_a_ticket_that_we_made(world
     world.hubspot.set_properties(record, {"subject": "From HubSpot"})
     world.settle()
 
-    world.advance(6)
-    world.poll()
-    world.settle()
+    look_when_quiet(world)
 
     assert world.nextcap.ticket(ticket)["subject"] == "From HubSpot"
     assert world.notes(record) == ["Hidden"]

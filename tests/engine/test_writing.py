@@ -320,8 +320,8 @@ def test_each_hop_commits_next_caps_shadow_and_the_crms_is_known_with_the_last(w
     assert world.shadow(ticket, "status") == ("waiting_customer", world.record(record)[STAGE])
 
 
-def test_a_walk_whose_goal_was_taken_back_while_it_was_interrupted_is_taken_back_too(world: World) -> None:
-    """HubSpot stands where it stood before the walk, Next Cap on a step of it: both would pass for unchanged."""
+def with_a_walk_begun(world: World) -> tuple[str, str, str]:
+    """A closed ticket, its record, which waits for the customer, and the status of the step that the walk got to."""
     ticket, record = world.linked()
     world.nextcap.move(ticket, "closed")
     world.settle()
@@ -329,7 +329,12 @@ def test_a_walk_whose_goal_was_taken_back_while_it_was_interrupted_is_taken_back
     world.hubspot.move_stage(record, "Waiting on contact")
     world.deliver()
     world.drain()
-    reached = world.nextcap.ticket(ticket)["status"]
+    return ticket, record, world.nextcap.ticket(ticket)["status"]
+
+
+def test_a_walk_whose_goal_was_taken_back_while_it_was_interrupted_is_taken_back_too(world: World) -> None:
+    """HubSpot stands where it stood before the walk, Next Cap on a step of it: both would pass for unchanged."""
+    ticket, record, reached = with_a_walk_begun(world)
 
     world.hubspot.move_stage(record, "Closed")
     world.pass_time(5)
@@ -341,17 +346,9 @@ def test_a_walk_whose_goal_was_taken_back_while_it_was_interrupted_is_taken_back
 
 def test_a_status_off_the_unfinished_walk_is_a_persons(world: World) -> None:
     """Somebody moved the ticket while the walk was interrupted: their change is the newer, and the walk is off."""
-    ticket, record = world.linked()
-    world.nextcap.move(ticket, "closed")
-    world.settle()
-    world.nextcap.faults.add("status", method="PATCH", status=502)
-    world.hubspot.move_stage(record, "Waiting on contact")
-    world.deliver()
-    world.drain()
-    world.advance(0.1)
-    reached = world.nextcap.ticket(ticket)["status"]
+    ticket, record, reached = with_a_walk_begun(world)
 
-    world.advance(30)
+    world.advance(30.1)
     world.nextcap.move(ticket, "in_progress")
     world.settle()
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 
 import pytest
 
 from connector.adapters.budget import MemoryBudget
 from connector.adapters.capsule import LIMITS, rate, sort
 from connector.adapters.capsule.kind import ADVICE, TOKEN
-from connector.adapters.oauth import Anonymous, OAuthCredentials, Token, refresh_grant
+from connector.adapters.oauth import Anonymous, OAuthCredentials, refresh_grant
 from connector.adapters.testing.capsule import CapsuleArena
 from connector.adapters.transport import Transport
 from connector.adapters.wires import HttpxWire
 from connector.sandbox.capsule import Capsule as Imitation
+from tests.adapters.conftest import MemoryStore
 
 
 @pytest.fixture(scope="session")
@@ -29,28 +29,6 @@ def account(served: Imitation) -> Imitation:
     """An account that nobody has set up for us."""
     served.reset()
     return served
-
-
-class MemoryStore:
-    """A token store of one process that remembers what was kept when."""
-
-    def __init__(self) -> None:
-        self.guard = threading.RLock()
-        self.kept: list[Token] = []
-
-    def lock(self) -> AbstractContextManager[object]:
-        return self.guard
-
-    def load(self) -> Token | None:
-        return self.kept[-1] if self.kept else None
-
-    def save(self, token: Token) -> None:
-        self.kept.append(token)
-
-
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from connector.adapters.testing.capsule import HOOK_URL, OLD_TOKEN, PATH_TOKEN, 
 from connector.domain.errors import BadDelivery, Refused
 from connector.domain.ticket import CommentKind
 from connector.sandbox.capsule import Capsule as Imitation
+from tests.adapters.conftest import MemoryStore
 
 
 @pytest.fixture
@@ -210,7 +211,7 @@ def test_a_field_that_cannot_serve_is_a_problem(blank: CapsuleArena) -> None:
 
 
 def test_a_rotated_refresh_token_is_kept_before_it_is_used(
-    hooked: CapsuleArena, app: OAuthCredentials, store: object
+    hooked: CapsuleArena, app: OAuthCredentials, store: MemoryStore
 ) -> None:
     hooked.sandbox.clock.advance(60)
     hooked.sandbox.expire_tokens()
@@ -218,8 +219,8 @@ def test_a_rotated_refresh_token_is_kept_before_it_is_used(
     ticket = hooked.new_ticket()
 
     assert hooked.read(ticket).id == ticket
-    assert store.kept[-1].refresh == hooked.sandbox.tokens.refresh_token  # type: ignore[attr-defined]
-    assert app.token().access == store.kept[-1].access  # type: ignore[attr-defined]
+    assert store.kept[-1].refresh == hooked.sandbox.tokens.refresh_token
+    assert app.token().access == store.kept[-1].access
 
 
 def test_an_opportunity_has_no_closed_beside_its_milestones(arena: CapsuleArena) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from datetime import datetime
 
 import pytest
@@ -20,31 +20,9 @@ from connector.adapters.transport import Transport
 from connector.adapters.wires import HttpxWire
 from connector.domain.errors import RetryLater
 from connector.sandbox.hubspot import HubSpot as Imitation
-
-
-class MemoryStore:
-    """A token store of one process that remembers what was kept when."""
-
-    def __init__(self) -> None:
-        self.guard = threading.RLock()
-        self.kept: list[Token] = []
-
-    def lock(self) -> AbstractContextManager[object]:
-        return self.guard
-
-    def load(self) -> Token | None:
-        return self.kept[-1] if self.kept else None
-
-    def save(self, token: Token) -> None:
-        self.kept.append(token)
-
+from tests.adapters.conftest import MemoryStore
 
 Make = Callable[..., OAuthCredentials]
-
-
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
 
 
 @pytest.fixture
