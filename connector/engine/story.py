@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.engine.context import NEXTCAP, Engine
-from connector.store import causes, connections, journal, links, story
+from connector.store import causes, connections, effects, journal, links, story
 
 OVERDUE = timedelta(seconds=60)
 
@@ -56,7 +56,7 @@ class Standing:
     ticket: sa.Row[Any]
     own: sa.Row[Any]
     nextcap: sa.Row[Any]
-    parked: int
+    parked: Sequence[sa.Row[Any]]
     last: str
     label: str
     now: datetime
@@ -110,7 +110,7 @@ def _link(
         ticket=ticket,
         own=circuits[row.connection],
         nextcap=circuits[NEXTCAP],
-        parked=len(items),
+        parked=items,
         last=str(lines[-1]["text"]) if lines else "",
         label=engine.label(row.connection),
         now=engine.now(),
@@ -153,9 +153,16 @@ def _unlinked(engine: Engine, connection: sa.Connection, word: str) -> list[Tick
 def answer(standing: Standing) -> str:
     """How a link stands and why, in words; what waits for a person is always told."""
     told = _ended(standing) or _held_up(standing) or _queued(standing)
-    if standing.parked:
-        told += f"; {standing.parked} item(s) wait for a person (`connector parked list`)"
-    return told
+    return f"{told}; {_asked(standing.parked)}" if standing.parked else told
+
+
+def _asked(items: Sequence[sa.Row[Any]]) -> str:
+    """What a person is asked, the first of it in words: people read no further than this."""
+    first = items[0]
+    subject = "a comment" if effects.is_comment_key(first.field) else first.field
+    told = f"waits for a person: {f'{subject}: ' if subject else ''}{first.reason}"
+    more = f", and {len(items) - 1} more" if len(items) > 1 else ""
+    return f"{told}{more} (`connector parked list`, item {first.id}; docs/runbook.md, {first.code})"
 
 
 def _ended(standing: Standing) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from connector.domain.errors import NeedsReview
 from connector.domain.ticket import Side
-from connector.engine import operators
+from connector.engine import operators, story
 from connector.engine.context import NEXTCAP
 from connector.store import parked, tables
 
@@ -125,6 +125,16 @@ def test_a_refused_field_is_tried_again_when_a_person_asks(world: World) -> None
     assert done == 1
     assert world.record(record)["hs_ticket_priority"] == "URGENT"
     assert world.parked() == []
+
+
+def test_whoever_asks_why_is_told_in_the_first_sentence_what_waits(world: World) -> None:
+    """The field, the reason, the item to settle it by, and the code under which the runbook says what to do."""
+    ticket, _, item = conflict(world)
+
+    (told,) = story.of_ticket(world.engine, ticket)
+
+    assert "waits for a person: subject: " in told.answer
+    assert f"(`connector parked list`, item {item}; docs/runbook.md, conflict)" in told.answer
 
 
 @pytest.mark.parametrize("asks", [True, False])
