@@ -73,10 +73,15 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How a window stands: calls counted in it by lane, its ceiling, and when it will be full at the present pace."""
+    """How a window stands: calls counted in it by lane, its ceiling, and when it will be full at the present pace.
+
+    The ceiling is of `limit`, which the vendor told with its answers, or, where not `is_told`, the configuration.
+    """
 
     used: int
     ceiling: int
+    limit: int
+    is_told: bool
     seconds: float
     lanes: Mapping[str, int]
     waiting: tuple[str, ...]
@@ -88,6 +93,7 @@ class Usage:
 class Window:
     """The calls of one bucket. Times are in seconds of any clock; all processes must use the same.
 
+    `limit` is the vendor's word where it `is_told`, else what is configured.
     `slots` holds, by the number of a slot, how many calls each lane made in it.
     """
 
@@ -100,6 +106,7 @@ class Window:
     foreign: int = 0
     foreign_until: float = 0.0
     day: Day | None = None
+    is_told: bool = False
 
     # -- taking
 
@@ -131,7 +138,7 @@ class Window:
         """Take the vendor's word about its limit, about what others use of it, and about its day."""
         self._forget(now)
         if rate.limit:
-            self.limit = rate.limit
+            self.limit, self.is_told = rate.limit, True
         if rate.remaining is not None and rate.limit:
             self.foreign = max(0, rate.limit - rate.remaining - self.used(now))
             self.foreign_until = now + self.seconds
@@ -161,6 +168,8 @@ class Window:
         return Usage(
             used=used,
             ceiling=ceiling,
+            limit=self.limit,
+            is_told=self.is_told,
             seconds=self.seconds,
             lanes={one.name.lower(): count for one in Lane if (count := self.used(now, one))},
             waiting=tuple(one.name.lower() for one in Lane if self.waits[one] > now),
@@ -215,7 +224,8 @@ class Window:
             missing -= sum(self.slots[number]) if number >= self._slot(now) - COUNTED else 0
             if missing <= 0:
                 break
-        return Wait((number + COUNTED + 1) * self.length - now + 0.001, for_everybody=True)
+        seconds = (number + COUNTED + 1) * self.length - now + 0.001
+        return Wait(seconds, for_everybody=True, limit=f" ({self.ceiling(now)} calls in {self.seconds:g} s)")
 
     # -- slots
 
@@ -251,6 +261,7 @@ class Window:
         day = self.day
         return {
             "limit": self.limit,
+            "is_told": self.is_told,
             "slots": {str(number): made for number, made in self.slots.items()},
             "asked": self.asked,
             "waits": self.waits,
@@ -273,6 +284,7 @@ class Window:
             foreign=kept["foreign"][0],
             foreign_until=kept["foreign"][1],
             day=Day(*kept["day"]) if kept["day"] else None,
+            is_told=kept.get("is_told", False),
         )
 
 

@@ -30,6 +30,7 @@ READ_TRIES: Final = 3
 READ_TRIES_WITHIN: Final = 2.0
 UNAUTHORIZED_WAIT: Final = 60.0
 LONGEST_VENDOR_MESSAGE: Final = 300
+LIMIT_USED_UP, OTHERS_FIRST = "its call limit is used up", "more urgent calls go first"
 UNSAFE_PATH = re.compile(r"[\x00-\x20\x7f\\?#]|[^\x00-\x7f]|^//|/(?:\.|%2e){1,2}(?:/|$)|%2f|%5c", re.IGNORECASE)
 
 Query = Mapping[str, str | Sequence[str]]
@@ -150,10 +151,11 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """No call now: ask again after so many seconds. `for_everybody`: no lane may call, however urgent."""
+    """No call now: ask again after so many seconds. `for_everybody`: no lane may. `limit` tells which one."""
 
     seconds: float
     for_everybody: bool
+    limit: str = ""
 
 
 class NotSent(Exception):
@@ -290,8 +292,7 @@ class Transport:
         headers = {**self._credentials.headers(), **request.headers}
         if not request.is_read and (check := may_send.get()):
             check()
-        started = self._clock()
-        status = None
+        started, status = self._clock(), None
         try:
             if started >= deadline:
                 raise NotSent("no time left")
@@ -311,8 +312,8 @@ class Transport:
         while (wait := self._budget.take(request.bucket, lanes.current())) is not None:
             if self._clock() + wait.seconds > until:
                 if wait.for_everybody:
-                    raise self._later(request, "its call limit is used up", code="rate_limited", after=wait.seconds)
-                raise self._later(request, "more urgent calls go first", code=OUT_OF_TURN, after=wait.seconds)
+                    raise self._later(request, LIMIT_USED_UP + wait.limit, code="rate_limited", after=wait.seconds)
+                raise self._later(request, OTHERS_FIRST, code=OUT_OF_TURN, after=wait.seconds)
             self._sleep(wait.seconds)
 
     def _error(self, request: Request, response: Response) -> ConnectorError | None:
@@ -338,8 +339,8 @@ class Transport:
         if status >= 500 and not request.is_read:
             return UnknownOutcome(told, code=f"http_{status}", answered=True, system=self.system)
         if status >= 500 or status in (408, 425):
-            after = retry_after(response)
-            return RetryLater(told, code=f"http_{status}", scope="record", after=after, system=self.system)
+            code, after = f"http_{status}", retry_after(response)
+            return RetryLater(told, code=code, scope="record", after=after, system=self.system)
         if status in (404, 410):
             return Gone(told, status=status)
         return Refused(told, code=f"http_{status}", status=status)

@@ -46,7 +46,7 @@ class Upserts(ABC):
         """What the answer to an input shows."""
 
     @abstractmethod
-    def is_conflict(self, change: Change, error: Refused) -> bool:
+    def is_conflict(self, error: Refused) -> bool:
         """Whether the change was decided on what is not so any more."""
 
     def joined(self, changes: Sequence[Change], made: Mapping[str, Written], contacts: Found) -> list[Written]:
@@ -76,7 +76,7 @@ class Upserts(ABC):
         outcomes = self.send(inputs, creates=True)
         for key, outcome in outcomes.items():
             made[key] = self._written(fresh[key], outcome)
-            if isinstance(outcome, Refused) and self.is_conflict(fresh[key], outcome):
+            if isinstance(outcome, Refused) and self.is_conflict(outcome):
                 self._contacts.forget(customers[key] or "")  # It may be what is not there any more.
         with suppress(ConnectorError):  # What is not found now keeps the error that it has.
             made |= self._made_before([fresh[key] for key, one in outcomes.items() if isinstance(one, NeedsReview)])
@@ -87,7 +87,7 @@ class Upserts(ABC):
         return [self._written(one, outcomes[one.key]) for one in changes]
 
     def _written(self, change: Change, outcome: Outcome) -> Written:
-        if isinstance(outcome, Refused) and self.is_conflict(change, outcome):
+        if isinstance(outcome, Refused) and self.is_conflict(outcome):
             outcome = conflict(self.system, outcome)
         if isinstance(outcome, ConnectorError):
             return Written(change.key, id=change.record_id or "", error=outcome)

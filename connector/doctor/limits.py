@@ -13,6 +13,8 @@ from connector.engine.story import moment
 from connector.wiring import Runtime, counted_as
 
 HOUR: Final = 3600.0
+SETTINGS: Final = {60.0: "calls_per_minute", 10.0: "calls_per_10_seconds"}
+"""What a limit is configured as, by the seconds of its window."""
 NOTHING_LOST: Final = "nothing is lost; raise share_of_limit, ask the vendor for more calls, or use fewer elsewhere"
 
 
@@ -26,7 +28,7 @@ def examine(runtime: Runtime) -> Iterator[Finding]:
             detail = f"waiting for {label}'s limit until {moment(one.paused_until)} ({one.name}: {one.reason})"
             yield judged(one.system, _what(one), detail, NOTHING_LOST)
         elif one.usage is not None:
-            yield _window(one, one.usage)
+            yield _window(one, one.usage, label)
     yield from _shared(runtime)
     days = sorted(
         ((one.system, one.usage.day) for one in found if one.usage and one.usage.day), key=lambda of: of[1].at
@@ -46,7 +48,7 @@ def _what(one: Bucket) -> str:
     return "limit" if one.name == "default" else f"limit of {one.name}"
 
 
-def _window(one: Bucket, usage: Usage) -> Finding:
+def _window(one: Bucket, usage: Usage, label: str) -> Finding:
     detail = f"{usage.used} of {usage.ceiling} calls in {usage.seconds:g} s"
     if usage.lanes:
         detail += f" ({', '.join(f'{name} {count}' for name, count in usage.lanes.items())})"
@@ -54,7 +56,19 @@ def _window(one: Bucket, usage: Usage) -> Finding:
         detail += f"; {', '.join(usage.waiting)} wait for their turn"
     if usage.full_in is not None:
         detail += f"; at this pace it is used up in {usage.full_in:.0f} s"
+    if usage.waiting or usage.full_in is not None:
+        detail += f". {_reason(usage, label)}"
     return Finding(one.system, _what(one), OK if usage.full_in is None else NOTE, detail)
+
+
+def _reason(usage: Usage, label: str) -> str:
+    """Why there are no more calls than these."""
+    if usage.is_told:
+        whose = f"{label} allows {usage.limit}, as its answers tell"
+    else:
+        setting = SETTINGS.get(usage.seconds, "the configuration")
+        whose = f"{label}'s answers do not tell its limit, so {setting} counts ({usage.limit})"
+    return f"{whose}; {usage.ceiling} of them may be ours (share_of_limit, and what other programs use)"
 
 
 def day(system: str, told: Day) -> Finding:

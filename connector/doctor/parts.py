@@ -13,7 +13,7 @@ import redis
 from connector import config
 from connector.adapters.base import Adapter, Check
 from connector.adapters.registry import forms, makes_follow_ups
-from connector.adapters.transport import NoAnswer, NotSent, Request
+from connector.adapters.transport import LIMIT_USED_UP, OTHERS_FIRST, NoAnswer, NotSent, Request
 from connector.adapters.wires import HttpxWire
 from connector.config import Settings
 from connector.doctor.finding import CONFIGURATION, NOTE, OK, PROBLEM, Finding, judged
@@ -137,6 +137,8 @@ def _vendor(runtime: Runtime, name: str, adapter: Adapter) -> Iterator[Finding]:
         elif closed:
             # What came after the limit was met was not looked at, so its own advice would mislead.
             yield Finding(name, check.what, PROBLEM, check.detail, f"ask again after {moment(closed)}")
+        elif LIMIT_USED_UP in check.detail or OTHERS_FIRST in check.detail:
+            yield Finding(name, check.what, NOTE, check.detail, "calls are short just now: ask again in a minute")
         else:
             yield Finding(name, check.what, PROBLEM, check.detail, check.advice or LOOK_AT_ACCESS)
 

@@ -84,7 +84,8 @@ class LinkState:
     """What the store knows of a link when it is planned.
 
     `held` are the fields that wait for a person, with the pair of values they wait at; `substitutes` the status
-    pairs that a journaled substitute settled; `moments` when each side's field was first seen off its shadow.
+    pairs that a journaled substitute settled; `moments` when each side's field left its shadow, as far as is known;
+    `shown` as of when each side was read, by its own clock.
     """
 
     shadows: Mapping[str, Shadow] = field(default_factory=dict)
@@ -93,6 +94,7 @@ class LinkState:
     """Fields of `held` that wait whatever their values become: they are part of a loop."""
     substitutes: frozenset[tuple[Value, Value]] = frozenset()
     moments: Mapping[Side, Mapping[str, datetime]] = field(default_factory=dict)
+    shown: Mapping[Side, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +151,10 @@ class Plan:
 def newer_side(link: LinkState, name: str, now: datetime) -> tuple[Side, str]:
     """Whose change of a field is the newer, by the moments at which each left its shadow, and the reason in words.
 
-    Under two seconds apart nobody can tell, so Next Cap wins.
+    A change that nobody told of was made by the time as of which it was read. Under two seconds apart nobody can tell,
+    so Next Cap wins.
     """
-    ours = link.moments.get(Side.NEXTCAP, {}).get(name, now)
-    theirs = link.moments.get(Side.CRM, {}).get(name, now)
+    ours, theirs = (link.moments.get(side, {}).get(name) or link.shown.get(side, now) for side in Side)
     if abs(ours - theirs) < SIMULTANEOUS:
         return Side.NEXTCAP, "both sides changed within 2 s, so Next Cap wins"
     if ours > theirs:

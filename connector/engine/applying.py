@@ -21,7 +21,7 @@ from connector.domain.plan import agrees
 from connector.domain.rules import Direction, Directories, First, Owner, Rule, StatusRule
 from connector.domain.status import status_agrees
 from connector.domain.ticket import Side
-from connector.engine import fuses, prospect, reading, sync
+from connector.engine import deciding, fuses, prospect, reading, sync
 from connector.engine.context import Engine
 from connector.engine.people import kept_directories
 from connector.engine.work import Work, describe, native_of, observe
@@ -138,7 +138,7 @@ def _look_at(engine: Engine, work: Work, people: Directories, found: Survey, tak
     sources = {one: _source(work, one, take) for one in found.fields if _differs(work, made.decision(one), people)}
     for one, source in sources.items():
         work.shadows[one] = undecided(work.shadows[one], source)
-    sync.plan(engine, work, people)
+    deciding.plan(engine, work, people)
     assert work.plan is not None  # noqa: S101 - planned just now
     new = {one for one in found.fields if one not in work.shadows}
     touched = [one for one in work.plan.decisions if one.name in sources or one.name in new]

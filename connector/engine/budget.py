@@ -132,10 +132,14 @@ class SqlBudget:
 
 
 def _window(row: sa.Row[Any], limit: Limit, share: float) -> Window:
-    """What a row keeps; a new window where it keeps none, or one of another length."""
+    """What a row keeps; a new window where it keeps none, or one of another length.
+
+    Until the vendor has told its limit, the configured one holds: it may have been changed since.
+    """
     if row.window is None or row.window.get("seconds") != limit.seconds:
         return Window(limit.calls, limit.seconds, share=share)
-    return Window.from_json(row.window, seconds=limit.seconds, share=share)
+    kept = Window.from_json(row.window, seconds=limit.seconds, share=share)
+    return kept if kept.is_told else replace(kept, limit=limit.calls)
 
 
 def _at_once(window: Window, now: float) -> int:

@@ -19,8 +19,9 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from connector.adapters.base import Adapter, Delivery, Event, EventKind
 from connector.domain.errors import BadDelivery, StoreContended
+from connector.domain.loops import fingerprint
 from connector.domain.rules import TicketMapping
-from connector.domain.ticket import Record
+from connector.domain.ticket import Record, normal
 from connector.engine import announcing, doorbell
 from connector.engine.announcing import Move
 from connector.engine.context import NEXTCAP, Engine
@@ -254,7 +255,8 @@ def _consider_nextcap(
         reason = "echo: says what is known already" if same else "stale: a newer reading is known"
         return (look or None), reason
     reading = reading_to_json(record)
-    moments = moved_moments(ticket.reading, reading, ticket.moments, event.moment or record.version)
+    told = min(event.moment or record.version, record.version)  # A repeat may be dated anew.
+    moments = moved_moments(ticket.reading, reading, ticket.moments, told)
     ticket.take(readings.Reading(ticket.row_id, reading, record.version, record.number, moments))
     return look | Look.MOVED, "carried a newer reading of the whole ticket"
 
@@ -276,7 +278,7 @@ def _from_crm(engine: Engine, connection: sa.Connection, name: str, held: Held, 
     ours = effects.made_by_us(connection, name, entries)
     outcomes: Outcomes = []
     looks: dict[int, Look] = {}
-    moments: dict[int, dict[str, str]] = {}
+    moments: dict[int, dict[str, heard.Told]] = {}
     versions: dict[int, datetime] = {}
     unplaced: dict[str, set[str]] = {TICKET: set(), COMMENT: set(), SPOKEN: set()}
     for event in events:
@@ -294,8 +296,7 @@ def _from_crm(engine: Engine, connection: sa.Connection, name: str, held: Held, 
         if look is not None:
             looks[row.id] = looks.get(row.id, Look.NOTHING) | look
             if event.field and event.moment:
-                told = moments.setdefault(row.id, dict(row.moments or {}))
-                told[event.field] = max(told.get(event.field, ""), event.moment.isoformat())
+                heard.note_moment(moments.setdefault(row.id, dict(row.moments or {})), event.field, _told(event))
     links.mark_each(connection, looks, now)
     heard.set_moments(connection, moments)
     if versions:
@@ -305,6 +306,13 @@ def _from_crm(engine: Engine, connection: sa.Connection, name: str, held: Held, 
     deliveries.add_events(connection, _rows(name, held, outcomes, now))
     is_freed = any(row.id in versions and row.moved_from and row.due_at for row in known.values())
     return connections.ring(connection, [name], now) if looks or any(unplaced.values()) or is_freed else []
+
+
+def _told(event: Event) -> heard.Told:
+    """When a field changed, and to what, as far as the event tells."""
+    assert event.moment is not None  # noqa: S101 - checked by the caller
+    at = event.moment.isoformat()
+    return [at, fingerprint(normal(event.value))] if event.has_value else at
 
 
 def _consider_unknown(event: Event, unplaced: Mapping[str, set[str]]) -> str:

@@ -148,7 +148,7 @@ def _mark_moved(engine: Engine, records: Sequence[Record], place: _Place, now: d
             if look & Look.MOVED:
                 what = _what_moved(row, record, is_first)
                 suspicions += [_suspicion(row, what)] if what else []
-                listed += _reading(row, record, now)
+                listed += _reading(row, record)
             looks[row.id] = look
         readings.store(connection, listed, now)
         announcing.moved(engine, connection, _moves(listed, known.values()), now)
@@ -161,12 +161,12 @@ def _mark_moved(engine: Engine, records: Sequence[Record], place: _Place, now: d
     return len(looks)
 
 
-def _reading(row: sa.Row[Any], record: Record, now: datetime) -> list[readings.Reading]:
+def _reading(row: sa.Row[Any], record: Record) -> list[readings.Reading]:
     """The listed ticket as a reading to keep; none where the list does not say as of when it is."""
     if record.version is None:
         return []
     reading = reading_to_json(record)
-    moments = moved_moments(row.reading, reading, row.moments or {}, now)
+    moments = moved_moments(row.reading, reading, row.moments or {}, record.version)
     return [readings.Reading(row.id, reading, record.version, record.number, moments)]
 
 

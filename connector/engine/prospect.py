@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connector.domain.decision import Plan
 from connector.domain.rules import Directories
-from connector.engine import reading, sync
+from connector.engine import deciding, reading
 from connector.engine.context import Engine
 from connector.engine.work import Work
 
@@ -14,5 +14,5 @@ def plan_of(engine: Engine, work: Work, people: Directories) -> Plan | None:
     work.nextcap = reading.stored_reading(work)
     if work.nextcap is None or (work.crm or work.known_crm()) is None:
         return None
-    sync.plan(engine, work, people)
+    deciding.plan(engine, work, people)
     return work.plan

@@ -12,7 +12,7 @@ from connector.domain.ticket import Record
 from connector.engine import sharing
 from connector.engine.context import Engine
 from connector.engine.work import Work, moved_moments, reading_from_json, reading_to_json
-from connector.store import links
+from connector.store import links, readings
 from connector.store.links import Look
 
 FORBIDDEN = timedelta(hours=24)
@@ -53,9 +53,10 @@ def hide(engine: Engine, work: Work) -> None:
 
 
 def take_nextcap(engine: Engine, work: Work, record: Record) -> None:
-    """Make this the ticket's reading, and note when each field was first seen as it is."""
+    """Make this the ticket's reading, and note when each field came to be as it is."""
     now = engine.now()
-    before = work.ticket_changes.get("reading", work.link.ticket.reading)
+    before, known = (work.ticket_changes.get(one, getattr(work.link.ticket, one)) for one in ("reading", "version"))
+    at = record.version if record.version and (known is None or record.version > known) else now
     reading = reading_to_json(record)
     work.nextcap = record
     work.nextcap_fresh = True
@@ -65,8 +66,20 @@ def take_nextcap(engine: Engine, work: Work, record: Record) -> None:
         "version": record.version,
         "number": record.number,
         "read_at": now,
-        "moments": moved_moments(before, reading, work.link.ticket.moments, now),
+        "moments": moved_moments(before, reading, work.moments, at),
     }
+
+
+def catch_up(engine: Engine, work: Work) -> bool:
+    """Take what a webhook or a list has told of the ticket since it was read; whether that is anything newer."""
+    known = work.ticket_changes.get("version", work.link.ticket.version)
+    with engine.db.read() as connection:
+        newer = readings.after(connection, work.link.ticket.id, known)
+    if newer is None or work.nextcap_id is None:
+        return False
+    work.nextcap = reading_from_json(work.nextcap_id, newer["reading"], newer["version"])
+    work.ticket_changes |= newer
+    return True
 
 
 def read_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:

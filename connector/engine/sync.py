@@ -7,17 +7,15 @@ statuses that were set after them, and the side about to be written is read firs
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from connector.adapters.lanes import Lane, lane
 from connector.domain.decision import Outcome
 from connector.domain.errors import ConnectorError, NeedsReview, RetryLater, StoreAway
-from connector.domain.lifecycle import FINAL
-from connector.domain.plan import plan_sync
 from connector.domain.rules import Directories, OnLeave, Verdict
-from connector.domain.ticket import Record, Side
-from connector.engine import closed, comments, creating, effects, finish, fuses, reading, settling
-from connector.engine.context import Engine
+from connector.domain.ticket import Record
+from connector.engine import budget, comments, creating, effects, finish, fuses, reading, settling
+from connector.engine.context import NEXTCAP, Engine
+from connector.engine.deciding import asks_for_nextcap, decide, decide_afresh, is_for_nextcap, is_untold, send_to_crm
 from connector.engine.people import directories, learn_departments
 from connector.engine.work import HEARTBEAT, TAG, Work, each, names_every_field
 from connector.store import effects as effect_rows
@@ -25,6 +23,8 @@ from connector.store import links, parked
 from connector.store.links import LinkRow, Look, LostLease
 
 REFUSED_WAIT = 60.0
+LEAST_AT_ONCE, MOST_AT_ONCE = 2, 10
+"""How many tickets are read together before they are written in Next Cap one by one."""
 
 
 def work_batch(engine: Engine, name: str, claimed: Sequence[LinkRow]) -> list[Work]:
@@ -100,7 +100,7 @@ def _run(engine: Engine, name: str, works: list[Work], people: Directories) -> N
     reading.read_nextcap(engine, [work for work in works if work.look & Look.NEXTCAP])
     if any(work.look & Look.CRM for work in works):
         # Those that would have to be read before they are written share the call.
-        reading.read_crm(engine, name, [work for work in works if work.look & Look.CRM or _is_untold(work)])
+        reading.read_crm(engine, name, [work for work in works if work.look & Look.CRM or is_untold(work)])
     people = learn_departments(engine, people, works)
     for work in works:
         if work.changes.get("state") == links.GONE and work.mapping.on_delete == "close":
@@ -118,30 +118,57 @@ def _run(engine: Engine, name: str, works: list[Work], people: Directories) -> N
     for work in works:
         work.note_unseen_reply(comments.has_unseen_customer_reply(work))
     linked = [work for work in works if work.is_live and work.record_id and work.nextcap_id]
-    _send_to_crm(engine, name, linked, people)
+    send_to_crm(engine, name, linked, people)
     comments.send_to_nextcap(engine, linked)
-    _decide(engine, name, linked, people)
+    decide(engine, name, linked, people)
     _read_timelines_of_the_moved(engine, name, linked, people)
-    effects.write_crm(engine, name, [work for work in linked if work.is_live])
-    # Before the slow part, in which each ticket has its turn: what is done already is told.
-    finish.finish_all(engine, [work for work in linked if not (work.is_live and _asks_for_nextcap(work))])
-    each([work for work in linked if not work.finished], lambda work: _write_nextcap(engine, name, work, people))
+    asking = [work for work in linked if work.is_live and is_for_nextcap(work)]
+    # At once: whatever people do in the CRM between that reading and this write is lost. Then what is done is told.
+    effects.write_crm(engine, name, [work for work in linked if work.is_live and not is_for_nextcap(work)])
+    finish.finish_all(engine, [work for work in linked if not (work.is_live and is_for_nextcap(work))])
+    for part in _parts(engine, asking):
+        _write_part(engine, name, part, people)
 
 
-def _send_to_crm(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
-    """What was said in Next Cap; where the record is closed for good, what the mapping says of that comes first."""
-    closed.settle(engine, name, works, people)
-    comments.send_to_crm(engine, name, works)
+def _parts(engine: Engine, asking: list[Work]) -> list[list[Work]]:
+    """Those that are to be read in Next Cap once more, mostly to be written, in parts that are done one by one.
+
+    It takes one write after the other, so what was read for all of a large batch at once would be old when the last had
+    their turn; and where few calls are allowed, they would all be spent on reading, time and again.
+    """
+    if len(asking) <= LEAST_AT_ONCE:
+        return [asking] if asking else []
+    with engine.db.read() as connection:
+        per_minute = budget.calls_per_minute(connection, NEXTCAP, engine.now())
+    size = max(LEAST_AT_ONCE, min(MOST_AT_ONCE, int(per_minute / 4)))
+    return [asking[start : start + size] for start in range(0, len(asking), size)]
+
+
+def _write_part(engine: Engine, name: str, part: list[Work], people: Directories) -> None:
+    """Write what a part of the batch asks of both sides, and store how it ended."""
+    decide_afresh(engine, name, part, people)
+    _read_timelines_of_the_moved(engine, name, part, people)
+    effects.write_crm(engine, name, [work for work in part if work.is_live])
+    finish.finish_all(engine, [work for work in part if not (work.is_live and asks_for_nextcap(work))])
+    waiting = [work for work in part if not work.finished]
+    each(waiting, lambda work: _write_nextcap(engine, name, work, people))
+    for work in waiting:
+        if work.postponed is not None:
+            raise work.postponed
 
 
 def _write_nextcap(engine: Engine, name: str, work: Work, people: Directories) -> None:
     """Committed ticket by ticket, so that the echo of a write finds what the write showed.
 
-    So the last of a batch may have to wait for its turn: a plan that is old by then is made again.
+    So the last of a part may have to wait for its turn: a plan that is old by then is made again, and so is one that
+    did not know of what a webhook has told since.
     """
-    if work.planned_at and (engine.now() - work.planned_at).total_seconds() > engine.timing.plan:
+    is_old = work.planned_at and (engine.now() - work.planned_at).total_seconds() > engine.timing.plan
+    if is_old:
         work.nextcap_fresh = work.crm_fresh = False
-        _decide(engine, name, [work], people)
+    if reading.catch_up(engine, work) or is_old:
+        decide(engine, name, [work], people)
+        decide_afresh(engine, name, [work], people)
         effects.write_crm(engine, name, [work] if work.is_live else [])
     if work.is_live:
         effects.write_nextcap(engine, work)
@@ -237,112 +264,6 @@ def _settle_interrupted(engine: Engine, name: str, works: Sequence[Work]) -> Non
             settling.settle_writes(engine, work)
 
 
-def _decide(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
-    """Plan; read the side that is about to be written, unless it was read just now; and plan again."""
-    for work in works:
-        if work.is_live:
-            plan(engine, work, people)
-    stale = [
-        work for work in works if work.is_live and work.plan and _wants_crm(work) and not _crm_is_fresh(engine, work)
-    ]
-    reading.read_crm(engine, name, stale)
-    for work in stale:
-        if work.is_live:
-            plan(engine, work, people)
-    unread = [work for work in works if work.is_live and _must_see_nextcap(work) and not work.nextcap_fresh]
-    reading.read_nextcap(engine, unread)
-    for work in unread:
-        if work.is_live:
-            plan(engine, work, people)
-    late = [work for work in unread if work.is_live and _wants_crm(work) and not _crm_is_fresh(engine, work)]
-    reading.read_crm(engine, name, late)
-    for work in late:
-        if work.is_live:
-            plan(engine, work, people)
-    _look_before_closing(engine, name, works, people)
-    for work in works:
-        if work.is_live and work.plan:
-            effects.keep_decisions(work)
-
-
-def _look_before_closing(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
-    """A ticket that moved since its timeline was looked at may hold a customer's reply that nobody told of yet."""
-    closing = [work for work in works if work.is_live and work.plan and FINAL.intersection(work.plan.walk)]
-    closing = [work for work in closing if not work.timeline_is_current]
-    for work in closing:
-        work.look |= Look.NEXTCAP_COMMENTS
-    comments.look_at_timelines(engine, name, closing, people)
-    for work in closing:
-        work.note_unseen_reply(comments.has_unseen_customer_reply(work))
-        if work.is_live:
-            plan(engine, work, people)
-    _send_to_crm(engine, name, closing, people)
-
-
-def plan(engine: Engine, work: Work, people: Directories) -> None:
-    """Decide every field by what has been read so far. Where a reading showed nothing new, the plan is what it was."""
-    work.planned_at = engine.now()
-    nextcap, crm = work.values(Side.NEXTCAP), work.values(Side.CRM)
-    basis = (nextcap, crm, work.signals, dict(work.shadows))
-    if work.plan is not None and work.basis == basis:
-        return
-    work.basis = basis
-    made = plan_sync(
-        work.mapping,
-        work.state(),
-        nextcap=nextcap,
-        crm=crm,
-        people=people,
-        now=engine.now(),
-        signals=work.signals,
-    )
-    work.plan = fuses.without_loops(work, made, work.planned_at)
-
-
-def _wants_crm(work: Work) -> bool:
-    return bool(work.plan and work.plan.to_crm) and work.may_write(Side.CRM)
-
-
-def _wants_nextcap(work: Work) -> bool:
-    return _asks_for_nextcap(work) and work.may_write(Side.NEXTCAP)
-
-
-def _must_see_nextcap(work: Work) -> bool:
-    """Whether Next Cap is written to, or was moved by our reply: a later pass would take that for a person's move."""
-    return _wants_nextcap(work) or work.signals.moved_by_our_reply
-
-
-def _asks_for_nextcap(work: Work) -> bool:
-    """Whether the plan writes to Next Cap, be it now or when that direction is open."""
-    return bool(work.plan and (work.plan.to_nextcap or work.plan.walk))
-
-
-def _is_checked(engine: Engine, work: Work) -> bool:
-    """Whether the CRM itself turns the write down if the record is not as it is known, so that it need not be read.
-
-    A value that is replaced whole is read all the same: what is lost of it would not be missed.
-    """
-    can = engine.crms[work.link.connection].capabilities
-    if not can.checks_versions or work.crm_version is None or work.look & Look.CRM or work.link.state != links.ACTIVE:
-        return False
-    assert work.plan is not None  # noqa: S101 - planned by the caller
-    return not any(rule.is_set and rule.name in work.plan.to_crm for rule in work.mapping.rules)
-
-
-def _is_untold(work: Work) -> bool:
-    """Whether our last write moved the record, and nobody told in time to which version."""
-    return work.link.moved_from is not None and work.crm_version is None
-
-
-def _crm_is_fresh(engine: Engine, work: Work) -> bool:
-    """Read in this pass, or read or written within two seconds."""
-    if work.crm_fresh or _is_checked(engine, work):
-        return True
-    read_at: datetime | None = work.changes.get("crm_read_at", work.link.crm_read_at)
-    age = (engine.now() - read_at).total_seconds() if read_at else engine.timing.fresh
-    return 0 <= age < engine.timing.fresh and not work.look & Look.CRM
-
-
 def _read_timelines_of_the_moved(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
     """A ticket that moved with no mapped field differing was moved by something in its timeline, unless by us."""
     moved = [
@@ -354,7 +275,7 @@ def _read_timelines_of_the_moved(engine: Engine, name: str, works: Sequence[Work
     for work in moved:
         work.look |= Look.NEXTCAP_COMMENTS
     comments.look_at_timelines(engine, name, moved, people)
-    _send_to_crm(engine, name, moved, people)
+    send_to_crm(engine, name, moved, people)
 
 
 def _was_moved_by_us(work: Work) -> bool:

@@ -10,11 +10,12 @@ from typing import Any
 
 from connector.domain.decision import STATUS, Decision, LinkState, Outcome, Plan, Shadow, Signals, Values
 from connector.domain.errors import ConnectorError, RetryLater, UnknownOutcome
-from connector.domain.loops import Trail
+from connector.domain.loops import Trail, fingerprint
 from connector.domain.rules import Rule, TicketMapping
 from connector.domain.ticket import MISSING, Record, Requester, Side, Value, normal
 from connector.engine.context import Timing
 from connector.store.effects import Effect
+from connector.store.heard import moment_of
 from connector.store.links import LinkRow, Look, to_json
 
 HEARTBEAT, TAG = "connector_heartbeat", "connector-heartbeat-"
@@ -206,16 +207,36 @@ class Work:
             held={name: pair for name, pair in self.held.items() if name not in self.incomplete},
             quarantined=self.quarantined,
             substitutes=frozenset(self.substitutes),
-            moments={
-                Side.NEXTCAP: self._moments(self.link.ticket.moments, Side.NEXTCAP),
-                Side.CRM: self._moments(self.link.moments, Side.CRM),
-            },
+            moments=self._moments(),
+            shown=self._shown(),
         )
 
-    def _moments(self, stored: Mapping[str, str], side: Side) -> dict[str, datetime]:
-        natives = {STATUS: "status" if side is Side.NEXTCAP else self.mapping.status.crm}
-        natives |= {rule.name: rule.nextcap if side is Side.NEXTCAP else rule.crm for rule in self.mapping.rules}
-        return {name: datetime.fromisoformat(stored[native]) for name, native in natives.items() if native in stored}
+    @property
+    def moments(self) -> Mapping[str, str]:
+        """When each of the ticket's fields was first seen as it is, what this pass has read included."""
+        moments: Mapping[str, str] = self.ticket_changes.get("moments", self.link.ticket.moments)
+        return moments
+
+    def _shown(self) -> dict[Side, datetime]:
+        """As of when each side is known: whatever it shows was changed no later."""
+        known = {Side.NEXTCAP: self.nextcap, Side.CRM: self.crm or self.known_crm()}
+        return {side: record.version for side, record in known.items() if record and record.version}
+
+    def _moments(self) -> dict[Side, dict[str, datetime]]:
+        """When the fields of each side came to be as they are, by rule name, as far as that was told or seen."""
+        crm = self.crm or self.known_crm()
+        seen, heard = self.moments, self.link.moments
+        found: dict[Side, dict[str, datetime]] = {side: {} for side in Side}
+        natives = [(rule.name, rule.nextcap, rule.crm) for rule in self.mapping.rules]
+        for name, ours, theirs in ((STATUS, "status", self.mapping.status.crm), *natives):
+            if ours in seen:
+                found[Side.NEXTCAP][name] = datetime.fromisoformat(seen[ours])
+            if theirs in heard:
+                # What was told of an earlier value says nothing of this one.
+                mark = fingerprint(normal(crm.get(theirs))) if crm and crm.mentions(theirs) else None
+                if at := moment_of(heard[theirs], mark):
+                    found[Side.CRM][name] = datetime.fromisoformat(at)
+        return found
 
     def values(self, side: Side) -> Values:
         """One side's values by rule name, as it was last read: now, or in an earlier pass."""
@@ -356,7 +377,10 @@ def reading_from_json(nextcap_id: str, reading: Mapping[str, Any], version: date
 def moved_moments(
     before: Mapping[str, Any] | None, after: Mapping[str, Any], moments: Mapping[str, str], moment: datetime
 ) -> dict[str, str]:
-    """When each native field was first seen at its present value. `before` and `after` are stored readings."""
+    """When each native field came to its present value. `before` and `after` are stored readings.
+
+    `moment` is the latest at which what differs can have changed: as of when `after` is, rather than when it came.
+    """
     if before is None:
         return dict(moments)
     known, told = before["fields"], moment.isoformat()

@@ -12,13 +12,29 @@ from connector.store import bulk
 from connector.store.links import LinkRow
 from connector.store.tables import links
 
+Told = str | list[str]
+"""When a field changed: the moment, and the mark of the value that it got then, where that was told."""
+
+
+def moment_of(told: Told, mark: str | None = None) -> str:
+    """The moment; empty where it is that of a change to another value than the one with this mark."""
+    at, *marks = [told] if isinstance(told, str) else told
+    return "" if marks and mark is not None and marks != [mark] else at
+
+
+def note_moment(moments: dict[str, Told], field: str, told: Told) -> None:
+    """Note when a field changed, unless a later change of it is known."""
+    if moment_of(told) >= moment_of(moments.get(field, "")):
+        moments[field] = told
+
+
 _set_moments = bulk.Each(
     lambda new: links.update().where(links.c.id == new["the_link"]).values(moments=new["to_moments"]),
     {"the_link": links.c.id.type, "to_moments": links.c.moments.type},
 )
 
 
-def set_moments(connection: sa.Connection, moments: Mapping[int, Mapping[str, str]]) -> None:
+def set_moments(connection: sa.Connection, moments: Mapping[int, Mapping[str, Told]]) -> None:
     """When each CRM field of these links (by id) was last said to have changed."""
     _set_moments(connection, [{"the_link": one, "to_moments": dict(told)} for one, told in moments.items()])
 

@@ -64,7 +64,7 @@ class LinkRow:
     state: str
     shadows: Mapping[str, Shadow]
     substitutes: frozenset[tuple[Value, Value]]
-    moments: Mapping[str, str]
+    moments: Mapping[str, str | list[str]]
     crm: Mapping[str, Value]
     crm_read_at: datetime | None
     crm_version: datetime | None

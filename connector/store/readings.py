@@ -59,3 +59,11 @@ def rows_of(found: Sequence[Reading]) -> list[Mapping[str, Any]]:
 def store(connection: sa.Connection, found: Sequence[Reading], now: datetime) -> None:
     """Keep whole readings that deliveries or a list carried; what is not newer than what is kept changes nothing."""
     keep_each(connection, rows_of(found), now=now)
+
+
+def after(connection: sa.Connection, ticket_id: int, known: datetime | None) -> dict[str, Any] | None:
+    """What was stored of a ticket (by row id) since its reading of that version, by column; None if nothing was."""
+    is_later = tickets.c.version.is_not(None) if known is None else tickets.c.version > known
+    columns = (tickets.c[name] for name in (*READING, "read_at"))
+    row = connection.execute(sa.select(*columns).where(tickets.c.id == ticket_id, is_later)).mappings().one_or_none()
+    return None if row is None or row["reading"] is None else dict(row)

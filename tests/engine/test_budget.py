@@ -198,3 +198,23 @@ def test_lanes_keep_their_tenth_across_processes(office: Office) -> None:
     windows = 150 * 0.4 / 10
     assert made[Lane.RECONCILE] >= 0.85 * 10 * windows
     assert made[Lane.CHANGES] >= 0.7 * 100 * windows
+
+
+def test_a_configured_limit_that_was_changed_holds_until_the_vendor_tells_its_own(office: Office) -> None:
+    """What was counted under the old one still counts."""
+    office.budgets[0].take("default", Lane.CHANGES)
+    more = SqlBudget(office.databases[1], "acme", {"default": Limit(300, 10.0)}, now=lambda: office.now)
+    more.take("default", Lane.CHANGES)
+    with office.databases[0].read() as connection:
+        (configured,) = (one.usage for one in buckets(connection, office.now) if one.name == "default")
+    more.learn("default", Rate(limit=50, remaining=40))
+    more.take("default", Lane.REPLIES)
+
+    with office.databases[0].read() as connection:
+        (told,) = (one.usage for one in buckets(connection, office.now) if one.name == "default")
+
+    assert configured is not None
+    assert told is not None
+    assert (configured.limit, configured.is_told) == (300, False)
+    assert configured.used > 8
+    assert (told.limit, told.is_told) == (50, True)

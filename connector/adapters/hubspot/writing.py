@@ -81,7 +81,7 @@ class Writing(Upserts):
         """What became of each input, by key."""
         return self._api.batch_write(UPSERT, inputs, by(OUR_ID)) if creates else self._api.batch_write(UPDATE, inputs)
 
-    def is_conflict(self, change: Change, error: Refused) -> bool:  # noqa: ARG002 - HubSpot says so itself
+    def is_conflict(self, error: Refused) -> bool:
         """Whether somebody was faster."""
         return error.status == CONFLICT
 

@@ -133,7 +133,7 @@ class NextCap:
                 ticket_id = str(pick(raw, "id"))
                 if ticket_id in wanted and is_whole(raw):
                     found[ticket_id] = self._record(raw, whole=True)
-            if number == PAGES_TO_READ or len(wanted) - len(found) < FEW:
+            if number == PAGES_TO_READ or not found or len(wanted) - len(found) < FEW:
                 return found
         return found
 

@@ -96,7 +96,8 @@ class Records:
         rows = self._api.rows(format_soql(FATE, id=record_id), deleted=True) if is_id(record_id) else []
         if not rows:
             return Gone(f"salesforce has no case {record_id}, or hides it from our user")
-        if survivor := long_id(rows[0].get("MasterRecordId")):
+        if rows[0].get("MasterRecordId"):
+            survivor = long_id(rows[0]["MasterRecordId"])
             return Gone(f"salesforce case {record_id} was merged into {survivor}", code="merged", survivor=survivor)
         if rows[0].get("IsDeleted"):
             return Gone(f"salesforce case {record_id} is in the recycle bin", code="archived")

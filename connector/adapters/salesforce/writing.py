@@ -64,10 +64,9 @@ class Writing(Upserts):
         """What became of each input, by key."""
         return self._api.write("PATCH", UPSERT if creates else COLLECTION, inputs)
 
-    def is_conflict(self, change: Change, error: Refused) -> bool:
-        """Whether another has made a case with our id, or the contact that we chose is gone."""
-        contact_is_gone = error.field == CONTACT and CONTACT not in change.values
-        return contact_is_gone or (error.code, error.field) == ("duplicate_value", OUR_ID)
+    def is_conflict(self, error: Refused) -> bool:
+        """Whether another has made a case with our id, or the contact is gone."""
+        return error.field == CONTACT or (error.code, error.field) == ("duplicate_value", OUR_ID)
 
     def shown(self, change: Change, told: Json) -> Written:
         """The case with what was written."""
