@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 from math import isfinite
 from typing import TypeAlias
 
@@ -20,8 +20,8 @@ Value: TypeAlias = Scalar | tuple[str, ...]
 """A native value in normal form: empty text and empty sets are None, sets are sorted tuples of text."""
 
 
-class Missing(StrEnum):
-    """The reading said nothing of this field (which is not the same as an empty one)."""
+class Missing(Enum):
+    """The reading said nothing of this field, which is not the same as an empty one. No text: a value may be any."""
 
     VALUE = "missing"
 

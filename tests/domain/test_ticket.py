@@ -87,3 +87,10 @@ def test_each_side_has_another() -> None:
 def test_a_form_of_what_was_written_is_told_from_another_value(shown: Value, written: Value, is_it: bool) -> None:
     """Mark-up, white space, case, order and a cut are the system's way to write; all else is another value."""
     assert is_form_of(shown, written) is is_it
+
+
+def test_no_value_is_taken_for_one_that_was_not_mentioned() -> None:
+    record = Record("1", {"subject": "missing"})
+
+    assert record.get("subject") != MISSING
+    assert not isinstance(record.get("elsewhere"), str)
