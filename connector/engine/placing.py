@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from connector.domain.errors import NotSupported, Refused
 from connector.domain.rules import TicketMapping
@@ -57,7 +58,9 @@ def _place_comments(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> N
                 _later(engine, connection, name, row, "belongs to no ticket that is carried")
 
 
+@retry(retry=retry_if_exception_type(sa.exc.IntegrityError), stop=stop_after_attempt(3), reraise=True)
 def _place_records(engine: Engine, name: str, rows: Sequence[sa.Row[Any]]) -> None:
+    """Begins anew where a link took one of the records in the meantime."""
     with engine.db.write() as connection:
         known = _mark_known(engine, connection, name, rows)
         deliveries.placed(connection, [row for row in rows if row.id in known])

@@ -428,3 +428,23 @@ def test_who_places_records_and_who_hears_of_them_do_not_wait_for_each_other(wor
 
     assert troubles == []
     assert [row.subject for row in world.rows(tables.unplaced)] == ["1", "2"]
+
+
+@pytest.mark.parametrize("db_url", ["postgresql"], indirect=True)
+def test_a_record_that_is_placed_while_another_link_takes_it_stays_with_that(world: World) -> None:
+    """A link that follows a merge may come first: then the record is looked up again, and is known."""
+    record = world.hubspot.create_ticket("Found")
+    world.deliver()
+    placing_it = threading.Thread(target=placing.place, args=(world.engine, HUBSPOT))
+
+    with world.engine.db.write() as connection:
+        row = tables.tickets.insert().values(number="").returning(tables.tickets.c.id)
+        holder = {"ticket_id": connection.execute(row).scalar_one(), "connection": HUBSPOT, "record_id": record}
+        connection.execute(tables.links.insert().values(**holder))
+        placing_it.start()
+        placing_it.join(1.0)
+    placing_it.join(10)
+
+    assert [row.record_id for row in world.rows(tables.links)] == [record]
+    assert len(world.rows(tables.tickets)) == 1
+    assert world.rows(tables.unplaced) == []
