@@ -14,7 +14,6 @@ from .zendesk_settings import Settings
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 GRANTS = ("client_credentials", "refresh_token")
-RESOURCES = ("tickets", "users", "webhooks")
 
 
 @dataclass(frozen=True, slots=True)

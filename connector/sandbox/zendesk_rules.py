@@ -30,8 +30,6 @@ EVENT_OF = {
 }
 STATUSES = (*CATEGORIES, "closed")
 LONGEST_COMMENT = 65_535
-MOST_METADATA = 1024
-WORKED = ("open", "pending", "hold", "solved")
 
 
 def seconds(moment: datetime) -> str:
