@@ -6,7 +6,7 @@ do. Where no endpoint is configured, nothing here runs a statement.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,13 +41,11 @@ def moved(engine: Engine, connection: sa.Connection, moves: Iterable[Move], now:
     if engine.announcer:
         since = engine.announcer.since(connection, now)
         told = [notice for move in moves for notice in _of_move(move, since)]
-        engine.announcer.tell(connection, told, now)
+        _tell(engine, connection, told, now)
 
 
 def _of_move(move: Move, since: datetime) -> list[Notice]:
     fields = move.after["fields"]
-    if _is_heartbeat(fields):
-        return []
     ticket = _view(move.nextcap_id, move.after, move.version)
     if move.before is None:
         is_new = _moment(fields.get("created_at"), since) >= since
@@ -87,8 +85,7 @@ def comments(
         fresh = {entry: one for entry, one in fresh.items() if entry not in before}
     since = max(engine.announcer.since(connection, now), now - NEWS)
     told = sorted((one for one in fresh.values() if one[0].created_at >= since), key=lambda one: one[0].created_at)
-    notices = [_of_comment(work, source, *one) for one in told]
-    engine.announcer.tell(connection, [one for one in notices if not _is_heartbeat(one.ticket.fields)], now)
+    _tell(engine, connection, [_of_comment(work, source, *one) for one in told], now)
 
 
 def _of_comment(work: Work, source: Side, comment: Comment, kind: CommentKind, text: str) -> Notice:
@@ -121,13 +118,13 @@ def linked(engine: Engine, connection: sa.Connection, work: Work, now: datetime,
     if engine.announcer:
         record_id = made.get("record_id", work.record_id)
         ticket = replace(ticket_of(work), id=made.get("nextcap_id", work.nextcap_id))
-        _tell_of_link(engine, connection, EventType.LINKED, work.link, ticket, now, record_id=record_id)
+        _tell(engine, connection, [_of_link(EventType.LINKED, work.link, ticket, record_id)], now)
 
 
 def relinked(engine: Engine, connection: sa.Connection, link: LinkRow, record_id: str, now: datetime) -> None:
     """A person joined a ticket to this record."""
     if engine.announcer:
-        _tell_of_link(engine, connection, EventType.LINKED, link, _ticket_of_link(link), now, record_id=record_id)
+        _tell(engine, connection, [_of_link(EventType.LINKED, link, _ticket_of_link(link), record_id)], now)
 
 
 def finished(engine: Engine, connection: sa.Connection, works: Sequence[Work], now: datetime) -> None:
@@ -141,16 +138,20 @@ def finished(engine: Engine, connection: sa.Connection, works: Sequence[Work], n
     learnt = [work for work in works if "reading" in work.ticket_changes]
     present = outbox.readings(connection, [work.link.ticket.id for work in learnt]) if learnt else {}
     moved(engine, connection, [one for work in learnt if (one := _learnt(work, present))], now)
-    for work in works:
-        for parking in work.parked:
-            told = {"field": parking.field, "code": parking.code, "reason": parking.reason}
-            _tell_of_parked(engine, connection, EventType.PARKED, work.link, ticket_of(work), told, now)
-        for field in sorted(work.unparked):
-            told = {"field": field}
-            _tell_of_parked(engine, connection, EventType.UNPARKED, work.link, ticket_of(work), told, now)
-        kind = _fate(work)
-        if kind is not None:
-            _tell_of_link(engine, connection, kind, work.link, ticket_of(work), now, record_id=work.record_id)
+    _tell(engine, connection, [notice for work in works for notice in _ended(work)], now)
+
+
+def _ended(work: Work) -> Iterator[Notice]:
+    """What there is to tell of a pass beside what it learnt of its ticket."""
+    ticket = ticket_of(work)
+    for parking in work.parked:
+        told = {"field": parking.field, "code": parking.code, "reason": parking.reason}
+        yield _of_parked(EventType.PARKED, work.link, ticket, told)
+    for field in sorted(work.unparked):
+        yield _of_parked(EventType.UNPARKED, work.link, ticket, {"field": field})
+    kind = _fate(work)
+    if kind is not None:
+        yield _of_link(kind, work.link, ticket, work.record_id)
 
 
 def _learnt(work: Work, present: Mapping[int, sa.Row[Any]]) -> Move | None:
@@ -176,7 +177,7 @@ def settled(engine: Engine, connection: sa.Connection, item: sa.Row[Any], now: d
     link = links.get(connection, item.link_id)
     if link is not None:
         told = {"field": item.field, "code": item.code}
-        _tell_of_parked(engine, connection, EventType.UNPARKED, link, _ticket_of_link(link), told, now)
+        _tell(engine, connection, [_of_parked(EventType.UNPARKED, link, _ticket_of_link(link), told)], now)
 
 
 def ticket_of(work: Work) -> TicketView:
@@ -196,43 +197,23 @@ def _view(nextcap_id: str | None, reading: Mapping[str, Any] | None, version: da
     return TicketView(nextcap_id, told.get("number", ""), told["fields"], requester, version)
 
 
-def _tell_of_link(
-    engine: Engine,
-    connection: sa.Connection,
-    kind: EventType,
-    link: LinkRow,
-    ticket: TicketView,
-    now: datetime,
-    *,
-    record_id: str | None,
-) -> None:
+def _of_link(kind: EventType, link: LinkRow, ticket: TicketView, record_id: str | None) -> Notice:
     told = {"link": {"connection": link.connection, "record_id": record_id}}
-    notice = Notice(kind, ticket, told, connection=link.connection, record_id=record_id or "")
-    engine.announcer.tell(connection, [] if _is_heartbeat(ticket.fields) else [notice], now)
+    return Notice(kind, ticket, told, connection=link.connection, record_id=record_id or "")
 
 
-def _tell_of_parked(
-    engine: Engine,
-    connection: sa.Connection,
-    kind: EventType,
-    link: LinkRow,
-    ticket: TicketView,
-    told: Mapping[str, str],
-    now: datetime,
-) -> None:
+def _of_parked(kind: EventType, link: LinkRow, ticket: TicketView, told: Mapping[str, str]) -> Notice:
     """Why is told only where words are: it may quote somebody."""
     facts = {"connection": link.connection, "record_id": link.record_id, "field": told["field"] or None}
     facts |= {"code": told["code"]} if "code" in told else {}
     words = {"reason": told["reason"]} if "reason" in told else {}
-    notice = Notice(
-        kind,
-        ticket,
-        {"parked": facts},
-        {"parked": words},
-        connection=link.connection,
-        record_id=link.record_id or f"link-{link.id}",
-    )
-    engine.announcer.tell(connection, [] if _is_heartbeat(ticket.fields) else [notice], now)
+    record_id = link.record_id or f"link-{link.id}"
+    return Notice(kind, ticket, {"parked": facts}, {"parked": words}, connection=link.connection, record_id=record_id)
+
+
+def _tell(engine: Engine, connection: sa.Connection, notices: Sequence[Notice], now: datetime) -> None:
+    """Nobody is told of our own heartbeat."""
+    engine.announcer.tell(connection, [one for one in notices if not _is_heartbeat(one.ticket.fields)], now)
 
 
 def _is_heartbeat(fields: Mapping[str, Any]) -> bool:
