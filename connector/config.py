@@ -192,7 +192,7 @@ def load(path: Path | None = None) -> Settings:
     path = path or config_path()
     written: dict[str, Any] = {}
     if path.exists():
-        written = _substituted(_toml(path), path)
+        written = _substituted(_toml(path))
     elif os.environ.get("CONNECTOR_CONFIG"):
         raise ConfigError(f"{path} does not exist; CONNECTOR_CONFIG names it. `connector init` writes one")
     _refuse_unknown_variables()
@@ -212,12 +212,12 @@ def _toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not valid TOML: {problem}") from problem
 
 
-def _substituted(value: Any, path: Path) -> Any:
+def _substituted(value: Any) -> Any:
     """`${NAME}` from the environment; a name that is not set becomes nothing, and a key that needs it says so."""
     if isinstance(value, dict):
-        return {key: _substituted(one, path) for key, one in value.items()}
+        return {key: _substituted(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_substituted(one, path) for one in value]
+        return [_substituted(one) for one in value]
     if isinstance(value, str):
         return VARIABLE.sub(lambda match: os.environ.get(match[1], ""), value)
     return value
