@@ -118,15 +118,8 @@ def take(engine: Engine, source: str, arrivals: Sequence[Arrival]) -> list[Recei
     """
     now = engine.now()
     with engine.db.write() as connection:
-        kept = deliveries.store(connection, source, [(one.key, one.body) for one in arrivals], now)
-        for one, (delivery_id, is_first) in zip(arrivals, kept, strict=True):
-            if one.problem is not None and is_first:
-                _park_unreadable(connection, source, one.problem, delivery_id, now)
-        held = [(row_id, event) for one, (row_id, _) in zip(arrivals, kept, strict=True) for event in one.events]
-        if source == NEXTCAP:
-            rung = _from_nextcap(engine, connection, held, now)
-        else:
-            rung = _from_crm(engine, connection, source, held, now)
+        _park_unreadable(connection, source, [one for one in arrivals if one.problem], now)
+        rung = _take(engine, connection, source, [one for one in arrivals if not one.problem], now)
         at(Point.TAKING, source)
     at(Point.TAKEN, source)
     if rung:
@@ -134,15 +127,31 @@ def take(engine: Engine, source: str, arrivals: Sequence[Arrival]) -> list[Recei
     return [Receipt(len(one.events), tuple(rung), one.problem.code if one.problem else "") for one in arrivals]
 
 
-def _park_unreadable(
-    connection: sa.Connection, source: str, problem: BadDelivery, delivery_id: int, now: datetime
-) -> None:
+def _park_unreadable(connection: sa.Connection, source: str, arrivals: Sequence[Arrival], now: datetime) -> None:
     """Signed but unreadable: kept and left to a person, and answered as received."""
-    parked.park(connection, name=source, code=problem.code, reason=str(problem), delivery_id=delivery_id, now=now)
+    stored = deliveries.store(connection, source, [(one.key, one.body) for one in arrivals], now)
+    for one, (row_id, is_first) in zip(arrivals, stored, strict=True):
+        if one.problem is not None and is_first:
+            code, reason = one.problem.code, str(one.problem)
+            parked.park(connection, name=source, code=code, reason=reason, delivery_id=row_id, now=now)
 
 
-Held = Sequence[tuple[int, Event]]
-"""The events of stored deliveries, each with the row id of its own."""
+def _take(
+    engine: Engine, connection: sa.Connection, source: str, arrivals: Sequence[Arrival], now: datetime
+) -> list[str]:
+    """Store what these deliveries, which could be read, bring; the connections that must be told."""
+    if not arrivals:
+        return []
+    kept = deliveries.rows_to_keep(source, [(one.key, one.body) for one in arrivals], now)
+    held = [(one.key, event) for one in arrivals for event in one.events]
+    if source == NEXTCAP:
+        return _from_nextcap(engine, connection, kept, held, now)
+    deliveries.keep_each(connection, kept)
+    return _from_crm(engine, connection, source, held, now)
+
+
+Held = Sequence[tuple[str, Event]]
+"""Events, each with the key of its delivery."""
 
 Outcomes = list[tuple[int | None, str]]
 """For each event: the ticket row that it is about, if any, and what it did or why it did nothing."""
@@ -150,9 +159,9 @@ Outcomes = list[tuple[int | None, str]]
 
 def _rows(source: str, held: Held, outcomes: Outcomes, now: datetime) -> list[dict[str, Any]]:
     return [
-        {"delivery_id": row_id, "connection": source, "name": event.name, "subject": event.subject, "at": now}
+        {"key": key, "connection": source, "name": event.name, "subject": event.subject, "at": now}
         | {"ticket_id": ticket_id, "outcome": outcome}
-        for (row_id, event), (ticket_id, outcome) in zip(held, outcomes, strict=True)
+        for (key, event), (ticket_id, outcome) in zip(held, outcomes, strict=True)
     ]
 
 
@@ -191,8 +200,10 @@ class _Known:
             self.look = look if self.look is None else self.look | look
 
 
-def _from_nextcap(engine: Engine, connection: sa.Connection, held: Held, now: datetime) -> list[str]:
-    """Store what these events bring; the connections that have work by it and must be told."""
+def _from_nextcap(
+    engine: Engine, connection: sa.Connection, kept: Sequence[Mapping[str, Any]], held: Held, now: datetime
+) -> list[str]:
+    """Store Next Cap's deliveries (`kept`) and what their events bring."""
     known = _known_tickets(engine, connection, {event.ticket_id for _, event in held if event.ticket_id})
     needs = list(engine.mappings.lately(connection).values()) if known else []
     outcomes: Outcomes = []
@@ -207,6 +218,7 @@ def _from_nextcap(engine: Engine, connection: sa.Connection, held: Held, now: da
     announcing.moved(engine, connection, (move for id_, one in known.items() for move in one.told(id_)), now)
     return taking.leave(
         connection,
+        kept=kept,
         found=[one.new for one in known.values() if one.new is not None],
         events=_rows(NEXTCAP, held, outcomes, now),
         looks={one.row_id: one.look for one in known.values() if one.look is not None},
@@ -268,7 +280,7 @@ def _says_the_same(record: Record, ticket: _Known) -> bool:
 
 
 def _from_crm(engine: Engine, connection: sa.Connection, name: str, held: Held, now: datetime) -> list[str]:
-    """Store what these events bring; the connection, where it has work by it and must be told."""
+    """Store what the events of a CRM's deliveries bring; these are kept already."""
     events = [event for _, event in held]
     subjects = {event.ticket_id or event.subject for event in events}
     known = links.by_record(connection, name, subjects, lock=True)

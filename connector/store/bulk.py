@@ -33,15 +33,26 @@ Change = sa.Update | Insert | sa.sql.dml.ReturningUpdate[Any] | sa.sql.dml.Retur
 class New(dict[str, sa.ColumnElement[Any]]):
     """A row's new values by name, as columns that a statement can use."""
 
-    def __init__(self, values: Mapping[str, sa.ColumnElement[Any]], insert: Callable[[sa.Table], Insert]) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, sa.ColumnElement[Any]],
+        insert: Callable[[sa.Table], Insert],
+        filled: Mapping[str, sa.CTE] | None = None,
+    ) -> None:
         super().__init__(values)
         self._insert = insert
+        self._filled = filled or {}
 
-    def into(self, table: sa.Table) -> Insert:
+    def into(self, table: sa.Table, **more: sa.ColumnElement[Any]) -> Insert:
         """Their insertion into this table's columns of the same names; add what is to happen at a conflict."""
+        values = {name: value for name, value in self.items() if name in table.c} | more
         # Without a condition SQLite would take ON CONFLICT for a part of a join.
-        chosen = sa.select(*self.values()).where(sa.true())
-        return self._insert(table).from_select(list(self), chosen, include_defaults=False)
+        chosen = sa.select(*values.values()).where(sa.true())
+        return self._insert(table).from_select(list(values), chosen, include_defaults=False)
+
+    def rows_of(self, table: sa.Table) -> sa.FromClause:
+        """The table; where an earlier part of the same statement changes it, the rows that it returns instead."""
+        return self._filled.get(str(table), table)
 
 
 class Each:
@@ -58,13 +69,16 @@ class Each:
         self._one = _as_text(build(New(given, sqlite.insert)), SQLITE)
         self._all = _as_text(self.many("all_rows"), POSTGRESQL)
 
-    def many(self, rows: str) -> Change:
-        """The statement for PostgreSQL; `rows` names the parameter with the rows as JSON."""
+    def many(self, rows: str, filled: Mapping[str, sa.CTE] | None = None) -> Change:
+        """The statement for PostgreSQL; `rows` names the parameter with the rows as JSON.
+
+        `filled` are the earlier parts of the same statement, by the table that they change.
+        """
         columns = [sa.column(name, _sent_as(kind)) for name, kind in self._types.items()]
         sent = sa.func.jsonb_to_recordset(sa.cast(sa.bindparam(rows, type_=sa.Text), postgresql.JSONB))
         new = sent.table_valued(*columns).render_derived(with_types=True)
         taken = {name: _received(new.c[name], kind) for name, kind in self._types.items()}
-        return self._build(New(taken, postgresql.insert))
+        return self._build(New(taken, postgresql.insert, filled))
 
     def __call__(
         self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]], **same: Any
@@ -78,15 +92,20 @@ class Each:
 
 
 class Chain:
-    """Several changes that do not build on each other, and one that takes what the last of them returned.
+    """Several changes, and one that takes what the last of them returned.
 
-    By one statement on PostgreSQL, one after the other on SQLite. Call it with the rows of each, by its name. It
-    returns the rows of the final one, which `then` makes of the values that the last of the others returned.
+    By one statement on PostgreSQL, where none sees in a table what another has changed; what an earlier one returned,
+    it finds by `New.rows_of`. One after the other on SQLite. Call it with the rows of each, by its name. It returns
+    the rows of the final one, which `then` makes of the values that the last of the others returned.
     """
 
     def __init__(self, then: Callable[[Any], sa.sql.dml.ReturningUpdate[Any]], **parts: Each) -> None:
         self._parts = parts
-        *others, last = [part.many(name).cte(f"{name}_part") for name, part in parts.items()]
+        filled: dict[str, sa.CTE] = {}
+        for name, part in parts.items():
+            change = part.many(name, filled)
+            filled[str(change.table)] = change.cte(f"{name}_part")
+        *others, last = filled.values()
         self._all = _as_text(then(sa.select(*last.c)).add_cte(*others), POSTGRESQL)
         self._then = then(sa.bindparam("returned", expanding=True))
 

@@ -17,24 +17,29 @@ def _keeping(new: bulk.New) -> sa.sql.dml.ReturningInsert[Any]:
     insert = new.into(deliveries)
     seen = deliveries.c.seen + insert.excluded.seen
     keep = insert.on_conflict_do_update(index_elements=["connection", "key"], set_={"seen": seen})
-    return keep.returning(deliveries.c.id, deliveries.c.key, deliveries.c.seen)
+    return keep.returning(*(deliveries.c[name] for name in ("id", "connection", "key", "seen")))
 
 
 DELIVERY = ("connection", "key", "body", "received_at", "seen")
-_keep = bulk.Each(_keeping, {name: deliveries.c[name].type for name in DELIVERY})
+keep_each = bulk.Each(_keeping, {name: deliveries.c[name].type for name in DELIVERY})
+
+
+def rows_to_keep(name: str, arrived: Sequence[tuple[str, bytes]], now: datetime) -> list[Mapping[str, Any]]:
+    """One source's deliveries (key, body) as `keep_each` takes them: one row a key, however often it came."""
+    times = Counter(key for key, _ in arrived)
+    return [
+        {"connection": name, "key": key, "body": body, "received_at": now, "seen": times[key]}
+        for key, body in sorted(dict(reversed(arrived)).items())
+    ]
 
 
 def store(
     connection: sa.Connection, name: str, arrived: Sequence[tuple[str, bytes]], now: datetime
 ) -> list[tuple[int, bool]]:
     """Keep one source's deliveries (key, body); for each its row id, and whether it is the first of its key."""
-    times = Counter(key for key, _ in arrived)
-    rows = [
-        {"connection": name, "key": key, "body": body, "received_at": now, "seen": times[key]}
-        for key, body in dict(reversed(arrived)).items()
-    ]
-    found = {row.key: row for row in _keep(connection, rows)}
-    fresh = {key for key, row in found.items() if row.seen == times[key]}
+    rows = rows_to_keep(name, arrived, now)
+    found = {row.key: row for row in keep_each(connection, rows)}
+    fresh = {row["key"] for row in rows if found[row["key"]].seen == row["seen"]}
     kept: list[tuple[int, bool]] = []
     for key, _ in arrived:
         kept.append((int(found[key].id), key in fresh))
@@ -42,12 +47,18 @@ def store(
     return kept
 
 
-EVENT = ("delivery_id", "connection", "name", "subject", "at", "ticket_id", "outcome")
-add_each_event = bulk.Each(lambda new: new.into(events), {name: events.c[name].type for name in EVENT})
+def _telling(new: bulk.New) -> bulk.Insert:
+    kept = new.rows_of(deliveries)
+    delivery = sa.select(kept.c.id).where(kept.c.connection == new["connection"], kept.c.key == new["key"])
+    return new.into(events, delivery_id=delivery.scalar_subquery())
+
+
+EVENT = ("connection", "name", "subject", "at", "ticket_id", "outcome")
+add_each_event = bulk.Each(_telling, {"key": deliveries.c.key.type, **{name: events.c[name].type for name in EVENT}})
 
 
 def add_events(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """One row an event, with what became of it at the door."""
+    """One row an event, with what became of it at the door. `key` is that of its delivery, which is kept already."""
     add_each_event(connection, rows)
 
 

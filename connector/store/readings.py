@@ -13,7 +13,11 @@ from connector.store import bulk
 from connector.store.among import among_given
 from connector.store.tables import Utc, tickets
 
-_tickets_of_ids = sa.select(tickets).where(among_given(tickets.c.nextcap_id, "nextcap_ids"))
+_HELD = ("owner", "lease_until", "fence", "compared_at", "owed_at")
+"""Who works on a ticket and whose turn it is: of no use to those who ask for its reading, which are many."""
+
+_said = [column for column in tickets.c if column.name not in _HELD]
+_tickets_of_ids = sa.select(*_said).where(among_given(tickets.c.nextcap_id, "nextcap_ids"))
 _locked_tickets_of_ids = _tickets_of_ids.order_by(tickets.c.id).with_for_update()
 
 

@@ -1,4 +1,4 @@
-"""What Next Cap's deliveries leave behind: their events, newer readings, marks and bells, by one statement."""
+"""What Next Cap's deliveries leave behind: themselves, events, newer readings, marks and bells, by one statement."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from connector.store.readings import Reading
 
 _leave = bulk.Chain(
     connections.ringing,
-    readings=readings.keep_each,
+    deliveries=deliveries.keep_each,
     events=deliveries.add_each_event,
+    readings=readings.keep_each,
     marks=links.mark_each_ticket,
 )
 
@@ -23,14 +24,21 @@ _leave = bulk.Chain(
 def leave(
     connection: sa.Connection,
     *,
+    kept: Sequence[Mapping[str, Any]],
     found: Sequence[Reading],
     events: Sequence[Mapping[str, Any]],
     looks: Mapping[int, Look],
     now: datetime,
 ) -> list[str]:
-    """Keep these readings and events, mark these tickets (by row id), and ring for the connections concerned.
+    """Keep these deliveries, events and readings, mark these tickets (by row id), and ring for whom it concerns.
 
-    Returns those of them for which no bell was outstanding.
+    Deliveries and events are rows as `store/deliveries.py` takes them. Returns the connections for which no bell was
+    outstanding.
     """
-    rows = {"readings": readings.rows_of(found), "events": events, "marks": links.rows_to_mark(looks)}
+    rows = {
+        "deliveries": kept,
+        "events": events,
+        "readings": readings.rows_of(found),
+        "marks": links.rows_to_mark(looks),
+    }
     return sorted(row.name for row in _leave(connection, rows, **connections.ring_times(now)))

@@ -104,10 +104,11 @@ def test_a_record_that_is_not_carried_says_so(connector: Connector, ready: Insta
     with ready.runtime() as runtime, runtime.db.write() as connection:
         from connector.store import deliveries
 
+        deliveries.store(connection, "hubspot", [("told", b"{}")], utc_now())
         deliveries.add_events(
             connection,
             [
-                {"delivery_id": 1, "connection": "hubspot", "name": "ticket.creation", "subject": "77", "at": utc_now()}
+                {"key": "told", "connection": "hubspot", "name": "ticket.creation", "subject": "77", "at": utc_now()}
                 | {"ticket_id": None, "outcome": "names a record that no link knows: it will be placed"}
             ],
         )

@@ -106,9 +106,9 @@ OLD = (tables.deliveries, tables.events, tables.journal)
 def _fill(connection: sa.Connection, count: int, at: Any, *, prefix: str) -> None:
     """So many deliveries with an event each, and as many lines, of that time."""
     keys = [f"{prefix}-{number}" for number in range(count)]
-    rows = deliveries.store(connection, HUBSPOT, [(key, b"body") for key in keys], at)
+    deliveries.store(connection, HUBSPOT, [(key, b"body") for key in keys], at)
     told = {"connection": HUBSPOT, "name": "n", "subject": "s", "at": at, "ticket_id": None, "outcome": "nothing"}
-    deliveries.add_events(connection, [{**told, "delivery_id": row_id} for row_id, _ in rows])
+    deliveries.add_events(connection, [{**told, "key": key} for key in keys])
     line = {"link_id": None, "connection": HUBSPOT, "at": at, "last_at": at, "count": 1, "code": "c", "details": {}}
     connection.execute(tables.journal.insert(), [{**line, "text": key, "digest": key} for key in keys])
 
