@@ -91,13 +91,17 @@ class Api(calls.Api):
 def lookup(raw: Raw, *names: str) -> tuple[bool, Any]:
     """Whether one of these fields is named, in either casing, and its first value that is not null."""
     is_named = False
-    for name in names:
-        for key in (name, camel(name)):
-            if key in raw:
-                is_named = True
-                if raw[key] is not None:
-                    return True, raw[key]
+    for key in _spellings(names):
+        if key in raw:
+            is_named = True
+            if raw[key] is not None:
+                return True, raw[key]
     return is_named, None
+
+
+@cache
+def _spellings(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(key for name in names for key in (name, camel(name))))
 
 
 def pick(raw: Raw, *names: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -53,7 +53,8 @@ def record_of(raw: Raw, *, whole: bool, web_url: str = "") -> Record:
             is_named, value = _nested_id(raw, NESTED[name])
         if is_named or whole:
             fields[name] = _value(value)
-    parts = {part: _requester_part(raw, part) for part in REQUESTER}
+    owners = [owner for name in REQUESTERS if (owner := inner(raw, name))]
+    parts = {part: _requester_part(raw, part, owners) for part in REQUESTER}
     requester = people.requester_of(parts["email"][1], parts["name"][1], parts["phone"][1])
     fields |= _department_name(raw, fields) | _objects(raw, whole=whole)
     fields |= {f"requester.{part}": getattr(requester, part) for part, told in parts.items() if whole or told[0]}
@@ -72,11 +73,12 @@ def is_whole(raw: Raw) -> bool:
     return all(lookup(raw, name)[0] for name in WHOLE)
 
 
-def _requester_part(raw: Raw, part: str) -> tuple[bool, Any]:
+def _requester_part(raw: Raw, part: str, owners: Sequence[Raw]) -> tuple[bool, Any]:
+    """Whether it is told, and what: by the ticket itself, by one of the objects inside it, or by a bare name."""
     is_named, value = lookup(raw, *REQUESTER[part])
-    for owner in REQUESTERS:
+    for owner in owners:
         if value is None:
-            also, value = lookup(inner(raw, owner), part)
+            also, value = lookup(owner, part)
             is_named |= also
     if value is None and part != "name":
         also, value = lookup(raw, part)
