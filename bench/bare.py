@@ -18,8 +18,6 @@ local = threading.local()
 def create_app() -> Flask:
     """What gunicorn calls."""
     app = Flask("bare", static_folder=None)
-    with psycopg.connect(URL, autocommit=True) as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS inbox (id bigserial PRIMARY KEY, body bytea, at timestamptz)")
 
     @app.post("/webhooks/nextcap")
     def receive() -> Response:

@@ -12,7 +12,10 @@ import psycopg
 from bench.servers import Processes, free_port, is_up, wait_for
 from bench.stage import PLENTY, SECRET, Stage
 
-GUNICORN = "gunicorn '{app}' -k gthread --threads 16 --bind 127.0.0.1:{port} --no-control-socket --keep-alive 30"
+GUNICORN = (
+    "gunicorn '{app}' -k gthread --workers 2 --threads 16 --bind 127.0.0.1:{port} --no-control-socket --keep-alive 30"
+)
+"""Two processes, since there are two cores: what WEB_CONCURRENCY asks for on a platform."""
 CELERY = "celery -A {app} worker -P prefork -c {workers} -Q {queue} --without-mingle --without-gossip -l WARNING"
 WORKERS = 4
 
@@ -64,6 +67,18 @@ def rest(contender: Contender, *, within: float = 600.0) -> float:
 
 
 @contextmanager
+def bare(folder: Path, *, database: str) -> Iterator[Contender]:
+    """The bare route and its table."""
+    port, url = free_port(), database.replace("+psycopg", "")
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE inbox (id bigserial PRIMARY KEY, body bytea, at timestamptz)")
+    with Processes(folder, {"BENCH_SECRET": SECRET, "BENCH_DATABASE": url}) as processes:
+        processes.start("web", GUNICORN.format(app="bench.bare:create_app()", port=port))
+        wait_for(lambda: is_up(port), what="the bare route")
+        yield Contender(port, processes, database)
+
+
+@contextmanager
 def naive(stage: Stage, folder: Path, *, database: str, queue: str) -> Iterator[Contender]:
     """The naive connector, knowing the records that the stage's tickets have."""
     folder.mkdir()
@@ -79,6 +94,7 @@ def naive(stage: Stage, folder: Path, *, database: str, queue: str) -> Iterator[
         processes.start("web", GUNICORN.format(app="bench.naive:create_app()", port=port))
         wait_for(lambda: is_up(port), what="the naive web process")
         with psycopg.connect(database.replace("+psycopg", "")) as connection:
+            connection.execute("CREATE TABLE links (ticket text PRIMARY KEY, record text)")
             pairs = [(one["properties"]["nextcap_ticket_id"], one["id"]) for one in stage.records()]
             connection.cursor().executemany("INSERT INTO links VALUES (%s, %s)", pairs)
         processes.start("worker", CELERY.format(app="bench.naive:celery", workers=WORKERS, queue="celery"))

@@ -15,10 +15,10 @@ from typing import Any
 import psycopg
 
 from bench import load
-from bench.contenders import GUNICORN, Contender, naive, ours, rest
+from bench.contenders import Contender, bare, naive, ours, rest
 from bench.seed import fill
 from bench.servers import BIN, ROOT, Processes, broker, free_port, is_up, postgres, postgres_cpu, resident, wait_for
-from bench.stage import SECRET, Stage, post
+from bench.stage import Stage, post
 from bench.zendesk import ZendeskStage
 
 REAL_LIMIT = 190
@@ -88,16 +88,12 @@ def intake(bench: Bench) -> None:
         file, half = bench.folder / "intake.posts", bench.folder / "half.posts"
         count = stage.record_changes(bench.count(6000), file)
         stage.record_changes(bench.count(3000), half)
-        bare_port = free_port()
-        url = bench.database("bare").replace("+psycopg", "")
-        bare = left.enter_context(Processes(folder, {"BENCH_SECRET": SECRET, "BENCH_DATABASE": url}))
-        bare.start("bare", GUNICORN.format(app="bench.bare:create_app()", port=bare_port))
-        wait_for(lambda: is_up(bare_port), what="the bare route")
-        post(bare_port, half)
+        route = left.enter_context(bare(folder, database=bench.database("bare")))
+        post(route.port, half)
         one.processes.stop("worker", "beat")
-        before = (bare.cpu("bare"), one.processes.cpu("web"))
-        theirs, mine = post(bare_port, file), post(one.port, file)
-        used = (bare.cpu("bare") - before[0], one.processes.cpu("web") - before[1])
+        before = [each.processes.cpu("web") for each in (route, one)]
+        theirs, mine = post(route.port, file), post(one.port, file)
+        used = [each.processes.cpu("web") - start for each, start in zip((route, one), before, strict=True)]
         paced = post(one.port, half, rate=mine["per_second"] / 2)
     share = mine["per_second"] / theirs["per_second"]
     bench.raw["intake"] = {"bare": theirs, "ours": mine, "half": paced, "cpu": used, "count": count}

@@ -55,7 +55,6 @@ def push(ticket: dict[str, Any]) -> None:
 def create_app() -> Flask:
     """What gunicorn calls."""
     app = Flask("naive", static_folder=None)
-    metadata.create_all(database())
 
     @app.post("/webhooks/nextcap")
     def receive() -> Response:
