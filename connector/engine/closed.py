@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from connector.adapters.base import Written
-from connector.domain.decision import STATUS, Outcome
+from connector.domain.decision import Outcome
 from connector.domain.final import CLOSED, NOTED
 from connector.domain.rules import AfterFinal, Directories
 from connector.domain.status import decide_status
@@ -21,7 +21,7 @@ from connector.engine.context import Engine
 from connector.engine.doubts import intend
 from connector.engine.effects import attempt, raise_waits, unreported
 from connector.engine.points import Point, at
-from connector.engine.work import Parking, Work
+from connector.engine.work import Work
 from connector.store import effects, links
 from connector.store.effects import COMMENT, Effect
 
@@ -30,12 +30,13 @@ FOLLOW_UP = "follow_up"
 
 def settle(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
     """Make follow-ups, write notes or park, as the mapping says. Called before anything is sent to the CRM."""
-    closed = [work for work in works if _is_closed(work) and Side.CRM not in work.waits_for]
+    closed = [work for work in works if work.is_live and work.is_closed and Side.CRM not in work.waits_for]
     asking = [work for work in closed if _asks(engine, work)]
     reading.read_crm(engine, name, asking)  # Meanwhile it may have been merged or deleted.
-    asking = [work for work in asking if _is_closed(work)]
+    asking = [work for work in asking if work.is_live and work.is_closed]
     ways: dict[AfterFinal, list[Work]] = {}
     for work in asking:
+        work.over = True
         ways.setdefault(work.mapping.status.after_final, []).append(work)
     for work in ways.get(AfterFinal.PARK, ()):
         _park(engine, work)
@@ -44,12 +45,13 @@ def settle(engine: Engine, name: str, works: Sequence[Work], people: Directories
     following = ways.get(AfterFinal.FOLLOW_UP, [])
     _follow_up(engine, name, [work for work in following if _wants_follow_up(engine, work)], people)
     for work in following:
-        if _is_closed(work):
+        if work.is_live and work.is_closed:
             _keep(work)
 
 
-def _is_closed(work: Work) -> bool:
-    return work.is_live and work.mapping.status.is_final(work.values(Side.CRM).get(STATUS))
+def settle_late(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
+    """The same, of records that only a reading of this pass has shown to be closed, after the comments had gone."""
+    settle(engine, name, [work for work in works if not work.over], people)
 
 
 def _asks(engine: Engine, work: Work) -> bool:
@@ -99,6 +101,7 @@ def _follow_up(engine: Engine, name: str, works: Sequence[Work], people: Directo
             label, old = engine.label(name), olds[id(work)]
             told = f"{label} has closed record {old} for good; the ticket is now linked to its follow-up {written.id}"
             work.say("followed_up", told, record=written.id, follows=old)
+            work.plan = None  # It was made for the record that is over; another pass follows.
     raise_waits(outcomes.values())
 
 
@@ -126,13 +129,9 @@ def _note(engine: Engine, work: Work) -> None:
 def _park(engine: Engine, work: Work) -> None:
     """A person decides about each entry that was to cross."""
     label = engine.label(work.link.connection)
-    with engine.db.write() as connection:
-        links.check_fence(connection, work.link)
-        for effect in open_comments(work, Side.CRM):
-            effects.set_state(connection, effect.id, effects.REFUSED)
-            told = f"a {effect.words} cannot be carried: {label} has closed record {work.record_id} for good"
-            work.parkings.append(Parking(effect.key, CLOSED, told))
-        work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
+    for effect in open_comments(work, Side.CRM):
+        told = f"a {effect.words} cannot be carried: {label} has closed record {work.record_id} for good"
+        work.leave(effect, CLOSED, told)
 
 
 def _keep(work: Work) -> None:

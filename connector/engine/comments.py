@@ -17,19 +17,16 @@ from connector.adapters.base import Adapter, NewComment, Written
 from connector.adapters.lanes import Lane, lane
 from connector.domain.conversation import Crossing, Stays, plan_comments
 from connector.domain.decision import COMMENTS
-from connector.domain.errors import Gone, NotSupported, Refused, RetryLater, UnknownOutcome
+from connector.domain.errors import ConnectorError, Gone, NotSupported, Refused, RetryLater, UnknownOutcome
 from connector.domain.rules import Directories
 from connector.domain.ticket import Comment, CommentKind, Side, storable
-from connector.engine import announcing, fence, fuses
+from connector.engine import announcing, fence, fuses, reading
 from connector.engine.context import NEXTCAP, Engine
 from connector.engine.points import Point, at
-from connector.engine.reading import hide
 from connector.engine.work import Parking, Work, each
 from connector.store import effects, links
-from connector.store.effects import COMMENT, INTENDED, REFUSED, SENDING, UNKNOWN, Effect, comment_key
+from connector.store.effects import COMMENT, INTENDED, SENDING, UNKNOWN, Effect, comment_key
 from connector.store.links import Look
-
-"""The name under which a link waits for a person whose comments cannot be read."""
 
 
 @lane(Lane.REPLIES)
@@ -64,7 +61,7 @@ def _look_at_nextcap(engine: Engine, work: Work, people: Directories) -> None:
     try:
         found = engine.nextcap.comments([nextcap_id])
     except Gone:
-        hide(engine, work)
+        reading.hide(engine, work)
         return
     work.look &= ~Look.NEXTCAP_COMMENTS
     version = work.nextcap.version if work.nextcap else work.link.ticket.version
@@ -180,7 +177,8 @@ def _row(work: Work, crossing: Crossing, people: Directories, position: int) -> 
 
 def open_comments(work: Work, side: Side | None = None) -> list[Effect]:
     """This link's comments that are not settled yet, in order; those towards one side, if named."""
-    return [one for one in work.open_effects if one.kind == COMMENT and side in (None, one.side)]
+    mine = (one for one in work.open_effects if one.kind == COMMENT and side in (None, one.side))
+    return [one for one in mine if one.id not in work.refused]
 
 
 def has_unseen_customer_reply(work: Work) -> bool:
@@ -305,6 +303,7 @@ def _send(engine: Engine, adapter: Adapter, side: Side, pairs: Sequence[tuple[Wo
     _pass(Point.APPLIED, pairs)
     for work, effect in pairs:
         _keep_outcome(engine, side, work, effect, outcomes.get(_mark(work, effect)), deadline=until)
+    _judge_refusals(engine, side, [(*pair, outcomes[key].error) for pair in pairs if (key := _mark(*pair)) in outcomes])
     errors = [one.error for one in outcomes.values() if isinstance(one.error, RetryLater)]
     if any(error.scope == "connection" for error in errors):
         raise next(error for error in errors if error.scope == "connection")
@@ -339,15 +338,29 @@ def _keep_outcome(
             work.waits_for.add(side)
             if error.scope == "record":
                 work.fail(error)
-        elif side is Side.CRM and work.may_be_closed:
-            effects.set_state(connection, effect.id, INTENDED)
-            work.waits_for.add(side)
-            work.look_again("refused_unread", f"a {effect.words} was refused; the record is read to see why")
         else:
-            effects.set_state(connection, effect.id, REFUSED)
-            work.parkings.append(Parking(effect.key, error.code, f"a {effect.words} was refused: {error}"))
+            effects.set_state(connection, effect.id, INTENDED)  # What becomes of it is judged when all are kept.
         _pass(Point.KEEPING, [(work, effect)])
         work.open_effects = effects.open_of(connection, [work.link.id]).get(work.link.id, [])
+
+
+def _judge_refusals(engine: Engine, side: Side, outcomes: Sequence[tuple[Work, Effect, ConnectorError | None]]) -> None:
+    """What was turned down is left to a person, unless its record was closed for good (or merged) since it was read.
+
+    So the record is read after the refusal: a reading from before it, be it of this pass, cannot tell.
+    """
+    later = (UnknownOutcome, RetryLater, type(None))
+    refused = [(work, effect, error) for work, effect, error in outcomes if not isinstance(error, later)]
+    unsure = [work for work, _, _ in refused if side is Side.CRM and work.mapping.status.final]
+    for work in unsure:
+        work.crm_fresh = False
+    if unsure:
+        reading.read_crm(engine, unsure[0].link.connection, unsure)
+    for work, effect, error in refused:
+        if not work.is_live or (side is Side.CRM and work.is_closed):
+            work.say("refused_since_read", f"a {effect.words} was refused, since the record is not what it was")
+        else:
+            work.leave(effect, error.code, f"a {effect.words} was refused: {error}")
 
 
 def _pass(point: Point, pairs: Sequence[tuple[Work, Effect]]) -> None:

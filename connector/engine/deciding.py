@@ -20,7 +20,9 @@ def decide(engine: Engine, name: str, works: Sequence[Work], people: Directories
     """Plan; read the CRM where it is about to be written, unless it was read just now; and plan again."""
     _plan(engine, works, people)
     _plan_with_crm(engine, name, works, people)
-    _keep([work for work in works if not is_for_nextcap(work)])
+    decided = [work for work in works if not is_for_nextcap(work)]
+    closed.settle_late(engine, name, decided, people)
+    _keep(decided)
 
 
 def decide_afresh(engine: Engine, name: str, works: Sequence[Work], people: Directories) -> None:
@@ -36,6 +38,7 @@ def decide_afresh(engine: Engine, name: str, works: Sequence[Work], people: Dire
     _plan(engine, unread, people)
     _plan_with_crm(engine, name, works, people)
     _look_before_closing(engine, name, works, people)
+    closed.settle_late(engine, name, works, people)
     _keep(works)
 
 

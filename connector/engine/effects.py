@@ -35,7 +35,7 @@ Pairs = Mapping[str, tuple[Value, Value]]
 def write_crm(engine: Engine, name: str, works: Sequence[Work]) -> None:
     """Write what the plans ask of the CRM, all links in as few calls as the vendor allows."""
     adapter = engine.crms[name]
-    ready = [work for work in works if work.is_live and work.record_id]
+    ready = [work for work in works if work.is_live and work.record_id and work.plan]
     asked = {id(work): _pairs_for_crm(work) for work in ready}
     stamps = {id(work): _stamp(work, adapter.external_id) for work in ready}
     ready = fuses.admitted(engine, Side.CRM, [work for work in ready if asked[id(work)] or stamps[id(work)]])

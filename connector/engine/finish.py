@@ -130,6 +130,7 @@ def _finish(engine: Engine, endings: Sequence[_Ending]) -> None:
         lost = links.lost(connection, [one.link for one in endings])
         held = [one for one in endings if one.link.id not in lost]
         effects.drop(connection, [effect_id for one in held for effect_id in one.work.dropped])
+        effects.refuse(connection, [effect_id for one in held for effect_id in one.work.refused])
         for work in (one.work for one in held):
             for kind in {one.kind for one in work.open_effects if one.id in work.dropped}:
                 at(Point.KEEPING, kind)
@@ -189,7 +190,7 @@ def _due(
         return now
     if work.due_at is not None or work.ended:
         changes.setdefault("look", work.look)
-    left = [one for one in work.open_effects if one.id not in {*work.dropped, *work.kept}]
+    left = [one for one in work.open_effects if one.id not in {*work.dropped, *work.refused, *work.kept}]
     if left and work.due_at is None and not work.ended:
         untried = any(one.state == INTENDED for one in left)
         return now + backoff(0 if untried else 1, engine.timing)

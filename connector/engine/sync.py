@@ -170,7 +170,7 @@ def _write_nextcap(engine: Engine, name: str, work: Work, people: Directories) -
         decide(engine, name, [work], people)
         decide_afresh(engine, name, [work], people)
         effects.write_crm(engine, name, [work] if work.is_live else [])
-    if work.is_live:
+    if work.is_live and work.plan:
         effects.write_nextcap(engine, work)
     finish.finish_all(engine, [work])
 

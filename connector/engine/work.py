@@ -85,8 +85,12 @@ class Work:
     unparked: set[str] = field(default_factory=set)
     """Fields that waited for a person and do not any more."""
     dropped: list[int] = field(default_factory=list)
+    refused: set[int] = field(default_factory=set)
+    """Comments' effects that are left to a person: they count as refused from the transaction on that parks them."""
     changes: dict[str, Any] = field(default_factory=dict)
     ticket_changes: dict[str, Any] = field(default_factory=dict)
+    over: bool = False
+    """Whether what the mapping says of a record that is closed for good was begun in this pass."""
     waits_for: set[Side] = field(default_factory=set)
     """Sides to which an earlier comment is still open, so that no status may go there yet."""
     kept: set[int] = field(default_factory=set)
@@ -169,9 +173,19 @@ class Work:
         self.ended = True
 
     @property
+    def is_closed(self) -> bool:
+        """Whether the CRM has closed the record for good, as far as it was read."""
+        return self.mapping.status.is_final(self.values(Side.CRM).get(STATUS))
+
+    @property
     def may_be_closed(self) -> bool:
         """Whether a refusal may be that of a record which was closed for good since it was last read."""
         return bool(self.mapping.status.final) and not self.crm_fresh
+
+    def leave(self, effect: Effect, code: str, text: str) -> None:
+        """A comment is left to a person. A pass that does not come to its end has left nothing: it is tried again."""
+        self.refused.add(effect.id)
+        self.parkings.append(Parking(effect.key, code, text))
 
     def look_again(self, code: str, text: str) -> None:
         """Have the CRM's record read in another pass, which follows at once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -85,6 +85,12 @@ def reopen(connection: sa.Connection, link_id: int, key: str) -> None:
     """A refused write is to be tried again, as a person asked."""
     again = (effects.c.link_id == link_id) & (effects.c.key == key) & (effects.c.state == REFUSED)
     connection.execute(effects.update().where(again).values(state=INTENDED, absent=0))
+
+
+def refuse(connection: sa.Connection, effect_ids: Collection[int]) -> None:
+    """These are left to a person, in the transaction that parks them."""
+    if effect_ids:
+        connection.execute(effects.update().where(among(effects.c.id, effect_ids)).values(state=REFUSED))
 
 
 def drop(connection: sa.Connection, effect_ids: Sequence[int]) -> None:

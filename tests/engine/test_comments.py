@@ -267,6 +267,23 @@ def test_a_refused_comment_parks_alone_and_can_be_tried_again(world: World) -> N
     assert "held_back" not in str(world.rows(tables.journal))
 
 
+def test_a_refusal_that_nobody_was_told_of_is_no_refusal(world: World) -> None:
+    """The process dies between the refusal and the end of its pass: a person is asked, or it goes through meanwhile."""
+    ticket, record = world.linked()
+    world.nextcap.agent_reply(ticket, "Refused once")
+    world.hubspot.set_properties(record, {"subject": "Changed"})
+    world.hubspot.faults.add("status", method="POST", path="/notes$", status=400)
+    world.deliver()
+    world.process.taps[NEXTCAP].before("PATCH /tickets/:id", world.process.life.end)
+
+    world.process.die(world.drain)
+    world.restart()
+    world.pass_time(90)
+
+    assert world.notes(record) == ["Refused once"]
+    assert world.parked() == []
+
+
 def test_what_a_reply_of_ours_moved_is_the_new_start_of_the_walk(world: World) -> None:
     """Next Cap's automation moves the ticket because of our reply; the agent's close in HubSpot still counts."""
     world.nextcap.configure(agent_reply_waits=True)
