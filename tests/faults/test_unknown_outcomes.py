@@ -50,12 +50,11 @@ def test_it_stands_once(worlds: Callable[..., CrmWorld], write: Write, trouble: 
     write.ask(world, ticket, record, words)
     world.deliver()
     if trouble in LOST:
+        hinder(world, write, probe)  # Where the vendor did answer, the probe follows at once.
         world.drain()
     else:
         die(world, write, trouble)
-    if probe == "fails once":
-        method, path = write.probe
-        world.sides[write.system].faults.add("status", method=method, path=path, status=500)
+        hinder(world, write, probe)
 
     assert seconds_until_it_stands(world, write, ticket, record, words) <= IN_DOUBT
     assert [one for one in world.parked() if one["link_id"] == world.link(ticket).id] == []
@@ -140,6 +139,13 @@ def rest(world: CrmWorld) -> None:
             break
         world.until_something_is_due(SWEEP)
     assert world.is_at_rest()
+
+
+def hinder(world: CrmWorld, write: Write, probe: str) -> None:
+    """Have the next look for this write fail, if the case is about that."""
+    if probe == "fails once":
+        method, path = write.probe
+        world.sides[write.system].faults.add("status", method=method, path=path, status=500)
 
 
 def die(world: CrmWorld, write: Write, moment: str) -> None:
