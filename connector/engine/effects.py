@@ -246,7 +246,8 @@ def _not_written(work: Work, side: Side, pairs: Pairs, error: ConnectorError) ->
 
 def _is_stale(work: Work, error: Refused | RetryLater) -> bool:
     """Whether an error may come from writing to a record that was not read before, so that reading it may help."""
-    return isinstance(error, Gone) or error.code == CONFLICT or (isinstance(error, Refused) and work.may_be_closed)
+    may_be_closed = isinstance(error, Refused) and bool(work.mapping.status.final)
+    return isinstance(error, Gone) or error.code == CONFLICT or may_be_closed
 
 
 def write_nextcap(engine: Engine, work: Work) -> None:

@@ -177,11 +177,6 @@ class Work:
         """Whether the CRM has closed the record for good, as far as it was read."""
         return self.mapping.status.is_final(self.values(Side.CRM).get(STATUS))
 
-    @property
-    def may_be_closed(self) -> bool:
-        """Whether a refusal may be that of a record which was closed for good since it was last read."""
-        return bool(self.mapping.status.final) and not self.crm_fresh
-
     def leave(self, effect: Effect, code: str, text: str) -> None:
         """A comment is left to a person. A pass that does not come to its end has left nothing: it is tried again."""
         self.refused.add(effect.id)
