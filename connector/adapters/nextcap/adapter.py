@@ -112,7 +112,8 @@ class NextCap:
     def read(self, ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Record]:
         """The tickets with all their fields; those that our seat does not see are left out.
 
-        Several are looked for among those updated last, a hundred a call, and only the rest are read one by one.
+        Several are looked for among those updated last, a hundred a call, and only the rest are read one by one. Where
+        none is among the first hundred, the next are not looked through.
         """
         missing = list(dict.fromkeys(ids))
         found: dict[str, Record] = {}
