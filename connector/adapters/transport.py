@@ -323,7 +323,7 @@ class Transport:
         if status < 400:
             return self._later(request, f"{status}, a redirect: the address is not the API's", code="redirected")
         if status == 401:
-            return self._later(request, "401, our credentials", code="unauthorized", after=UNAUTHORIZED_WAIT)
+            return self._later(request, "401, configure another key", code="unauthorized", after=UNAUTHORIZED_WAIT)
         error = self._sort(request, response)
         if error is None or (status >= 500 and not isinstance(error, RetryLater)):
             error = self._by_status(request, response)
