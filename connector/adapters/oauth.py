@@ -17,7 +17,7 @@ from connector.adapters.transport import HeaderCredentials, Request, Response, i
 from connector.domain.errors import Refused, RetryLater, UnknownOutcome
 
 AHEAD: Final = timedelta(minutes=5)
-DISCONNECTED_WAIT: Final = 300.0
+DISCONNECTED_WAIT: Final = 60.0
 ASSERTION_LASTS: Final = 180
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
