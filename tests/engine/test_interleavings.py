@@ -357,7 +357,7 @@ def test_of_two_links_that_follow_a_merge_into_one_record_at_once_one_does(wide_
 WAKERS: Mapping[str, Callable[[Engine, sa.Connection], object]] = {
     "paused:to_crm": lambda engine, connection: pauses.open_(connection, HUBSPOT, Direction.TO_CRM, engine.now()),
     f"waits:{HUBSPOT}": lambda engine, connection: connections.recover(connection, HUBSPOT, engine.now()),
-    UNKNOWN: look_again,
+    UNKNOWN[0]: lambda engine, connection: look_again(engine, connection, UNKNOWN, how="department_known"),
 }
 
 
@@ -373,7 +373,7 @@ def test_who_wakes_many_links_and_the_end_of_a_pass_do_not_wait_for_each_other(w
         for one in (first, second):
             values = {"cause_code": cause, "cause": "said so", "due_at": later}
             connection.execute(tables.links.update().where(tables.links.c.id == one.id).values(**values))
-            told = {"code": UNKNOWN, "reason": "unknown", "field": "department"}
+            told = {"code": UNKNOWN[0], "reason": "unknown", "field": "department"}
             parked.park(connection, name=HUBSPOT, link_id=one.id, now=engine.now(), **told)
         connections.fail(connection, HUBSPOT, cause="away", until=later)
 
