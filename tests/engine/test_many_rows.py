@@ -57,6 +57,7 @@ ASKED: dict[str, Callable[[sa.Connection, Any], object]] = {
 }
 
 
+@pytest.mark.parametrize("db_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("asked", ASKED)
 def test_what_is_asked_often_is_answered_by_an_index(world: World, asked: str) -> None:
     """However many rows there are. An index of few rows serves only what says its condition in the same words."""
