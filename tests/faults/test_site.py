@@ -95,7 +95,9 @@ def test_nobodys_words_and_no_key_leave_the_store(site: Site, spy: Spy) -> None:
     """Marked words in every place where people write, refusals that quote them, and every key that is configured."""
     told = {"subject": "zqsubject", "description": "zqbody", "customer_name": "Zqname"}
     ticket = site.nextcap.create_ticket(**told, customer_email="zqmail@zqhost.example", tags=["zqtag"])["id"]
+    site.desk.open("zqopened", "zqcaller@zqhost.example")
     eventually(lambda: len(site.desk.of(ticket)) == 1, within=60)
+    eventually(lambda: all(one.ours for one in site.desk.records()), what="both to carry their ticket's id")
     (record,) = site.desk.of(ticket)
     quoted = {"status": "error", "category": "VALIDATION_ERROR", "message": "zqedit is not a subject: zqquoted"}
     site.desk.account.faults.add("status", path="tickets/batch/update", status=400, body=quoted)
@@ -105,7 +107,6 @@ def test_nobodys_words_and_no_key_leave_the_store(site: Site, spy: Spy) -> None:
     site.desk.say(record.id, "zqremark", public=False)
     site.desk.say(record.id, "zqanswer", public=True)
     site.nextcap.set_fields(ticket, {"subject": "zqedit"})
-    site.desk.open("zqopened", "zqcaller@zqhost.example")
     crossed = ("zqreply", "zqnote", "zqremark", "zqanswer")
     eventually(lambda: all(any(one in entry for entry in site.desk.of(ticket)[0].entries) for one in crossed[:2]))
     eventually(lambda: all(one in str(site.nextcap.timeline(ticket)) for one in crossed[2:]))
@@ -121,6 +122,8 @@ def test_nobodys_words_and_no_key_leave_the_store(site: Site, spy: Spy) -> None:
     assert len(keys) >= 7
     assert [(place, word) for place, text in places.items() for word in (*MARKED, *keys) if word in text] == []
     assert spy.asked("/metrics") == "401"
+    site.nextcap.set_fields(ticket, {"subject": "zqafter"})  # Others use this site: nothing may wait for a person.
+    eventually(lambda: shows(site, ticket, "zqafter"))
 
 
 def test_broken_requests_are_refused_by_gunicorn(site: Site) -> None:

@@ -19,7 +19,7 @@ class RefreshingWorld(ZendeskWorld):
 
 
 def test_a_lost_renewal_closes_the_circuit_and_says_what_to_do(tmp_path: Path) -> None:
-    """The second try is refused, as only Zendesk knows the new token; then nobody asks for five minutes."""
+    """The second try is refused, as only Zendesk knows the new token; then nobody asks for a minute."""
     world = RefreshingWorld(tmp_path)
     world.sandbox.start()
     world.zendesk.faults.add("lost_answer", method="POST", path="/oauth/tokens", times=1)
@@ -28,7 +28,7 @@ def test_a_lost_renewal_closes_the_circuit_and_says_what_to_do(tmp_path: Path) -
     world.nextcap.create_ticket(subject="Meanwhile", customer_email="b@home.example")
 
     eventually(lambda: "a person must connect it again" in cause(world), what="what to do")
-    eventually(lambda: closed_for(world) > timedelta(minutes=4), what="a closed circuit")
+    eventually(lambda: closed_for(world) > timedelta(seconds=40), what="a closed circuit")
     grants = world.zendesk.tokens.grants
     world.stop()
 
