@@ -112,6 +112,8 @@ def test_nobodys_words_and_no_key_leave_the_store(site: Site, spy: Spy) -> None:
     eventually(lambda: all(one in str(site.nextcap.timeline(ticket)) for one in crossed[2:]))
     eventually(lambda: "zqopened" in [one["subject"] for one in site.nextcap.state()["tickets"]])
     eventually(lambda: [fault["fired"] for fault in site.desk.account.faults.view()] == [1], what="a quoting refusal")
+    site.nextcap.set_fields(ticket, {"subject": "zqafter"})  # Others use this site: nothing may wait for a person.
+    eventually(lambda: shows(site, ticket, "zqafter"))
     eventually(site.is_idle)
     eventually(lambda: "connector_vendor_calls" in figures_of(spy), within=60, what="figures, kept when a task ends")
     figures = figures_of(spy)
@@ -122,8 +124,6 @@ def test_nobodys_words_and_no_key_leave_the_store(site: Site, spy: Spy) -> None:
     assert len(keys) >= 7
     assert [(place, word) for place, text in places.items() for word in (*MARKED, *keys) if word in text] == []
     assert spy.asked("/metrics") == "401"
-    site.nextcap.set_fields(ticket, {"subject": "zqafter"})  # Others use this site: nothing may wait for a person.
-    eventually(lambda: shows(site, ticket, "zqafter"))
 
 
 def test_broken_requests_are_refused_by_gunicorn(site: Site) -> None:
