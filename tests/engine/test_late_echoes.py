@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -124,35 +124,33 @@ def test_nobody_waits_for_an_echo_for_long_nor_with_words(world: World, why: str
     assert link.crm_version is None
 
 
-@pytest.mark.parametrize("read_as_of", [BASE, NEXT])
-def test_an_echo_in_the_middle_of_a_pass_is_read_unless_the_pass_has_read_as_much(
-    world: World, read_as_of: datetime
-) -> None:
+def after_an_echo_in_the_middle(world: World, found: Mapping[str, Any]) -> LinkRow:
+    """The link as the next pass claims it, after an echo that came during one which stored what it `found`."""
     ticket, record = rewritten(world)
     store(world, ticket, crm_version=BASE, moved_from=None, due_at=world.engine.now())
     (held,) = claimed(world)
     assert "being worked on" in told(world, record, "Third", NEXT)
     with world.engine.db.write() as connection:
         links.lost(connection, [held])
-        read = {"crm": {"subject": "Third"}, "crm_version": read_as_of}
-        claims.release(connection, [claims.Release(held, None, read)], world.engine.now())
-
+        claims.release(connection, [claims.Release(held, None, found)], world.engine.now())
     (link,) = claimed(world)
+    return link
+
+
+@pytest.mark.parametrize("read_as_of", [BASE, NEXT])
+def test_an_echo_in_the_middle_of_a_pass_is_read_unless_the_pass_has_read_as_much(
+    world: World, read_as_of: datetime
+) -> None:
+    read = {"crm": {"subject": "Third"}, "crm_version": read_as_of}
+
+    link = after_an_echo_in_the_middle(world, read)
 
     assert bool(link.look & Look.CRM) is (read_as_of < NEXT)
 
 
 def test_an_echo_in_the_middle_of_a_pass_that_left_the_record_alone_is_not_read(world: World) -> None:
     """It told what was known when it came, and nothing has become of the record since."""
-    ticket, record = rewritten(world)
-    store(world, ticket, crm_version=BASE, moved_from=None, due_at=world.engine.now())
-    (held,) = claimed(world)
-    assert "being worked on" in told(world, record, "Third", NEXT)
-    with world.engine.db.write() as connection:
-        links.lost(connection, [held])
-        claims.release(connection, [claims.Release(held, None, {"shadows": {}})], world.engine.now())
-
-    (link,) = claimed(world)
+    link = after_an_echo_in_the_middle(world, {"shadows": {}})
 
     assert link.look & (Look.CRM | Look.ECHO) == Look.NOTHING
 
